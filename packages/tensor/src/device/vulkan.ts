@@ -1,0 +1,93 @@
+// Node only. Makes Dawn find the private copy of Mesa's Vulkan drivers that `npm run setup` put into the user's cache
+// (scripts/setup/vulkan.mjs), with no installed package, no LD_LIBRARY_PATH and no second process. The dynamic linker
+// satisfies a request for a library by its soname ("libvulkan.so.1") with one that is already loaded under that
+// soname, so loading the copy's libraries by full path, dependencies first, is enough.
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { constants, homedir, tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+
+/** Written by the set-up as `manifest.json` beside the copies; paths are relative to `<cache>/forger/vulkan/<folder>`. */
+interface Manifest {
+  folder: string;
+  /** Shared libraries to load, each after those that it needs. */
+  preload: string[];
+  /** Driver descriptions (ICD files) of the copy. */
+  drivers: string[];
+}
+
+/** Where the Vulkan loader looks for drivers; Debian's and Ubuntu's order. */
+const SYSTEM_DRIVER_FOLDERS = [
+  '/etc/vulkan/icd.d',
+  '/usr/local/share/vulkan/icd.d',
+  '/usr/share/vulkan/icd.d',
+];
+
+/** RTLD_NODELETE of glibc: the library stays loaded after Node finds no addon in it and closes it again. */
+const RTLD_NODELETE = 0x1000;
+
+/**
+ * Whether this system has a Vulkan loader that Dawn could load. Where it has none, asking Dawn for the system's
+ * adapter can only fail, with a warning on stderr, so go straight to `usePrivateVulkan()`.
+ */
+export function hasSystemVulkanLoader(): boolean {
+  return process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
+}
+
+let used: { folder: string } | null | undefined;
+
+/**
+ * Points this process at the private Vulkan copy, if there is one, so that the next `create()` of npm `webgpu` finds
+ * its drivers. Call it only after the system's own drivers gave no adapter. Calling it again does nothing.
+ *
+ * Sets `VK_DRIVER_FILES` and `VK_ICD_FILENAMES` (unless the user set one of them), and `XDG_RUNTIME_DIR` if unset.
+ * Call it in the main thread: in a worker `process.env` is a copy that the Vulkan loader does not see.
+ *
+ * @returns the folder of the copy, or null when there is none, when a library of it does not load, or when
+ *   `FORGER_VULKAN=system` is set.
+ */
+export function usePrivateVulkan(): { folder: string } | null {
+  used ??= load();
+  return used;
+}
+
+function load(): { folder: string } | null {
+  if (process.platform !== 'linux' || process.env.FORGER_VULKAN === 'system') return null;
+  const cache = process.env.XDG_CACHE_HOME;
+  const base = join(cache && isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'forger', 'vulkan');
+  const manifestPath = join(base, 'manifest.json');
+  if (!existsSync(manifestPath)) return null;
+  const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Manifest;
+  const folder = join(base, manifest.folder);
+  for (const library of manifest.preload) if (!loadLibrary(join(folder, library))) return null;
+
+  if (!process.env.VK_DRIVER_FILES && !process.env.VK_ICD_FILENAMES) {
+    const files = driverFiles(manifest.drivers.map((driver) => join(folder, driver))).join(':');
+    process.env.VK_DRIVER_FILES = files;
+    process.env.VK_ICD_FILENAMES = files;
+  }
+  // Mesa complains on stderr without one.
+  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'forger-runtime-'));
+  return { folder };
+}
+
+/** The copy's drivers, and those of the system that the copy does not replace (a vendor's own, such as NVIDIA's). */
+function driverFiles(own: string[]): string[] {
+  const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1).split('.')[0];
+  const names = new Set(own.map(nameOf));
+  const system = SYSTEM_DRIVER_FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.json') && !names.has(nameOf(file)))
+      .map((file) => join(folder, file)),
+  );
+  return [...system, ...own];
+}
+
+/** Loads a plain shared library. Node then finds no addon in it and throws, but by then the library is in. */
+function loadLibrary(path: string): boolean {
+  try {
+    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY | RTLD_NODELETE);
+    return true;
+  } catch (error) {
+    return String(error).includes('did not self-register');
+  }
+}

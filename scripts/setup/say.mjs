@@ -1,0 +1,19 @@
+// How the set-up speaks: one short line for each thing that it does, and one clear message when it cannot go on.
+
+/** Thrown when the set-up cannot go on; its message says what happened and exactly what to type. */
+export class SetupError extends Error {}
+
+export function say(line) {
+  console.error(`Forger: ${line}`);
+}
+
+/** Runs `main`; a SetupError ends the process with its message alone and exit code 1. */
+export async function runOrExplain(main) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(error.message);
+    process.exitCode = 1;
+  }
+}
