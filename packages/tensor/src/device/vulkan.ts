@@ -27,10 +27,11 @@ const RTLD_NODELETE = 0x1000;
 
 /**
  * Whether this system has a Vulkan loader that Dawn could load. Where it has none, asking Dawn for the system's
- * adapter can only fail, with a warning on stderr, so go straight to `usePrivateVulkan()`.
+ * adapter can only fail, with a warning on stderr, so go straight to `usePrivateVulkan()`. Ask before calling that:
+ * it loads the copy's own.
  */
 export function hasSystemVulkanLoader(): boolean {
-  return process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
+  return process.platform !== 'linux' || loadLibrary('libvulkan.so.1', constants.dlopen.RTLD_LAZY);
 }
 
 let used: { folder: string } | null | undefined;
@@ -58,7 +59,8 @@ function load(): { folder: string } | null {
   if (!existsSync(manifestPath)) return null;
   const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Manifest;
   const folder = join(base, manifest.folder);
-  for (const library of manifest.preload) if (!loadLibrary(join(folder, library))) return null;
+  const stay = constants.dlopen.RTLD_LAZY | RTLD_NODELETE;
+  for (const library of manifest.preload) if (!loadLibrary(join(folder, library), stay)) return null;
 
   if (!process.env.VK_DRIVER_FILES && !process.env.VK_ICD_FILENAMES) {
     const files = driverFiles(manifest.drivers.map((driver) => join(folder, driver))).join(':');
@@ -83,9 +85,9 @@ function driverFiles(own: string[]): string[] {
 }
 
 /** Loads a plain shared library. Node then finds no addon in it and throws, but by then the library is in. */
-function loadLibrary(path: string): boolean {
+function loadLibrary(path: string, flags: number): boolean {
   try {
-    process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY | RTLD_NODELETE);
+    process.dlopen({ exports: {} }, path, flags);
     return true;
   } catch (error) {
     return String(error).includes('did not self-register');

@@ -1,0 +1,10 @@
+// `npm run quickstart [-- ARGS]`: the set-up, then `forger train ARGS`, which trains the default recipe.
+import { runSource } from './run.mjs';
+import { runOrExplain, say } from './setup/say.mjs';
+import { setUp } from './setup.mjs';
+
+await runOrExplain(async () => {
+  await setUp();
+  say('training the default recipe');
+  await runSource('packages/dcgan/src/cli/main.ts', ['train', ...process.argv.slice(2)]);
+});

@@ -1,0 +1,9 @@
+// `npm test [-- ARGS]` and `pnpm test [ARGS]`: the set-up, then `vitest run ARGS`.
+import { runOrExplain } from './setup/say.mjs';
+import { setUp } from './setup.mjs';
+
+await runOrExplain(async () => {
+  await setUp();
+  process.argv = [process.argv[0], 'vitest', 'run', ...process.argv.slice(2)];
+  await import('../node_modules/vitest/vitest.mjs');
+});
