@@ -1,0 +1,20 @@
+// Everything that @forger/tensor offers in any place it runs; index.ts and index.browser.ts add the platform.
+export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
+export type { MemoryReport } from './device/buffers.ts';
+export { type AdapterReport, Device, type DeviceOptions } from './device/device.ts';
+export * from './errors.ts';
+export * from './ops/index.ts';
+export { type Shape, showShape, sizeOf } from './shape.ts';
+export {
+  type CreateOptions,
+  type DType,
+  empty,
+  getDefaultDevice,
+  type NestedNumbers,
+  readAll,
+  setDefaultDevice,
+  Tensor,
+  type TypedData,
+  tensor,
+  zeros,
+} from './tensor.ts';

@@ -1,0 +1,231 @@
+// The tape: every result remembers the operation that made it; `backward` and `grad` walk these back in reverse.
+//
+// An operation's backward is made of operations too, so with `createGraph` the gradients are themselves recorded and
+// can be differentiated again. Reverse-mode differentiation as in Griewank & Walther, "Evaluating Derivatives", ch. 3.
+import { DeviceError, ShapeError } from '../errors.ts';
+import { binary } from '../kernels/binary.ts';
+import { addInPlace, copyInto, fill } from '../kernels/fill.ts';
+import { sameShape, showShape } from '../shape.ts';
+import { empty, Tensor } from '../tensor.ts';
+
+/**
+ * Gradients of the inputs of an operation, given the gradient of its output.
+ * @param needs which inputs' gradients are wanted; the others may be returned as null.
+ */
+export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
+
+export interface GradFunction {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly backward: BackwardFunction;
+  /** Grows with time: an operation's number is larger than those of everything it was computed from. */
+  readonly order: number;
+}
+
+let recording = true;
+let nextOrder = 0;
+
+/** Whether operations are being recorded for gradients. */
+export function isGradEnabled(): boolean {
+  return recording;
+}
+
+function withRecording<T>(on: boolean, fn: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+/** Runs `fn` without recording: its results have no graph. */
+export function noGrad<T>(fn: () => T): T {
+  return withRecording(false, fn);
+}
+
+/** Records `output = name(inputs)`; returns `output`. Called by every differentiable operation. */
+export function record(
+  name: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  backward: BackwardFunction,
+): Tensor {
+  if (recording && inputs.some((t) => t.requiresGrad)) {
+    output.requiresGrad = true;
+    output.gradFunction = { name, inputs, backward, order: nextOrder++ };
+  }
+  return output;
+}
+
+/** The sum of two gradients of one tensor, itself recorded when the backward pass is. */
+function sum(a: Tensor, b: Tensor): Tensor {
+  return record('add', binary('add', a, b), [a, b], (gy) => [gy, gy]);
+}
+
+export interface BackwardOptions {
+  /** Record the backward pass, so that the gradients can be differentiated. Default false. */
+  readonly createGraph?: boolean;
+}
+
+/** Everything `outputs` were computed from that leads to a tensor for which `wanted` holds. */
+function reachable(outputs: readonly Tensor[], wanted: (t: Tensor) => boolean): Map<Tensor, boolean> {
+  const leads = new Map<Tensor, boolean>();
+  const stack: { tensor: Tensor; expanded: boolean }[] = outputs.map((tensor) => ({
+    tensor,
+    expanded: false,
+  }));
+  while (stack.length > 0) {
+    const top = stack.at(-1)!;
+    if (top.tensor.disposed) {
+      throw new DeviceError(
+        `A tensor of shape ${showShape(top.tensor.shape)} that the result was computed from has been freed: call backward() or grad() inside the scope that made it.`,
+      );
+    }
+    const inputs = top.tensor.gradFunction?.inputs ?? [];
+    if (!top.expanded) {
+      if (leads.has(top.tensor)) {
+        stack.pop();
+        continue;
+      }
+      top.expanded = true;
+      for (const input of inputs) {
+        if (input.requiresGrad && !leads.has(input)) stack.push({ tensor: input, expanded: false });
+      }
+      continue;
+    }
+    leads.set(top.tensor, wanted(top.tensor) || inputs.some((input) => leads.get(input) === true));
+    stack.pop();
+  }
+  return leads;
+}
+
+/** Walks the tape back from `outputs`; `deliver` receives the finished gradient of every wanted tensor. */
+function walk(
+  outputs: readonly Tensor[],
+  gradOutputs: readonly Tensor[],
+  wanted: (t: Tensor) => boolean,
+  deliver: (t: Tensor, g: Tensor) => void,
+  createGraph: boolean,
+): void {
+  const leads = reachable(outputs, wanted);
+  const grads = new Map<Tensor, Tensor>();
+  const borrowed = new Set<Tensor>(gradOutputs);
+  const give = (t: Tensor, g: Tensor): void => {
+    const before = grads.get(t);
+    grads.set(t, before ? sum(before, g) : g);
+    if (!before || createGraph) return;
+    for (const part of [before, g]) if (!borrowed.has(part)) part.dispose();
+  };
+  const finish = (t: Tensor, g: Tensor): void =>
+    deliver(t, borrowed.has(g) && !createGraph ? g.view(g.shape) : g);
+  for (const [i, output] of outputs.entries()) if (leads.get(output)) give(output, gradOutputs[i]!);
+
+  const pending = [...leads.keys()].filter((t) => leads.get(t) && t.gradFunction);
+  pending.sort((a, b) => b.gradFunction!.order - a.gradFunction!.order);
+  for (const tensor of pending) {
+    const gy = grads.get(tensor);
+    if (!gy) continue;
+    const { inputs, backward, name } = tensor.gradFunction!;
+    const needs = inputs.map((input) => leads.get(input) === true);
+    const results = createGraph ? backward(gy, needs) : tensor.device.scope(() => [...backward(gy, needs)]);
+    for (const [i, input] of inputs.entries()) {
+      const g = results[i];
+      if (!g) {
+        if (needs[i])
+          throw new Error(`The backward of ${name} gave no gradient for its input ${i}; this is a bug.`);
+        continue;
+      }
+      // The same tensor may be returned for several inputs; each receiver gets its own handle on the storage.
+      const own = createGraph || (results.indexOf(g) === i && g !== gy);
+      if (needs[i]) give(input, own ? g : g.view(g.shape));
+    }
+    if (wanted(tensor)) finish(tensor, gy);
+    else if (!createGraph && !borrowed.has(gy)) gy.dispose();
+    grads.delete(tensor);
+  }
+  for (const [tensor, g] of grads) if (wanted(tensor)) finish(tensor, g);
+}
+
+function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | undefined): Tensor[] {
+  return outputs.map((output, i) => {
+    if (!output.requiresGrad) {
+      throw new ShapeError(
+        'backward() or grad() was called on a tensor that needs no gradient: no input had requireGrad(), or it was made under noGrad() or its scope had ended.',
+      );
+    }
+    const g = given?.[i];
+    if (g) {
+      if (!sameShape(g.shape, output.shape)) {
+        throw new ShapeError(
+          `A gradient of shape ${showShape(g.shape)} was given for an output of shape ${showShape(output.shape)}.`,
+        );
+      }
+      return g;
+    }
+    if (output.size !== 1) {
+      throw new ShapeError(
+        `backward() starts from a tensor of one element; this one has shape ${showShape(output.shape)}: reduce it (mean, sum) or pass its gradient.`,
+      );
+    }
+    return fill(empty(output.shape, { device: output.device }), 1);
+  });
+}
+
+/**
+ * Adds the gradient of `output` to `.grad` of every leaf it was computed from.
+ * @param gradOutput gradient of `output`, same shape; 1 when left out (then `output` must have one element).
+ */
+export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardOptions = {}): void {
+  const createGraph = options.createGraph ?? false;
+  const run = (): void =>
+    withRecording(createGraph, () => {
+      const seeds = seedGradients([output], gradOutput && [gradOutput]);
+      const isLeaf = (t: Tensor): boolean => t.requiresGrad && t.gradFunction === null;
+      walk([output], seeds, isLeaf, (leaf, g) => accumulate(leaf, g, createGraph), createGraph);
+    });
+  if (createGraph) run();
+  else output.device.scope(run);
+}
+
+/** Adds `g` to a leaf's gradient: into its fixed slot when it has one, else as a tensor that outlives the scopes. */
+function accumulate(leaf: Tensor, g: Tensor, createGraph: boolean): void {
+  const { grad, gradSlot } = leaf;
+  if (gradSlot && !createGraph) {
+    if (grad === gradSlot) addInPlace(gradSlot, g);
+    else copyInto(gradSlot, g);
+    leaf.grad = gradSlot;
+    return;
+  }
+  leaf.grad = (grad ? sum(grad, g) : g).keep();
+  if (grad && !createGraph && grad !== gradSlot) grad.dispose();
+}
+
+/**
+ * The gradients of the sum of `outputs` with respect to `inputs`, which may be any tensors of the graph.
+ * An input that the outputs do not depend on gets null.
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: BackwardOptions & { readonly gradOutputs?: readonly Tensor[] } = {},
+): (Tensor | null)[] {
+  const list = outputs instanceof Tensor ? [outputs] : outputs;
+  const createGraph = options.createGraph ?? false;
+  const run = (): (Tensor | null)[] =>
+    withRecording(createGraph, () => {
+      const results = new Map<Tensor, Tensor>();
+      const targets = new Set(inputs);
+      walk(
+        list,
+        seedGradients(list, options.gradOutputs),
+        (t) => targets.has(t),
+        (t, g) => results.set(t, g),
+        createGraph,
+      );
+      return inputs.map((input) => results.get(input) ?? null);
+    });
+  // A recorded backward pass belongs to the caller's scope: its intermediate results are needed again.
+  return createGraph ? run() : list[0]!.device.scope(run);
+}

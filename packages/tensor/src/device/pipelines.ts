@@ -1,0 +1,108 @@
+// Compiled kernels. A kernel is a few WGSL files joined behind a header of constants: WGSL lets declarations stand
+// in any order, so joining is linking, and constants (sizes, switches) specialise the code when it is compiled.
+import { type ShaderFile, shaderSources } from '../kernels/shaders.generated.ts';
+import { computeStage } from './webgpu-constants.ts';
+
+/** A constant of a kernel: whole numbers become u32, booleans bool, `{f32: x}` f32. */
+export type Constant = number | boolean | { readonly f32: number };
+
+/** What identifies a compiled kernel: its name in profiles, its files, constants, and how it binds its buffers. */
+export interface KernelSource {
+  readonly name: string;
+  readonly files: readonly ShaderFile[];
+  readonly constants?: Readonly<Record<string, Constant>>;
+  /** Access of the storage buffers at bindings 1, 2, …; binding 0 is the uniform `params`. */
+  readonly bindings: readonly ('read' | 'write')[];
+  readonly subgroups?: boolean;
+}
+
+export interface CompiledKernel {
+  readonly id: number;
+  readonly name: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+function declareConstant(name: string, value: Constant): string {
+  if (typeof value === 'boolean') return `const ${name}: bool = ${value};`;
+  if (typeof value === 'number') return `const ${name}: u32 = ${value}u;`;
+  return `const ${name}: f32 = f32(${value.f32});`;
+}
+
+/** The WGSL of a kernel: extensions, constants, then its files. */
+export function kernelCode(source: KernelSource): string {
+  const header = source.subgroups ? ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'] : [];
+  for (const [name, value] of Object.entries(source.constants ?? {}))
+    header.push(declareConstant(name, value));
+  return [...header, ...source.files.map((file) => shaderSources[file])].join('\n');
+}
+
+function kernelKey(source: KernelSource): string {
+  let key = source.files.join('+');
+  for (const name in source.constants) {
+    const value = source.constants[name]!;
+    key += `|${name}=${typeof value === 'object' ? `${value.f32}f` : value}`;
+  }
+  return key;
+}
+
+/** Compiles each kernel once. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #compiled = new Map<string, CompiledKernel>();
+  readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  #nextId = 1;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  get size(): number {
+    return this.#compiled.size;
+  }
+
+  get(source: KernelSource): CompiledKernel {
+    const key = kernelKey(source);
+    let kernel = this.#compiled.get(key);
+    if (!kernel) {
+      kernel = this.#compile(source);
+      this.#compiled.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  #compile(source: KernelSource): CompiledKernel {
+    const layout = this.#layoutOf(source.bindings);
+    const label = source.name;
+    const module = this.#device.createShaderModule({ label, code: kernelCode(source) });
+    const pipeline = this.#device.createComputePipeline({
+      label,
+      layout: layout.pipeline,
+      compute: { module, entryPoint: 'main' },
+    });
+    return { id: this.#nextId++, name: source.name, pipeline, layout: layout.group };
+  }
+
+  #layoutOf(bindings: readonly ('read' | 'write')[]): {
+    group: GPUBindGroupLayout;
+    pipeline: GPUPipelineLayout;
+  } {
+    const key = bindings.join(',');
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const visibility = computeStage;
+      const entries: GPUBindGroupLayoutEntry[] = [{ binding: 0, visibility, buffer: { type: 'uniform' } }];
+      for (const [i, access] of bindings.entries()) {
+        entries.push({
+          binding: i + 1,
+          visibility,
+          buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
+        });
+      }
+      const group = this.#device.createBindGroupLayout({ entries });
+      layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+}

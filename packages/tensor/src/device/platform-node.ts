@@ -1,0 +1,61 @@
+// WebGPU in Node through Dawn (npm `webgpu`).
+//
+// Two habits of Dawn shape this file. (1) If the object that `create()` returned is collected while a device
+// lives, the process crashes, so instances are held for good. (2) While any promise is pending Dawn re-posts
+// itself through `globalThis.setImmediate` in a busy loop, which takes a core from a software adapter; during
+// Dawn's own calls, and only then, `setImmediate` is swapped for a timer that polls every millisecond.
+import { create } from 'webgpu';
+import type { Platform, PlatformOptions } from './platform.ts';
+import { hasSystemVulkanLoader, usePrivateVulkan } from './vulkan.ts';
+
+const instances: unknown[] = [];
+
+const pollMilliseconds = 1;
+
+/** Runs `call` while `setImmediate` is replaced by a slow poll; nested posts made by Dawn's callback as well. */
+function withGentlePolling<T>(call: () => T): T {
+  const original = globalThis.setImmediate;
+  const gentle = (callback: (...args: unknown[]) => void, ...args: unknown[]) =>
+    setTimeout(() => withGentlePolling(() => callback(...args)), pollMilliseconds);
+  globalThis.setImmediate = gentle as unknown as typeof setImmediate;
+  try {
+    return call();
+  } finally {
+    globalThis.setImmediate = original;
+  }
+}
+
+const uncheckedToggles =
+  'enable-dawn-features=skip_validation,disable_robustness,disable_workgroup_init,disable_polyfills_on_integer_div_and_mod';
+
+function createInstance(options: PlatformOptions): GPU {
+  const flags = ['disable-dawn-features=timestamp_quantization'];
+  if (options.validation === false) flags.push(uncheckedToggles);
+  const instance = create(flags);
+  instances.push(instance);
+  return instance;
+}
+
+export const nodePlatform: Platform = {
+  name: 'node',
+  noAdapterHelp:
+    "No WebGPU adapter answers: run `npm run setup`, which fetches a software Vulkan driver, or install your GPU's Vulkan driver; `forger doctor` tells more.",
+  async requestAdapter(options) {
+    const request = (gpu: GPU) =>
+      withGentlePolling(() =>
+        gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }),
+      );
+    const adapter = hasSystemVulkanLoader() ? await request(createInstance(options)) : null;
+    if (adapter) {
+      instances.push(adapter);
+      return { adapter, detail: "the system's driver" };
+    }
+    const copy = usePrivateVulkan();
+    if (!copy) return null;
+    const fallback = await request(createInstance(options));
+    if (!fallback) return null;
+    instances.push(fallback);
+    return { adapter: fallback, detail: `the private Vulkan driver in ${copy.folder}` };
+  },
+  asynchronous: (call) => withGentlePolling(call),
+};

@@ -1,0 +1,18 @@
+// What the device layer needs from the place it runs in: Node (Dawn) or a browser.
+
+/** Options that decide which adapter and which checks a device gets. */
+export interface PlatformOptions {
+  /** Keep Dawn's validation and shader bounds checks. Browsers always keep them. Default true. */
+  readonly validation?: boolean;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+export interface Platform {
+  readonly name: 'node' | 'browser';
+  /** Asks for an adapter; null when none answers. `detail` says where it came from, for `forger doctor`. */
+  requestAdapter(options: PlatformOptions): Promise<{ adapter: GPUAdapter; detail: string } | null>;
+  /** Runs a call that makes a WebGPU promise, so that the platform can poll for its completion gently. */
+  asynchronous<T>(call: () => Promise<T>): Promise<T>;
+  /** One sentence on what to do when no adapter answers. */
+  readonly noAdapterHelp: string;
+}

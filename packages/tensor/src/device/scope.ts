@@ -1,0 +1,54 @@
+// Scopes: what is made inside one is freed at its end unless it is returned or kept, as in TensorFlow.js' `tidy`.
+
+/** Anything that a scope can free. */
+export interface Disposable {
+  dispose(): void;
+}
+
+/** A stack of scopes. Things made outside any scope live until disposed of (or collected). */
+export class ScopeStack {
+  readonly #stack: Set<Disposable>[] = [];
+
+  get depth(): number {
+    return this.#stack.length;
+  }
+
+  track(item: Disposable): void {
+    this.#stack.at(-1)?.add(item);
+  }
+
+  /** Takes an item out of every open scope, so that it outlives them. */
+  keep(item: Disposable): void {
+    for (const scope of this.#stack) scope.delete(item);
+  }
+
+  /** Runs `fn` in a new scope. What it returns (also within arrays and plain objects) moves to the scope around. */
+  run<T>(fn: () => T): T {
+    const scope = new Set<Disposable>();
+    this.#stack.push(scope);
+    let survivors: Disposable[] = [];
+    try {
+      const result = fn();
+      if (result instanceof Promise) {
+        throw new TypeError(
+          'A scope was given an async function; do the waiting outside it and pass a plain function.',
+        );
+      }
+      survivors = this.#found(result, scope);
+      return result;
+    } finally {
+      this.#stack.pop();
+      for (const item of survivors) scope.delete(item);
+      for (const item of scope) item.dispose();
+      for (const item of survivors) this.track(item);
+    }
+  }
+
+  #found(value: unknown, scope: Set<Disposable>): Disposable[] {
+    if (value === null || typeof value !== 'object') return [];
+    if (scope.has(value as Disposable)) return [value as Disposable];
+    if (Array.isArray(value)) return value.flatMap((v) => this.#found(v, scope));
+    if (Object.getPrototypeOf(value) !== Object.prototype) return [];
+    return Object.values(value).flatMap((v) => this.#found(v, scope));
+  }
+}

@@ -1,0 +1,81 @@
+// Reductions over any dimensions: sum, mean, var, max, min.
+import { record } from '../autograd/tape.ts';
+import { ShapeError } from '../errors.ts';
+import { binary } from '../kernels/binary.ts';
+import { reduce } from '../kernels/reduce.ts';
+import { normalizeDims, type Shape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { div, mul, sub } from './binary.ts';
+import { expand, reshape } from './structure.ts';
+import { square } from './unary.ts';
+
+export type Dims = number | readonly number[] | undefined;
+
+/** The shape of a reduction that keeps its dimensions as 1. */
+function keptShape(shape: Shape, dims: readonly number[]): number[] {
+  return shape.map((n, i) => (dims.includes(i) ? 1 : n));
+}
+
+function count(x: Tensor, dims: readonly number[]): number {
+  return dims.reduce((n, d) => n * x.shape[d]!, 1);
+}
+
+function linear(
+  name: string,
+  x: Tensor,
+  dims: Dims,
+  keepdim: boolean,
+  scaleOf: (n: number) => number,
+): Tensor {
+  const list = normalizeDims(dims, x.rank, name);
+  const scale = scaleOf(count(x, list));
+  const y = reduce('sum', x, list, keepdim, scale);
+  return record(name, y, [x], (gy) => {
+    const spread = expand(reshape(gy, keptShape(x.shape, list)), x.shape);
+    return [scale === 1 ? spread : mul(spread, scale)];
+  });
+}
+
+/** Sum over `dims` (all when left out). */
+export function sum(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  return linear('sum', x, dims, keepdim, () => 1);
+}
+
+/** Mean over `dims` (all when left out). */
+export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  return linear('mean', x, dims, keepdim, (n) => 1 / n);
+}
+
+/**
+ * Variance over `dims`: the mean squared distance from the mean.
+ * @param correction 0 (default) divides by n, the biased variance; 1 by n - 1. Throws ShapeError when n <= correction.
+ */
+export function variance(x: Tensor, dims?: Dims, keepdim = false, correction = 0): Tensor {
+  const list = normalizeDims(dims, x.rank, 'variance');
+  const n = count(x, list);
+  if (n <= correction)
+    throw new ShapeError(`variance: ${n} values with correction ${correction}; more values are needed.`);
+  const squares = square(sub(x, mean(x, list, true)));
+  return mul(sum(squares, list, keepdim), 1 / (n - correction));
+}
+
+function extreme(kind: 'max' | 'min', x: Tensor, dims: Dims, keepdim: boolean): Tensor {
+  const list = normalizeDims(dims, x.rank, kind);
+  const y = reduce(kind, x, list, keepdim);
+  return record(kind, y, [x], (gy) => {
+    const kept = keptShape(x.shape, list);
+    const mask = binary('equalMask', x, y.view(kept));
+    const weight = div(mask, reduce('sum', mask, list, true));
+    return [mul(weight, reshape(gy, kept))];
+  });
+}
+
+/** Largest value over `dims` (all when left out). Ties share the gradient equally, as torch.amax. */
+export function max(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  return extreme('max', x, dims, keepdim);
+}
+
+/** Smallest value over `dims` (all when left out). Ties share the gradient equally, as torch.amin. */
+export function min(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  return extreme('min', x, dims, keepdim);
+}

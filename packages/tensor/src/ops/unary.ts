@@ -1,0 +1,57 @@
+// Elementwise functions of one tensor: relu, tanh, exp, … One kernel serves a function and its derivatives.
+import { record } from '../autograd/tape.ts';
+import { ConfigError } from '../errors.ts';
+import { type UnaryFunction, unary, unaryBackward } from '../kernels/unary.ts';
+import type { Tensor } from '../tensor.ts';
+import { mul } from './binary.ts';
+
+function apply(f: UnaryFunction, x: Tensor): Tensor {
+  return record(f.kind, unary(f, x), [x], (gy) => [derivative(f, 1, x, gy)]);
+}
+
+/** g · f⁽ᵒʳᵈᵉʳ⁾(x), differentiable in g and in x: the derivative in x is one order higher. */
+function derivative(f: UnaryFunction, order: number, x: Tensor, g: Tensor): Tensor {
+  const y = unaryBackward(f, order, x, g);
+  return record(`${f.kind}Backward`, y, [x, g], (gy, needs) => [
+    needs[0] ? derivativeOfProduct(f, order, x, g, gy) : null,
+    needs[1] ? derivative(f, order, x, gy) : null,
+  ]);
+}
+
+function derivativeOfProduct(f: UnaryFunction, order: number, x: Tensor, g: Tensor, gy: Tensor): Tensor {
+  return derivative(f, order + 1, x, mul(g, gy));
+}
+
+/** max(x, 0). The gradient at 0 is 0. */
+export const relu = (x: Tensor): Tensor => apply({ kind: 'relu' }, x);
+/** x where x > 0, else negativeSlope · x. PyTorch's default slope is 0.01; DCGAN uses 0.2. */
+export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor =>
+  apply({ kind: 'leakyRelu', a: negativeSlope }, x);
+export const tanh = (x: Tensor): Tensor => apply({ kind: 'tanh' }, x);
+/** 1 / (1 + e^-x), without overflow. */
+export const sigmoid = (x: Tensor): Tensor => apply({ kind: 'sigmoid' }, x);
+/** log(1 + e^x), without overflow. */
+export const softplus = (x: Tensor): Tensor => apply({ kind: 'softplus' }, x);
+export const exp = (x: Tensor): Tensor => apply({ kind: 'exp' }, x);
+/** Natural logarithm; NaN below 0, -infinity at 0. */
+export const log = (x: Tensor): Tensor => apply({ kind: 'log' }, x);
+export const sqrt = (x: Tensor): Tensor => apply({ kind: 'sqrt' }, x);
+/** |x|. The gradient at 0 is 0. */
+export const abs = (x: Tensor): Tensor => apply({ kind: 'abs' }, x);
+export const neg = (x: Tensor): Tensor => apply({ kind: 'neg' }, x);
+export const square = (x: Tensor): Tensor => apply({ kind: 'square' }, x);
+/** x to a fixed real power; negative x only with whole exponents up to 64 in magnitude. */
+export const pow = (x: Tensor, exponent: number): Tensor => apply({ kind: 'pow', a: exponent }, x);
+/** α(e^x - 1) below 0, x above. */
+export const elu = (x: Tensor, alpha = 1): Tensor => apply({ kind: 'elu', a: alpha }, x);
+/** x Φ(x) with the normal distribution's Φ (the exact form, not the tanh approximation). */
+export const gelu = (x: Tensor): Tensor => apply({ kind: 'gelu' }, x);
+/** x σ(x). */
+export const silu = (x: Tensor): Tensor => apply({ kind: 'silu' }, x);
+
+/** x limited to [min, max]; the gradient passes inside and at the bounds. Throws ConfigError when min > max. */
+export function clamp(x: Tensor, min = -3.4028234e38, max = 3.4028234e38): Tensor {
+  if (!(min <= max))
+    throw new ConfigError(`clamp: min ${min} and max ${max} were given; min must not exceed max.`);
+  return apply({ kind: 'clamp', a: min, b: max }, x);
+}

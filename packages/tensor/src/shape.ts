@@ -1,0 +1,133 @@
+// Shape arithmetic shared by every layer: sizes, strides, broadcasting, normalised dimensions.
+import { ShapeError } from './errors.ts';
+
+export type Shape = readonly number[];
+
+/** Number of elements of a shape (1 for a scalar's `[]`). */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const n of shape) size *= n;
+  return size;
+}
+
+/** Row-major (C order) strides of a shape, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i]!;
+  }
+  return strides;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
+/** `[2, 3]` as a reader expects to see it in a message. */
+export function showShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Throws unless every size is a whole number of at least 1 (tensors of no elements are refused). */
+export function checkShape(shape: Shape, what: string): void {
+  for (const n of shape) {
+    if (!Number.isInteger(n) || n < 1) {
+      throw new ShapeError(
+        `${what}: shape ${showShape(shape)} was given; every size must be a whole number of at least 1.`,
+      );
+    }
+  }
+}
+
+/** Turns a dimension that may count from the end (-1 = last) into 0..rank-1; throws ShapeError outside. */
+export function normalizeDim(dim: number, rank: number, what: string): number {
+  const d = dim < 0 ? dim + rank : dim;
+  if (!Number.isInteger(d) || d < 0 || d >= Math.max(rank, 1)) {
+    throw new ShapeError(
+      `${what}: dimension ${dim} was given for a tensor of ${rank} dimensions; expected ${-rank} to ${rank - 1}.`,
+    );
+  }
+  return d;
+}
+
+/** The dimensions to reduce: all when undefined; sorted, without repeats. */
+export function normalizeDims(
+  dims: number | readonly number[] | undefined,
+  rank: number,
+  what: string,
+): number[] {
+  if (dims === undefined) return Array.from({ length: rank }, (_, i) => i);
+  const list = (typeof dims === 'number' ? [dims] : dims).map((d) => normalizeDim(d, rank, what));
+  const unique = [...new Set(list)].sort((a, b) => a - b);
+  if (unique.length !== list.length) {
+    throw new ShapeError(`${what}: dimensions ${showShape(list)} name one dimension twice; name each once.`);
+  }
+  return unique;
+}
+
+/** NumPy's broadcast of two shapes; throws ShapeError naming both when they do not fit. */
+export function broadcastShapes(a: Shape, b: Shape, what: string): number[] {
+  const rank = Math.max(a.length, b.length);
+  const out = new Array<number>(rank);
+  for (let i = 0; i < rank; i++) {
+    const m = a[a.length - rank + i] ?? 1;
+    const n = b[b.length - rank + i] ?? 1;
+    if (m !== n && m !== 1 && n !== 1) {
+      throw new ShapeError(
+        `${what}: shapes ${showShape(a)} and ${showShape(b)} cannot be broadcast: sizes ${m} and ${n} in dimension ${i - rank} differ and neither is 1.`,
+      );
+    }
+    out[i] = m === 1 ? n : m;
+  }
+  return out;
+}
+
+/** Strides with which a tensor of `shape` is read as if it had shape `target`: 0 where it is broadcast. */
+export function broadcastStrides(shape: Shape, target: Shape): number[] {
+  const own = stridesOf(shape);
+  const lead = target.length - shape.length;
+  return target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
+}
+
+/** One pair for height and width from a number or a pair. */
+export function pair(
+  value: number | readonly [number, number],
+  name: string,
+  least: number,
+): [number, number] {
+  const [h, w] = typeof value === 'number' ? [value, value] : value;
+  if (!Number.isInteger(h) || !Number.isInteger(w) || h < least || w < least) {
+    throw new ShapeError(
+      `${name} ${typeof value === 'number' ? value : showShape(value)} was given; expected whole numbers of at least ${least}.`,
+    );
+  }
+  return [h, w];
+}
+
+/**
+ * Merges neighbouring dimensions that every stride list steps through as one, so that kernels loop over as few
+ * dimensions as the layout allows. Sizes of 1 vanish.
+ */
+export function collapseDims(
+  shape: Shape,
+  strideLists: readonly (readonly number[])[],
+): { shape: number[]; strides: number[][] } {
+  const outShape: number[] = [];
+  const outStrides: number[][] = strideLists.map(() => []);
+  for (let i = 0; i < shape.length; i++) {
+    const n = shape[i]!;
+    if (n === 1) continue;
+    const last = outShape.length - 1;
+    const mergeable = last >= 0 && strideLists.every((s, k) => outStrides[k]![last] === s[i]! * n);
+    if (mergeable) {
+      outShape[last]! *= n;
+      for (const [k, s] of strideLists.entries()) outStrides[k]![last] = s[i]!;
+    } else {
+      outShape.push(n);
+      for (const [k, s] of strideLists.entries()) outStrides[k]!.push(s[i]!);
+    }
+  }
+  return { shape: outShape, strides: outStrides };
+}

@@ -1,0 +1,221 @@
+// The tensor: a shape and a dtype over a storage on a device, and its place in the autograd graph.
+import type { GradFunction } from './autograd/tape.ts';
+import type { Storage } from './device/buffers.ts';
+import type { BufferRange, Device } from './device/device.ts';
+import { DeviceError, ShapeError } from './errors.ts';
+import { checkShape, type Shape, showShape, sizeOf } from './shape.ts';
+
+export type DType = 'float32' | 'int32' | 'uint32';
+
+export type TypedData = Float32Array | Int32Array | Uint32Array;
+
+/** Nested numbers, as in `tensor([[1, 2], [3, 4]])`. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+let defaultDevice: Device | null = null;
+
+/** The device that creation functions use when none is named. */
+export function getDefaultDevice(): Device {
+  if (!defaultDevice) throw new DeviceError('No device exists yet: call `await createDevice()` first.');
+  return defaultDevice;
+}
+
+export function setDefaultDevice(device: Device | null): void {
+  defaultDevice = device;
+}
+
+/** Frees the storage of tensors that were dropped outside any scope, when they are collected. */
+const dropped = new FinalizationRegistry<Storage>((storage) => storage.release());
+
+export class Tensor {
+  readonly device: Device;
+  readonly storage: Storage;
+  /** Byte offset into the storage, a multiple of the device's alignment. */
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly size: number;
+  readonly dtype: DType;
+  /** True for parameters, and for results computed from them while gradients are recorded. */
+  requiresGrad = false;
+  /** The gradient that `backward()` left here; only leaves have one. */
+  grad: Tensor | null = null;
+  /** A fixed place for the gradient (a view into an optimizer's flat buffer), written instead of a new tensor. */
+  gradSlot: Tensor | null = null;
+  /** How this tensor was computed; null for leaves. */
+  gradFunction: GradFunction | null = null;
+  #disposed = false;
+
+  /** Takes over one reference to `storage`. Use `empty`, `tensor` and the operations instead. */
+  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: DType) {
+    this.device = device;
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = shape;
+    this.size = sizeOf(shape);
+    this.dtype = dtype;
+    device.scopes.track(this);
+    dropped.register(this, storage, this);
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get bytes(): number {
+    return this.size * 4;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The buffer range that a kernel binds. Throws DeviceError when the tensor was already freed. */
+  get range(): BufferRange {
+    if (this.#disposed) {
+      throw new DeviceError(
+        `A tensor of shape ${showShape(this.shape)} was used after it was freed: its scope had ended or dispose() was called; return it from the scope or keep() it.`,
+      );
+    }
+    return { buffer: this.storage.buffer, offset: this.offset, bytes: this.bytes };
+  }
+
+  /** A tensor of another shape (or part) on the same storage. No copy, not recorded for gradients. */
+  view(shape: Shape, offset = 0): Tensor {
+    if (this.#disposed) void this.range;
+    return new Tensor(this.device, this.storage.retain(), this.offset + offset, shape, this.dtype);
+  }
+
+  /** The same data outside the graph. */
+  detach(): Tensor {
+    return this.view(this.shape);
+  }
+
+  /** Marks a leaf as one that `backward()` fills the gradient of. */
+  requireGrad(on = true): this {
+    if (this.gradFunction)
+      throw new ShapeError('requireGrad() is for leaves; this tensor is the result of an operation.');
+    if (this.dtype !== 'float32')
+      throw new ShapeError(`Gradients exist for float32 tensors only; this one is ${this.dtype}.`);
+    this.requiresGrad = on;
+    return this;
+  }
+
+  /** Takes this tensor out of the scopes around it: it lives until dispose(). */
+  keep(): this {
+    this.device.scopes.keep(this);
+    return this;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.device.scopes.keep(this);
+    this.gradFunction = null;
+    dropped.unregister(this);
+    this.storage.release();
+  }
+
+  /** Reads the values back: the place where a program waits for the device. */
+  async data(): Promise<TypedData> {
+    const [bytes] = await this.device.read([this.range]);
+    return typedArray(this.dtype, bytes!);
+  }
+
+  /** The one value of a tensor of one element. */
+  async item(): Promise<number> {
+    if (this.size !== 1) {
+      throw new ShapeError(
+        `item() is for tensors of one element; this one has shape ${showShape(this.shape)}.`,
+      );
+    }
+    return (await this.data())[0]!;
+  }
+
+  /** Overwrites the values from the host. `data.length` must equal `size`. */
+  write(data: ArrayLike<number>): this {
+    if (data.length !== this.size) {
+      throw new ShapeError(
+        `write(): ${data.length} values were given for shape ${showShape(this.shape)} of ${this.size}.`,
+      );
+    }
+    this.device.upload(this.range, toTyped(this.dtype, data));
+    return this;
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype}, ${showShape(this.shape)}${this.requiresGrad ? ', requiresGrad' : ''})`;
+  }
+}
+
+function typedArray(dtype: DType, bytes: ArrayBuffer): TypedData {
+  if (dtype === 'float32') return new Float32Array(bytes);
+  return dtype === 'int32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+}
+
+function toTyped(dtype: DType, data: ArrayLike<number>): TypedData {
+  if (dtype === 'float32') return data instanceof Float32Array ? data : Float32Array.from(data);
+  if (dtype === 'int32') return data instanceof Int32Array ? data : Int32Array.from(data);
+  return data instanceof Uint32Array ? data : Uint32Array.from(data);
+}
+
+/** Reads several tensors of one device back with a single wait. */
+export async function readAll(tensors: readonly Tensor[]): Promise<TypedData[]> {
+  if (tensors.length === 0) return [];
+  const buffers = await tensors[0]!.device.read(tensors.map((t) => t.range));
+  return buffers.map((bytes, i) => typedArray(tensors[i]!.dtype, bytes));
+}
+
+export interface CreateOptions {
+  readonly device?: Device | undefined;
+  readonly dtype?: DType | undefined;
+}
+
+/** A tensor whose values are whatever the memory holds; for kernels that overwrite all of it. */
+export function empty(shape: Shape, options: CreateOptions = {}): Tensor {
+  checkShape(shape, 'empty');
+  const device = options.device ?? getDefaultDevice();
+  return new Tensor(device, device.allocate(sizeOf(shape) * 4), 0, [...shape], options.dtype ?? 'float32');
+}
+
+function nestedShape(data: NestedNumbers): number[] {
+  if (typeof data === 'number') return [];
+  if (data.length === 0)
+    throw new ShapeError('tensor(): an empty list was given; tensors have at least one element.');
+  const inner = nestedShape(data[0]!);
+  for (const row of data) {
+    if (showShape(nestedShape(row)) !== showShape(inner))
+      throw new ShapeError('tensor(): the nested lists have different lengths.');
+  }
+  return [data.length, ...inner];
+}
+
+/**
+ * A tensor from host values.
+ * @param data nested numbers, or a flat list or typed array together with `shape`.
+ * @param shape inferred from the nesting when left out.
+ */
+export function tensor(
+  data: NestedNumbers | TypedData | Float64Array,
+  shape?: Shape,
+  options: CreateOptions = {},
+): Tensor {
+  const flat: ArrayLike<number> = ArrayBuffer.isView(data)
+    ? (data as Float32Array)
+    : typeof data === 'number'
+      ? [data]
+      : ((data as readonly unknown[]).flat(Number.POSITIVE_INFINITY) as number[]);
+  const target = shape ?? (ArrayBuffer.isView(data) ? [flat.length] : nestedShape(data as NestedNumbers));
+  if (sizeOf(target) !== flat.length) {
+    throw new ShapeError(
+      `tensor(): ${flat.length} values were given for shape ${showShape(target)} of ${sizeOf(target)}.`,
+    );
+  }
+  return empty(target, options).write(flat);
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
+  const result = empty(shape, options);
+  result.device.clear(result.range);
+  return result;
+}

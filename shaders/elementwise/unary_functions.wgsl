@@ -1,0 +1,133 @@
+// Elementwise functions and their first three derivatives, so that gradients of gradients come from one place.
+//
+// derivative(x) is the ORDER-th derivative of the function that KIND names, at x; params.a and params.b are its
+// arguments (negative slope, alpha, exponent, bounds). Constants: KIND, ORDER 0..3.
+
+const SQRT_HALF = 0.7071067811865476;
+const INV_SQRT_TWO_PI = 0.3989422804014327;
+
+fn sigmoid(x: f32) -> f32 {
+  // exp of a negative number only: no overflow.
+  let e = exp(-abs(x));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+fn tanh_safe(x: f32) -> f32 {
+  // Some drivers overflow for large arguments; tanh(±10) is ±1 in float32.
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// log(1 + e) for 0 <= e <= 1, keeping the digits of small e (Goldberg 1991, theorem 4).
+fn log1p(e: f32) -> f32 {
+  let u = 1.0 + e;
+  return select(log(u) * (e / (u - 1.0)), e, u == 1.0);
+}
+
+// e^x - 1 for x <= 0, keeping the digits near 0: a Taylor polynomial where exp(x) - 1 would cancel.
+fn expm1(x: f32) -> f32 {
+  let series = x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x / 120.0))));
+  return select(exp(x) - 1.0, series, x > -0.25);
+}
+
+// Abramowitz & Stegun 7.1.26: |error| <= 1.5e-7.
+fn erf(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.3275911 * abs(x));
+  let poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  return sign(x) * (1.0 - poly * exp(-x * x));
+}
+
+// x^p for any real p; whole exponents by repeated squaring, which also serves negative x.
+fn power(x: f32, p: f32) -> f32 {
+  if (p == round(p) && abs(p) <= 64.0) {
+    var result = 1.0;
+    var base = x;
+    for (var n = u32(abs(p)); n > 0u; n >>= 1u) {
+      if ((n & 1u) == 1u) { result *= base; }
+      base *= base;
+    }
+    return select(result, 1.0 / result, p < 0.0);
+  }
+  return pow(x, p);
+}
+
+fn by_order(f0: f32, f1: f32, f2: f32, f3: f32) -> f32 {
+  switch ORDER {
+    case 0u: { return f0; }
+    case 1u: { return f1; }
+    case 2u: { return f2; }
+    default: { return f3; }
+  }
+}
+
+fn derivative(x: f32) -> f32 {
+  let a = params.a;
+  let b = params.b;
+  switch KIND {
+    case 0u: { // neg
+      return by_order(-x, -1.0, 0.0, 0.0);
+    }
+    case 1u: { // relu
+      return by_order(select(x, 0.0, x <= 0.0), select(0.0, 1.0, x > 0.0), 0.0, 0.0);
+    }
+    case 2u: { // leaky_relu, a = negative slope
+      return by_order(select(a * x, x, x > 0.0), select(a, 1.0, x > 0.0), 0.0, 0.0);
+    }
+    case 3u: { // tanh
+      let t = tanh_safe(x);
+      let d = 1.0 - t * t;
+      return by_order(t, d, -2.0 * t * d, d * (6.0 * t * t - 2.0));
+    }
+    case 4u: { // sigmoid
+      let s = sigmoid(x);
+      let d = s * sigmoid(-x);
+      return by_order(s, d, d * (1.0 - 2.0 * s), d * (1.0 - 6.0 * d));
+    }
+    case 5u: { // softplus = log(1 + e^x)
+      let s = sigmoid(x);
+      let d = s * sigmoid(-x);
+      return by_order(max(x, 0.0) + log1p(exp(-abs(x))), s, d, d * (1.0 - 2.0 * s));
+    }
+    case 6u: { // exp
+      return exp(x);
+    }
+    case 7u: { // log
+      return by_order(log(x), 1.0 / x, -1.0 / (x * x), 2.0 / (x * x * x));
+    }
+    case 8u: { // sqrt
+      let r = sqrt(x);
+      return by_order(r, 0.5 / r, -0.25 / (x * r), 0.375 / (x * x * r));
+    }
+    case 9u: { // abs
+      return by_order(abs(x), sign(x), 0.0, 0.0);
+    }
+    case 10u: { // square
+      return by_order(x * x, 2.0 * x, 2.0, 0.0);
+    }
+    case 11u: { // pow, a = exponent
+      switch ORDER {
+        case 0u: { return power(x, a); }
+        case 1u: { return a * power(x, a - 1.0); }
+        case 2u: { return a * (a - 1.0) * power(x, a - 2.0); }
+        default: { return a * (a - 1.0) * (a - 2.0) * power(x, a - 3.0); }
+      }
+    }
+    case 12u: { // clamp to [a, b]; the gradient passes at the bounds, as in PyTorch
+      return by_order(min(max(x, a), b), select(0.0, 1.0, x >= a && x <= b), 0.0, 0.0);
+    }
+    case 13u: { // elu, a = alpha
+      let e = a * exp(min(x, 0.0));
+      return by_order(select(a * expm1(min(x, 0.0)), x, x > 0.0), select(e, 1.0, x > 0.0), select(e, 0.0, x > 0.0), select(e, 0.0, x > 0.0));
+    }
+    case 14u: { // gelu = x Φ(x), the exact one
+      let cdf = 0.5 * (1.0 + erf(x * SQRT_HALF));
+      let pdf = INV_SQRT_TWO_PI * exp(-0.5 * x * x);
+      return by_order(x * cdf, cdf + x * pdf, pdf * (2.0 - x * x), pdf * x * (x * x - 4.0));
+    }
+    default: { // silu = x σ(x)
+      let s = sigmoid(x);
+      let d = s * sigmoid(-x);
+      let d2 = d * (1.0 - 2.0 * s);
+      return by_order(x * s, s + x * d, 2.0 * d + x * d2, 3.0 * d2 + x * d * (1.0 - 6.0 * d));
+    }
+  }
+}
