@@ -1,0 +1,67 @@
+// Writing files so that a crash never leaves half of one: a temporary name in the same folder, flushed, then renamed.
+
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ConfigError } from '@forger/tensor';
+
+const TEMPORARY = /^\..+\.\d+\.tmp$/;
+
+const REASONS: Record<string, string> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EEXIST: 'there is a file of that name',
+  EISDIR: 'it is a folder',
+  EMFILE: 'too many files are open',
+};
+
+/** `cannot <action> <path>: <reason>` as a ConfigError, for the errors of Node's file functions. */
+export function fileError(action: string, path: string, error: unknown): ConfigError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const reason = (code !== undefined && REASONS[code]) || (error as Error).message;
+  return new ConfigError(`cannot ${action} ${path}: ${reason}`, { cause: error });
+}
+
+/**
+ * Writes a file whole or not at all: readers see the old contents or the new, also after a power cut.
+ * @throws ConfigError when the path cannot be written.
+ */
+export async function writeAtomic(path: string, contents: Uint8Array | string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(contents);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileError('write', path, error);
+  }
+}
+
+/** Removes what interrupted `writeAtomic` calls left in a folder. Call it only while no other process writes there. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
+// A rename lasts through a power cut only once its folder is flushed too. Windows cannot open folders.
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,66 @@
+// report.html: one page on a run that opens by itself, with its pictures inside and nothing fetched.
+
+import { escapeMarkup } from './escape.ts';
+
+export interface ReportData {
+  /** The run's name. */
+  title: string;
+  /** One line under it. */
+  summary: string;
+  /** Sample grids as PNGs, in order, with a caption each. */
+  samples: readonly { caption: string; png: Uint8Array }[];
+  /** A drawing of the losses; it is put into the page as it is. */
+  lossesSvg: string;
+  /** Named values, one table each. */
+  tables: readonly { heading: string; rows: readonly (readonly [name: string, value: string])[] }[];
+}
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; overflow-wrap: anywhere; }
+.samples { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; flex: 1 1 16rem; max-width: 33rem; }
+figure img { width: 100%; image-rendering: pixelated; }
+figcaption { opacity: .7; }
+svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; }
+th, td { text-align: left; padding: .15rem 1.5rem .15rem 0; vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: normal; opacity: .7; white-space: nowrap; }
+`;
+
+/** The page. Every text but `lossesSvg` is escaped. */
+export function reportHtml(data: ReportData): string {
+  const figures = data.samples.map(({ caption, png }) => {
+    const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+    const text = escapeMarkup(caption);
+    return `<figure><img src="${source}" alt="Generated pictures, ${text}"><figcaption>${text}</figcaption></figure>`;
+  });
+  const tables = data.tables.map(({ heading, rows }) => {
+    const lines = rows.map(
+      ([name, value]) => `<tr><th scope="row">${escapeMarkup(name)}</th><td>${escapeMarkup(value)}</td></tr>`,
+    );
+    return `<h2>${escapeMarkup(heading)}</h2>\n<table>\n${lines.join('\n')}\n</table>`;
+  });
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeMarkup(data.title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${escapeMarkup(data.title)}</h1>
+<p>${escapeMarkup(data.summary)}</p>
+<h2>Samples from fixed noise</h2>
+<div class="samples">
+${figures.join('\n') || '<p>No sample grid was written.</p>'}
+</div>
+<h2>Losses</h2>
+${data.lossesSvg}
+${tables.join('\n')}
+</body>
+</html>
+`;
+}

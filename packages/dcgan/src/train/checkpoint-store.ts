@@ -1,0 +1,173 @@
+// A folder of checkpoints: step-000100.safetensors holds every array, step-000100.json the rest and a checksum.
+// The JSON is written last, so a checkpoint exists when its JSON does.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CheckpointError } from '@forger/tensor';
+import { z } from 'zod';
+import { fileError, writeAtomic } from '../atomic-file.ts';
+
+/** A checkpoint whose checksum was right. */
+export interface Checkpoint {
+  step: number;
+  /** Path of the safetensors file. */
+  path: string;
+  /** Contents of the safetensors file. */
+  bytes: Uint8Array;
+  /** Whatever was saved beside the arrays. */
+  meta: Record<string, unknown>;
+}
+
+const FILE = /^step-(\d+)\.(json|safetensors)$/;
+
+const recordSchema = z.object({
+  format: z.literal('forger-checkpoint'),
+  version: z.literal(1),
+  step: z.int().min(0),
+  size: z.int().min(0),
+  sha256: z.string(),
+  meta: z.record(z.string(), z.unknown()),
+});
+
+/** `step-000100`: the name that the files of a step share, in order when sorted by name. */
+export function stepName(step: number): string {
+  return `step-${String(step).padStart(6, '0')}`;
+}
+
+/** Writes, finds and removes the checkpoints of one folder. */
+export class CheckpointStore {
+  readonly dir: string;
+  readonly keep: number;
+
+  /** @param keep how many of the newest checkpoints stay when another is written. */
+  constructor(dir: string, keep: number) {
+    this.dir = dir;
+    this.keep = keep;
+  }
+
+  /**
+   * Writes a checkpoint, then removes all but the newest few.
+   * @returns the path of its safetensors file.
+   */
+  async write(step: number, bytes: Uint8Array, meta: object): Promise<string> {
+    const path = this.#weights(step);
+    const record: z.infer<typeof recordSchema> = {
+      format: 'forger-checkpoint',
+      version: 1,
+      step,
+      size: bytes.byteLength,
+      sha256: sha256(bytes),
+      meta: meta as Record<string, unknown>,
+    };
+    await writeAtomic(path, bytes);
+    await writeAtomic(recordPath(path), `${JSON.stringify(record, null, 2)}\n`);
+    await this.#rotate();
+    return path;
+  }
+
+  /** Steps that have a checkpoint, in ascending order. */
+  async steps(): Promise<number[]> {
+    const files = await this.#files();
+    return files.filter(({ kind }) => kind === 'json').map(({ step }) => step);
+  }
+
+  /**
+   * The newest checkpoint whose checksum is right, with a note for each newer one that is damaged;
+   * undefined when nothing was saved yet.
+   * @throws CheckpointError when there are checkpoints and all are damaged.
+   */
+  async latest(): Promise<{ checkpoint: Checkpoint; notes: string[] } | undefined> {
+    const notes: string[] = [];
+    for (const step of (await this.steps()).reverse()) {
+      try {
+        return { checkpoint: await readCheckpoint(this.#weights(step)), notes };
+      } catch (error) {
+        if (!(error instanceof CheckpointError)) throw error;
+        notes.push(`${error.message}; trying the checkpoint before it`);
+      }
+    }
+    if (notes.length === 0) return undefined;
+    throw new CheckpointError(`${this.dir} has no whole checkpoint left: ${notes.join('; ')}`);
+  }
+
+  /** Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for newest again. */
+  async setAsideAfter(lastStep: number): Promise<void> {
+    for (const { step, name } of await this.#files()) {
+      if (step > lastStep) await rename(join(this.dir, name), join(this.dir, `${name}.damaged`));
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    const kept = (await this.steps()).slice(-this.keep);
+    // In this order a JSON goes before its weights: what is half removed is no checkpoint.
+    for (const { step, name } of await this.#files()) {
+      if (!kept.includes(step)) await rm(join(this.dir, name), { force: true });
+    }
+  }
+
+  async #files(): Promise<{ step: number; kind: string; name: string }[]> {
+    const files = (await readdir(this.dir)).flatMap((name) => {
+      const match = FILE.exec(name);
+      return match ? [{ step: Number(match[1]), kind: match[2]!, name }] : [];
+    });
+    return files.sort((a, b) => a.step - b.step || a.kind.localeCompare(b.kind));
+  }
+
+  #weights(step: number): string {
+    return join(this.dir, `${stepName(step)}.safetensors`);
+  }
+}
+
+/**
+ * Reads a checkpoint from its safetensors file and the JSON beside it, and compares the checksum.
+ * @throws CheckpointError when either is missing, unreadable or does not fit the other.
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const record = await readRecord(path);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new CheckpointError(fileError('read', path, error).message, { cause: error });
+  }
+  if (bytes.byteLength !== record.size) {
+    throw new CheckpointError(
+      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written`,
+    );
+  }
+  if (sha256(bytes) !== record.sha256) {
+    throw new CheckpointError(`${path} is damaged: its contents do not match the checksum in its JSON`);
+  }
+  return { step: record.step, path, bytes, meta: record.meta };
+}
+
+/** Whether a safetensors file has a checkpoint's JSON beside it; one that has none is a bare set of weights. */
+export function isCheckpoint(path: string): boolean {
+  return existsSync(recordPath(path));
+}
+
+async function readRecord(path: string): Promise<z.infer<typeof recordSchema>> {
+  const source = recordPath(path);
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(source, 'utf8'));
+  } catch (error) {
+    const reason =
+      error instanceof SyntaxError ? `${source} is not JSON` : fileError('read', source, error).message;
+    throw new CheckpointError(reason, { cause: error });
+  }
+  const result = recordSchema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
+  throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}`);
+}
+
+function recordPath(path: string): string {
+  return path.replace(/\.safetensors$/, '.json');
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

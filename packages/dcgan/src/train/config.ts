@@ -1,0 +1,134 @@
+// What a training run was asked to do: the contents of config.json, its defaults, and what a resumed run may change.
+
+import { ConfigError } from '@forger/tensor';
+import { z } from 'zod';
+import { CHANNELS, LIMITS, PRECISIONS, type WholeRange } from './limits.ts';
+import type { RecipeInfo } from './types.ts';
+
+const GOALS = ['epochs', 'steps', 'minutes'] as const;
+const whole = ({ least, most }: WholeRange) => z.int().min(least).max(most);
+
+const schema = z
+  .strictObject({
+    /** Layout of this file. */
+    version: z.literal(1),
+    recipe: z.string().min(1),
+    /** A data set's name, or the absolute path of files or a folder. */
+    data: z.string().min(1),
+    /** Folder that holds copies of the named data sets. */
+    dataDir: z.string().min(1).exactOptional(),
+    /** Colour that transparent pictures are laid on. */
+    background: z.string().min(1),
+    /** Height and width of the pictures, in pixels. */
+    imageSize: whole(LIMITS.imageSize),
+    /** Channels of the generator's last and the discriminator's first hidden layer. */
+    width: whole(LIMITS.width),
+    channels: z.literal(CHANNELS),
+    batchSize: whole(LIMITS.batchSize),
+    lr: z.number().positive(),
+    /** Exactly one of these three says when the run ends; all count from the run's first step. */
+    epochs: whole(LIMITS.epochs).exactOptional(),
+    steps: whole(LIMITS.steps).exactOptional(),
+    minutes: z.number().positive().exactOptional(),
+    seed: whole(LIMITS.seed),
+    /** Steps between two sample grids, and between two checkpoints. */
+    sampleEvery: whole(LIMITS.sampleEvery),
+    checkpointEvery: whole(LIMITS.checkpointEvery),
+    precision: z.literal(PRECISIONS),
+  })
+  .refine((config) => goalsIn(config).length === 1, {
+    error: 'exactly one of epochs, steps and minutes must be given',
+  });
+
+/** The settings of one run. */
+export type TrainConfig = z.infer<typeof schema>;
+
+/** Settings that a person gave; the rest come from the recipe, or from the run that is resumed. */
+export type TrainOverrides = Partial<Omit<TrainConfig, 'version'>>;
+
+const DEFAULT_SAMPLE_EVERY = 100;
+const DEFAULT_CHECKPOINT_EVERY = 500;
+
+// Where the data lie, how long the run goes on and what is written when do not change any weight.
+const CHANGES_TRAINING = [
+  'recipe',
+  'data',
+  'background',
+  'imageSize',
+  'width',
+  'channels',
+  'batchSize',
+  'lr',
+  'seed',
+  'precision',
+] as const satisfies readonly (keyof TrainConfig)[];
+
+type Goals = { [goal in (typeof GOALS)[number]]?: number };
+
+function goalsIn(settings: Goals): (keyof Goals)[] {
+  return GOALS.filter((goal) => settings[goal] !== undefined);
+}
+
+/**
+ * Checks settings of unknown origin.
+ * @param source what they were read from, for the message.
+ * @throws ConfigError that names every field at fault.
+ */
+export function parseConfig(value: unknown, source: string): TrainConfig {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
+  throw new ConfigError(`${source}: ${faults.join('; ')}`);
+}
+
+/** The settings of a new run: the recipe's defaults under what was given. */
+export function newConfig(recipe: RecipeInfo, given: TrainOverrides): TrainConfig {
+  const { epochs, steps, ...defaults } = recipe.defaults;
+  const goal =
+    goalsIn(given).length > 0
+      ? {}
+      : { ...(epochs !== undefined && { epochs }), ...(steps !== undefined && { steps }) };
+  return parseConfig(
+    {
+      version: 1,
+      recipe: recipe.name,
+      background: 'white',
+      seed: 0,
+      precision: 'f32',
+      sampleEvery: DEFAULT_SAMPLE_EVERY,
+      checkpointEvery: DEFAULT_CHECKPOINT_EVERY,
+      ...defaults,
+      ...goal,
+      ...given,
+    },
+    'settings',
+  );
+}
+
+/**
+ * The settings of a resumed run: those saved, with a new end or new intervals where given.
+ * @throws ConfigError when what was given would train differently from what was saved.
+ */
+export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: string): TrainConfig {
+  const { epochs, steps, minutes, ...rest } = saved;
+  const goal = goalsIn(given).length > 0 ? {} : { epochs, steps, minutes };
+  const merged = { ...rest, ...goal, ...given };
+  const config = parseConfig(
+    Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)),
+    'settings',
+  );
+  const changed = sameTraining(saved, config);
+  if (changed.length > 0) {
+    const list = changed.map((field) => `${field} ${saved[field]} (now ${config[field]})`).join(', ');
+    throw new ConfigError(
+      `${folder} was trained with ${list}, so it cannot be resumed with other values: ` +
+        'leave them out, or start a new run without --resume',
+    );
+  }
+  return config;
+}
+
+/** The settings in which two runs differ and that make their weights differ; empty when one can go on from the other. */
+export function sameTraining(a: TrainConfig, b: TrainConfig): (typeof CHANGES_TRAINING)[number][] {
+  return CHANGES_TRAINING.filter((field) => a[field] !== b[field]);
+}

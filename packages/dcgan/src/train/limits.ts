@@ -1,0 +1,28 @@
+// The ranges that a run's settings must lie in, shared by the command's flags and by config.json.
+
+/** A closed range of whole numbers. */
+export interface WholeRange {
+  readonly least: number;
+  readonly most: number;
+}
+
+const MANY = Number.MAX_SAFE_INTEGER;
+
+/** Ranges of the whole-number settings. The seed is one 32-bit word of the random generator's key. */
+export const LIMITS = {
+  imageSize: { least: 4, most: 1024 },
+  width: { least: 1, most: 4096 },
+  batchSize: { least: 1, most: 65536 },
+  epochs: { least: 1, most: MANY },
+  steps: { least: 1, most: MANY },
+  seed: { least: 0, most: 2 ** 32 - 1 },
+  sampleEvery: { least: 1, most: MANY },
+  checkpointEvery: { least: 1, most: MANY },
+  count: { least: 1, most: 10_000 },
+} as const satisfies Record<string, WholeRange>;
+
+/** Channels of the pictures: grey or red, green, blue. */
+export const CHANNELS = [1, 3] as const;
+
+/** Number formats that training can run in. */
+export const PRECISIONS = ['f32'] as const;

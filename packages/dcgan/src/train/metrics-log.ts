@@ -1,0 +1,73 @@
+// metrics.jsonl: one JSON object per training step, appended in small batches.
+
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { fileError, writeAtomic } from '../atomic-file.ts';
+import type { StepMetrics } from './reporter.ts';
+
+/** A line of metrics.jsonl. The time left is a guess of its moment, so it is not kept. */
+export type MetricsLine = Omit<StepMetrics, 'secondsLeft'>;
+
+const NUMBERS = [
+  'step',
+  'epoch',
+  'lossD',
+  'lossG',
+  'dReal',
+  'dFake',
+  'imagesPerSecond',
+  'seconds',
+] as const satisfies readonly (keyof MetricsLine)[];
+const LINES_PER_WRITE = 50;
+
+/** Appends to, reads and shortens one metrics.jsonl. */
+export class MetricsLog {
+  readonly path: string;
+  #pending: string[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Adds a line; it reaches the disk with the next `flush` or after some dozens of lines. */
+  append(metrics: StepMetrics): void {
+    this.#pending.push(`${JSON.stringify(Object.fromEntries(NUMBERS.map((key) => [key, metrics[key]])))}\n`);
+    if (this.#pending.length >= LINES_PER_WRITE) this.flush();
+  }
+
+  /** @throws ConfigError when the file cannot be written. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    try {
+      appendFileSync(this.path, this.#pending.join(''));
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+    this.#pending = [];
+  }
+
+  /** All whole lines, those not yet on the disk included. A line that a crash cut short is left out. */
+  read(): MetricsLine[] {
+    const text = existsSync(this.path) ? readFileSync(this.path, 'utf8') : '';
+    return (text + this.#pending.join('')).split('\n').flatMap((line) => parseLine(line) ?? []);
+  }
+
+  /** Drops the lines after a step, and any torn line, so that a resumed run repeats none. */
+  async truncate(lastStep: number): Promise<void> {
+    const kept = this.read().filter(({ step }) => step <= lastStep);
+    this.#pending = [];
+    await writeAtomic(this.path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+}
+
+function parseLine(line: string): MetricsLine | undefined {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value?.step !== 'number') return undefined;
+  // JSON has no NaN: it is written as null.
+  const entries = NUMBERS.map((key) => [key, typeof value[key] === 'number' ? value[key] : Number.NaN]);
+  return Object.fromEntries(entries) as unknown as MetricsLine;
+}

@@ -1,0 +1,239 @@
+// The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, and the reports beside them.
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '@forger/tensor';
+import { fileError, removeTemporaries, writeAtomic } from '../atomic-file.ts';
+import { type Checkpoint, CheckpointStore, stepName } from './checkpoint-store.ts';
+import { parseConfig, type TrainConfig } from './config.ts';
+import { type MetricsLine, MetricsLog } from './metrics-log.ts';
+import type { StepMetrics } from './reporter.ts';
+import { lockFolder } from './run-lock.ts';
+
+const DEFAULT_KEEP = 3;
+
+export interface RunFolderOptions {
+  /** Checkpoints to keep; the older ones are removed. Default 3. */
+  keepCheckpoints?: number;
+}
+
+/**
+ * A run's files. `create` and `open` lock the folder for this process until `close`; `read` does not lock and
+ * serves what only looks (sampling, descriptions, reports).
+ */
+export class RunFolder {
+  readonly dir: string;
+  #config: TrainConfig;
+  readonly #metrics: MetricsLog;
+  readonly #checkpoints: CheckpointStore;
+  readonly #unlock: () => void;
+  #made = false;
+
+  private constructor(dir: string, config: TrainConfig, options: RunFolderOptions, unlock: () => void) {
+    this.dir = dir;
+    this.#config = config;
+    this.#metrics = new MetricsLog(join(dir, 'metrics.jsonl'));
+    this.#checkpoints = new CheckpointStore(
+      join(dir, 'checkpoints'),
+      options.keepCheckpoints ?? DEFAULT_KEEP,
+    );
+    this.#unlock = unlock;
+  }
+
+  /**
+   * Makes a new run folder: `options.out`, or `runs/<recipe>-<YYYYMMDD-HHMMSS>` in the working folder.
+   * @throws ConfigError when it cannot be written, or holds anything already.
+   */
+  static async create(
+    config: TrainConfig,
+    options: RunFolderOptions & { out?: string; now?: Date } = {},
+  ): Promise<RunFolder> {
+    const dir =
+      options.out ?? freshName(join('runs', `${config.recipe}-${stamp(options.now ?? new Date())}`));
+    const made = await makeFolder(dir);
+    if (existsSync(join(dir, 'config.json'))) {
+      await readConfig(dir); // a config.json of something else is said to be so
+      throw new ConfigError(
+        `${dir} already holds a run: continue it with --resume ${dir}, or choose another folder for --out`,
+      );
+    }
+    const others = (await readdir(dir)).filter((name) => !name.startsWith('.') && name !== 'run.lock');
+    if (others.length > 0) {
+      throw new ConfigError(
+        `${dir} is neither empty nor a run (it holds ${others[0]}): choose another folder for --out`,
+      );
+    }
+    const unlock = lockFolder(dir);
+    const run = new RunFolder(dir, config, options, unlock);
+    run.#made = made;
+    await makeFolder(join(dir, 'samples'));
+    await makeFolder(join(dir, 'checkpoints'));
+    await run.saveConfig(config);
+    return run;
+  }
+
+  /**
+   * Opens an existing run to continue it, and clears what a crash left half-written.
+   * @throws ConfigError when it is no run, its config.json is at fault, or another process is writing to it.
+   */
+  static async open(dir: string, options: RunFolderOptions = {}): Promise<RunFolder> {
+    const config = await readConfig(dir);
+    const unlock = lockFolder(dir);
+    for (const folder of [dir, join(dir, 'samples'), join(dir, 'checkpoints')]) {
+      await makeFolder(folder);
+      await removeTemporaries(folder);
+    }
+    return new RunFolder(dir, config, options, unlock);
+  }
+
+  /** Opens an existing run to look at, also while it trains. @throws ConfigError as `open`, the lock aside. */
+  static async read(dir: string): Promise<RunFolder> {
+    return new RunFolder(dir, await readConfig(dir), {}, () => {});
+  }
+
+  /** The run's settings, as config.json has them. */
+  get config(): TrainConfig {
+    return this.#config;
+  }
+
+  /** Replaces config.json: a resumed run may have a new end. */
+  async saveConfig(config: TrainConfig): Promise<void> {
+    await writeAtomic(this.path('config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    this.#config = config;
+  }
+
+  /** A path inside the folder. */
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts);
+  }
+
+  /** Adds a line to metrics.jsonl; it reaches the disk with the next checkpoint, `flush` or `close`, or sooner. */
+  appendMetrics(metrics: StepMetrics): void {
+    this.#metrics.append(metrics);
+  }
+
+  /** Writes the metrics that are still in memory. */
+  flush(): void {
+    this.#metrics.flush();
+  }
+
+  /** Every step's metrics so far. */
+  readMetrics(): MetricsLine[] {
+    return this.#metrics.read();
+  }
+
+  /** Where the sample grid of a step belongs: `samples/step-000100.png`. */
+  samplePath(step: number): string {
+    return this.path('samples', `${stepName(step)}.png`);
+  }
+
+  /** The sample grids so far, in the order of their steps. */
+  async samples(): Promise<{ step: number; path: string }[]> {
+    const folder = this.path('samples');
+    if (!existsSync(folder)) return [];
+    const grids = (await readdir(folder)).flatMap((name) => {
+      const match = /^step-(\d+)\.png$/.exec(name);
+      return match ? [{ step: Number(match[1]), path: join(folder, name) }] : [];
+    });
+    return grids.sort((a, b) => a.step - b.step);
+  }
+
+  /**
+   * Saves a checkpoint with a checksum, in a way that a crash cannot leave half of it, and removes the oldest.
+   * @param bytes a safetensors file; @param meta anything JSON can hold.
+   * @returns the path of the safetensors file. @throws ConfigError when it cannot be written.
+   */
+  async writeCheckpoint(step: number, bytes: Uint8Array, meta: object): Promise<string> {
+    this.flush();
+    return this.#checkpoints.write(step, bytes, meta);
+  }
+
+  /** Steps that have a checkpoint, in ascending order. */
+  async checkpointSteps(): Promise<number[]> {
+    return existsSync(this.#checkpoints.dir) ? this.#checkpoints.steps() : [];
+  }
+
+  /**
+   * The newest checkpoint whose checksum is right, with notes on damaged newer ones; undefined before the first.
+   * @throws CheckpointError when all are damaged.
+   */
+  async latestCheckpoint(): Promise<{ checkpoint: Checkpoint; notes: string[] } | undefined> {
+    return existsSync(this.#checkpoints.dir) ? this.#checkpoints.latest() : undefined;
+  }
+
+  /**
+   * Goes back to a step, before training on from its checkpoint: later metrics and sample grids are dropped,
+   * later (damaged) checkpoints set aside.
+   */
+  async rewind(step: number): Promise<void> {
+    await this.#metrics.truncate(step);
+    for (const sample of await this.samples()) {
+      if (sample.step > step) await rm(sample.path);
+    }
+    await this.#checkpoints.setAsideAfter(step);
+  }
+
+  /** Writes what is in memory and unlocks the folder. */
+  close(): void {
+    try {
+      this.flush();
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  /** Closes the folder, and removes what `create` made if nothing was trained: a run that fails at its start leaves no trace. */
+  async discardIfUntrained(): Promise<void> {
+    const trained =
+      this.readMetrics().length + (await this.samples()).length + (await this.checkpointSteps()).length;
+    this.close();
+    if (trained > 0) return;
+    await rm(this.path('config.json'), { force: true });
+    for (const folder of [
+      this.path('samples'),
+      this.path('checkpoints'),
+      ...(this.#made ? [this.dir] : []),
+    ]) {
+      await rmdir(folder).catch(() => {}); // anything else that lies there stays
+    }
+  }
+}
+
+async function readConfig(dir: string): Promise<TrainConfig> {
+  const path = join(dir, 'config.json');
+  if (!existsSync(dir)) throw new ConfigError(`${dir}: there is no such folder`);
+  if (!existsSync(path)) throw new ConfigError(`${dir} is not a run: it has no config.json`);
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ConfigError(`${path} is not JSON: ${error.message}`);
+    throw fileError('read', path, error);
+  }
+  return parseConfig(value, path);
+}
+
+// Whether the folder was not there before.
+async function makeFolder(dir: string): Promise<boolean> {
+  try {
+    return (await mkdir(dir, { recursive: true })) !== undefined;
+  } catch (error) {
+    throw fileError('make the folder', resolve(dir), error);
+  }
+}
+
+// Two runs started within one second get names of their own.
+function freshName(name: string): string {
+  if (!existsSync(name)) return name;
+  for (let n = 2; ; n++) {
+    if (!existsSync(`${name}-${n}`)) return `${name}-${n}`;
+  }
+}
+
+// Local time as YYYYMMDD-HHMMSS.
+function stamp(time: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const date = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
+  return `${date}-${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
+}

@@ -1,0 +1,93 @@
+// The seams between the command and what does the work: recipes, training, sampling, description.
+
+import type { TrainConfig } from './config.ts';
+import type { Reporter, TrainSummary } from './reporter.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** Settings that a recipe chooses unless told otherwise; it gives `epochs` or `steps`. */
+export interface RecipeDefaults {
+  data: string;
+  imageSize: number;
+  width: number;
+  channels: 1 | 3;
+  batchSize: number;
+  lr: number;
+  epochs?: number;
+  steps?: number;
+  sampleEvery?: number;
+  checkpointEvery?: number;
+}
+
+/** What the command needs to know of a recipe. */
+export interface RecipeInfo {
+  /** The name that `--recipe` takes. */
+  name: string;
+  /** One line: what it is. */
+  title: string;
+  /** Where it was published. */
+  source: string;
+  defaults: RecipeDefaults;
+  /** @throws ConfigError when the recipe cannot make square pictures of this size; the message names sizes that it can. */
+  checkImageSize(size: number): void;
+}
+
+/** What a training run works with. */
+export interface TrainIO {
+  run: RunFolder;
+  reporter: Reporter;
+  /** Once aborted, the step under way is finished, a checkpoint is written, and training returns. */
+  signal: AbortSignal;
+  /** Slower checks, with where things were made in the messages. */
+  debug: boolean;
+  /** Continue from the run's latest checkpoint. */
+  resume: boolean;
+}
+
+/**
+ * `train` of train/train.ts: trains until the configured end or the signal, with a last sample grid and checkpoint.
+ * It calls every method of the reporter but `done`, and neither writes reports nor closes the run folder.
+ */
+export type Train = (config: TrainConfig, io: TrainIO) => Promise<TrainSummary>;
+
+export interface SampleOptions {
+  count: number;
+  seed: number;
+  /** The PNG to write. */
+  out: string;
+}
+
+/** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's safetensors. */
+export type Sample = (
+  source: string,
+  options: SampleOptions,
+) => Promise<{ path: string; width: number; height: number }>;
+
+/** One layer of a network, in the order in which data pass. */
+export interface LayerRow {
+  /** Name in the state dict, such as `main.0`. */
+  name: string;
+  /** The layer with its settings, such as `ConvTranspose2d(100, 256, 4, stride 1, padding 0)`. */
+  layer: string;
+  /** Shape of its output for one picture, the batch axis left out. */
+  output: readonly number[];
+  parameters: number;
+}
+
+export interface NetworkDescription {
+  name: 'generator' | 'discriminator';
+  layers: readonly LayerRow[];
+  parameters: number;
+}
+
+/** What a run or a weight file holds. */
+export interface Description {
+  source: string;
+  kind: 'run' | 'checkpoint' | 'generator weights';
+  config?: TrainConfig;
+  /** Steps trained. */
+  step?: number;
+  networks: readonly NetworkDescription[];
+}
+
+/** `describe` of info/info.ts. */
+export type Describe = (source: string) => Promise<Description>;

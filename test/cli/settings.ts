@@ -1,0 +1,51 @@
+// Settings and metrics that tests of the command start from.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TrainConfig } from '../../packages/dcgan/src/train/config.ts';
+import type { StepMetrics } from '../../packages/dcgan/src/train/reporter.ts';
+import type { RecipeInfo } from '../../packages/dcgan/src/train/types.ts';
+
+export const config: TrainConfig = {
+  version: 1,
+  recipe: 'quick',
+  data: 'glyphs',
+  background: 'white',
+  imageSize: 32,
+  width: 32,
+  channels: 1,
+  batchSize: 64,
+  lr: 2e-4,
+  steps: 80,
+  seed: 0,
+  sampleEvery: 10,
+  checkpointEvery: 20,
+  precision: 'f32',
+};
+
+export const recipe: RecipeInfo = {
+  name: 'quick',
+  title: 'a small one',
+  source: 'a paper',
+  defaults: { data: 'glyphs', imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4, epochs: 5 },
+  checkImageSize: () => {},
+};
+
+export function metrics(step: number): StepMetrics {
+  return {
+    step,
+    epoch: 1,
+    lossD: 1.25,
+    lossG: 0.5,
+    dReal: 0.75,
+    dFake: 0.25,
+    imagesPerSecond: 640,
+    seconds: step / 10,
+  };
+}
+
+/** An empty folder for one test. */
+export function emptyFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'forger-test-'));
+}
