@@ -1,0 +1,59 @@
+// Reading the values of flags: what is out of range gets one sentence that names the flag.
+
+import type { WholeRange } from '../train/limits.ts';
+import { UsageError } from './errors.ts';
+
+type Parser<T> = (text: string) => T;
+
+/** A whole number within a range. */
+export function wholeNumber(flag: string, { least, most }: WholeRange): Parser<number> {
+  return (text) => {
+    const value = numberIn(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new UsageError(`${flag} ${text}: expected a whole number of at least ${least}`);
+    }
+    if (value > most) throw new UsageError(`${flag} ${text}: expected a whole number of at most ${most}`);
+    return value;
+  };
+}
+
+/** A finite number above 0. */
+export function positiveNumber(flag: string): Parser<number> {
+  return (text) => {
+    const value = numberIn(text);
+    if (!Number.isFinite(value) || value <= 0)
+      throw new UsageError(`${flag} ${text}: expected a number above 0`);
+    return value;
+  };
+}
+
+/** One of a few values. */
+export function oneOf<T extends string | number>(flag: string, values: readonly T[]): Parser<T> {
+  return (text) => {
+    const found = values.find((value) => String(value) === text);
+    if (found === undefined) throw new UsageError(`${flag} ${text}: expected ${values.join(' or ')}`);
+    return found;
+  };
+}
+
+/** Text that is not empty. */
+export function nonEmpty(flag: string): Parser<string> {
+  return (text) => {
+    if (text.trim() === '') throw new UsageError(`${flag}: expected a value, and it is empty`);
+    return text;
+  };
+}
+
+/** A path that ends in `.png`. */
+export function pngPath(flag: string): Parser<string> {
+  return (text) => {
+    if (!/\.png$/i.test(text))
+      throw new UsageError(`${flag} ${text}: expected a file name that ends in .png`);
+    return text;
+  };
+}
+
+// Number('') is 0, and blank is not meant as a number.
+function numberIn(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text);
+}

@@ -1,0 +1,36 @@
+// `forger info`: prints what a run or a weight file holds.
+
+import { describe } from '../info/info.ts';
+import type { Description, NetworkDescription } from '../train/types.ts';
+import { tableLines } from './table.ts';
+
+/** @returns the exit code. @throws ForgerError */
+export async function runInfo(source: string): Promise<number> {
+  for (const line of descriptionLines(await describe(source))) console.log(line);
+  return 0;
+}
+
+/** The description as lines of text. */
+export function descriptionLines({ source, kind, config, step, networks }: Description): string[] {
+  const trained = step === undefined ? '' : `, ${count(step)} steps`;
+  const settings = config === undefined ? [] : Object.entries(config).filter(([name]) => name !== 'version');
+  return [
+    `${source}: ${kind}${trained}`,
+    ...(settings.length > 0
+      ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
+      : []),
+    ...networks.flatMap((network) => ['', ...networkLines(network)]),
+  ];
+}
+
+function networkLines({ name, layers, parameters }: NetworkDescription): string[] {
+  const rows = layers.map((row) => [row.name, row.layer, row.output.join('x'), count(row.parameters)]);
+  return tableLines(
+    [[name, 'layer', 'output', 'parameters'], ...rows, ['', '', 'in all', count(parameters)]],
+    [2, 3],
+  );
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en');
+}

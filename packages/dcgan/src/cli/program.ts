@@ -1,0 +1,164 @@
+// The commands, flags and help texts of `forger`. What a command does is in the file of its name, loaded when it runs,
+// so that help and usage errors come at once.
+
+import { Command, Option } from 'commander';
+import { CHANNELS, LIMITS, PRECISIONS, type WholeRange } from '../train/limits.ts';
+import { explain } from './errors.ts';
+import { nonEmpty, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
+import { version } from './version.ts';
+
+/** Runs one command line, the program's name left out. @returns the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    const command = program.commands.find((candidate) => args.includes(candidate.name()));
+    return explain(error, command?.name(), args.includes('--debug'));
+  }
+}
+
+function buildProgram(finish: (exitCode: number) => void): Command {
+  const program = new Command('forger')
+    .description(
+      'Trains DCGANs on WebGPU: a forger learns to draw what a detective cannot tell from real pictures.',
+    )
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }) // errors are printed in one place, errors.ts
+    .configureHelp({ showGlobalOptions: false })
+    .helpCommand(false)
+    .addHelpText('after', '\nStart with: forger train');
+  addTrain(program, finish);
+  addSample(program, finish);
+  addInfo(program, finish);
+  addRecipes(program, finish);
+  addDoctor(program, finish);
+  for (const command of program.commands)
+    command.option('--debug', 'show the stack of errors, check more, run slower');
+  return program;
+}
+
+function addTrain(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('train')
+    .description('Train a generator and write pictures, losses and checkpoints into a run folder.')
+    .addOption(
+      option('--recipe <name>', 'which GAN to train; see `forger recipes` (default: quick)', nonEmpty),
+    )
+    .addOption(
+      option(
+        '--data <name|path>',
+        'glyphs, mnist, fashion-mnist, cifar10, or a path to IDX files, CIFAR-10 batches or a folder of pictures ' +
+          "(default: the recipe's)",
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      option(
+        '--data-dir <dir>',
+        'folder with copies of the named data sets, instead of a download',
+        nonEmpty,
+      ),
+    )
+    .addOption(option('--background <colour>', 'laid behind transparent pictures (default: white)', nonEmpty))
+    .addOption(
+      option(
+        '--image-size <n>',
+        "height and width of the pictures (default: the recipe's)",
+        whole('imageSize'),
+      ),
+    )
+    .addOption(
+      option('--width <n>', "channels of the widest layers' base (default: the recipe's)", whole('width')),
+    )
+    .addOption(
+      option('--channels <n>', "1 for grey, 3 for colour (default: the recipe's)", (flag) =>
+        oneOf(flag, CHANNELS),
+      ),
+    )
+    .addOption(option('--batch-size <n>', "pictures in a step (default: the recipe's)", whole('batchSize')))
+    .addOption(option('--lr <x>', "Adam's learning rate (default: the recipe's)", positiveNumber))
+    .addOption(
+      option(
+        '--epochs <n>',
+        "stop after n passes over the data (default: the recipe's)",
+        whole('epochs'),
+      ).conflicts(['steps', 'minutes']),
+    )
+    .addOption(option('--steps <n>', 'stop after n steps', whole('steps')).conflicts(['minutes']))
+    .addOption(option('--minutes <m>', 'stop after m minutes of training', positiveNumber))
+    .addOption(option('--seed <n>', 'seed of all random numbers (default: 0)', whole('seed')))
+    .addOption(option('--out <dir>', 'run folder to make (default: runs/<recipe>-<time>)', nonEmpty))
+    .addOption(
+      option(
+        '--resume <dir>',
+        'continue the run in this folder; its settings stay, its end may move',
+        nonEmpty,
+      ).conflicts('out'),
+    )
+    .addOption(
+      option('--sample-every <n>', 'steps between sample grids (default: 100)', whole('sampleEvery')),
+    )
+    .addOption(
+      option('--checkpoint-every <n>', 'steps between checkpoints (default: 500)', whole('checkpointEvery')),
+    )
+    .addOption(
+      option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),
+    )
+    .option('--quiet', 'print only how the run ended')
+    .addOption(new Option('--json', 'print one JSON object a line').conflicts('quiet'))
+    .action(async (flags) => finish(await (await import('./train.ts')).runTrain(flags)));
+}
+
+function addSample(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('sample')
+    .description('Draw new pictures with a trained generator.')
+    .argument('<source>', "a run folder, a checkpoint, or a generator's safetensors file")
+    .addOption(option('--count <n>', 'pictures in the grid', whole('count')).default(64))
+    .addOption(option('--seed <n>', 'seed of the noise', whole('seed')).default(0))
+    .addOption(option('--out <file.png>', 'the picture to write (default: sample-<seed>.png)', pngPath))
+    .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
+}
+
+function addInfo(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('info')
+    .description('Show what a run or a weight file holds: settings, layers, shapes, parameters.')
+    .argument('<source>', "a run folder, a checkpoint, or a generator's safetensors file")
+    .action(async (source) => finish(await (await import('./info.ts')).runInfo(source)));
+}
+
+function addRecipes(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('recipes')
+    .description('List the recipes with their defaults.')
+    .action(async () => finish(await (await import('./recipes.ts')).runRecipes()));
+}
+
+function addDoctor(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('doctor')
+    .description('Check the graphics adapter, its driver and the installation, and say what to mend.')
+    .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
+}
+
+// An option whose value is parsed by a parser that knows the flag's name.
+function option<T>(
+  flags: string,
+  description: string,
+  parser: (flag: string) => (text: string) => T,
+): Option {
+  const name = flags.split(' ')[0]!;
+  return new Option(flags, description).argParser(parser(name));
+}
+
+function whole(setting: keyof typeof LIMITS): (flag: string) => (text: string) => number {
+  const range: WholeRange = LIMITS[setting];
+  return (flag) => wholeNumber(flag, range);
+}

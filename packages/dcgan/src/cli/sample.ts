@@ -1,0 +1,14 @@
+// `forger sample`: draws pictures and says where they are.
+
+import { sample } from '../sample/sample.ts';
+
+/** @returns the exit code. @throws ForgerError */
+export async function runSample(
+  source: string,
+  flags: { count: number; seed: number; out?: string },
+): Promise<number> {
+  const { count, seed, out = `sample-${seed}.png` } = flags;
+  const { path, width, height } = await sample(source, { count, seed, out });
+  console.log(`${path}: ${count} pictures, ${width}x${height} pixels in all`);
+  return 0;
+}

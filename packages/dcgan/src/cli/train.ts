@@ -1,0 +1,114 @@
+// `forger train`: settings from flags, recipe and earlier run; then training, reports, and how to go on.
+
+import { resolve } from 'node:path';
+import { NAMED_SETS } from '../data/named.ts';
+import { recipes } from '../recipes/index.ts';
+import { writeReports } from '../report/report.ts';
+import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
+import type { StartInfo } from '../train/reporter.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { train } from '../train/train.ts';
+import type { RecipeInfo } from '../train/types.ts';
+import { UsageError } from './errors.ts';
+import { createReporter } from './progress.ts';
+import { stopOnSignals } from './signals.ts';
+import { version } from './version.ts';
+
+/** The command's flags as commander parses them. */
+export interface TrainFlags extends TrainOverrides {
+  out?: string;
+  resume?: string;
+  quiet?: boolean;
+  json?: boolean;
+  debug?: boolean;
+}
+
+const DEFAULT_RECIPE = 'quick';
+
+/** Trains. @returns the exit code. @throws ForgerError, UsageError */
+export async function runTrain(flags: TrainFlags): Promise<number> {
+  const { out, resume, quiet = false, json = false, debug = false, ...given } = flags;
+  const overrides = withAbsolutePaths(given);
+  const { run, config } =
+    resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
+  const reporter = createReporter({ json, quiet });
+  const { signal, dispose } = stopOnSignals(() =>
+    reporter.note('Stopping after this step and saving. Press Ctrl-C again to quit at once.'),
+  );
+  try {
+    const summary = await train(config, { run, reporter, signal, debug, resume: resume !== undefined });
+    reporter.done(summary, await writeReports(run, facts(reporter.info)));
+    run.close();
+  } catch (error) {
+    if (resume === undefined) await run.discardIfUntrained();
+    else run.close();
+    throw error;
+  } finally {
+    dispose();
+    reporter.close();
+  }
+  return 0;
+}
+
+async function startRun(
+  overrides: TrainOverrides,
+  out: string | undefined,
+): Promise<{ run: RunFolder; config: TrainConfig }> {
+  const recipe = findRecipe(overrides.recipe ?? DEFAULT_RECIPE);
+  const config = newConfig(recipe, overrides);
+  recipe.checkImageSize(config.imageSize);
+  const run = await RunFolder.create(config, out === undefined ? {} : { out });
+  return { run, config };
+}
+
+async function reopenRun(
+  overrides: TrainOverrides,
+  dir: string,
+): Promise<{ run: RunFolder; config: TrainConfig }> {
+  const run = await RunFolder.open(dir);
+  try {
+    const config = resumeConfig(run.config, overrides, dir);
+    findRecipe(config.recipe).checkImageSize(config.imageSize);
+    await run.saveConfig(config);
+    return { run, config };
+  } catch (error) {
+    run.close();
+    throw error;
+  }
+}
+
+// What the report says beside settings and timings.
+function facts(info: StartInfo | undefined): [string, string][] {
+  const known: [string, string][] =
+    info === undefined
+      ? []
+      : [
+          ['device', info.adapter],
+          ['data', info.data],
+        ];
+  return [...known, ['forger', version], ['Node', process.version]];
+}
+
+function findRecipe(name: string): RecipeInfo {
+  const recipe = Object.hasOwn(recipes, name) ? recipes[name] : undefined;
+  if (recipe === undefined) {
+    throw new UsageError(
+      `--recipe ${name}: there is no such recipe; there are ${Object.keys(recipes).join(', ')}`,
+    );
+  }
+  return recipe;
+}
+
+// A run may be resumed from another folder, so config.json holds absolute paths.
+function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
+  const { data, dataDir } = given;
+  return {
+    ...given,
+    ...(data !== undefined && { data: isNamed(data) ? data : resolve(data) }),
+    ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+  };
+}
+
+function isNamed(data: string): boolean {
+  return data === 'glyphs' || NAMED_SETS.some(({ name }) => name === data);
+}
