@@ -3,6 +3,8 @@ export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './a
 export type { MemoryReport } from './device/buffers.ts';
 export { type AdapterReport, Device, type DeviceOptions } from './device/device.ts';
 export * from './errors.ts';
+export { type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
+export * from './kernels/optimizer.ts';
 export * from './ops/index.ts';
 export { type Shape, showShape, sizeOf } from './shape.ts';
 export {

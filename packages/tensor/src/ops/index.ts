@@ -1,5 +1,7 @@
 // The operations, by family.
 export * from './binary.ts';
+export * from './conv.ts';
+export * from './matmul.ts';
 export * from './reduce.ts';
 export * from './structure.ts';
 export * from './unary.ts';

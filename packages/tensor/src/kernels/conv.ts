@@ -1,0 +1,160 @@
+// The three products of a convolution y = conv(x, w). Each is linear in both of its operands, and the derivative of
+// one is another of the three, so they are all that convolutions, transposed convolutions and all of their gradients
+// need.
+import type { Constant } from '../device/pipelines.ts';
+import { empty, type Tensor } from '../tensor.ts';
+import { gemm, innerSplits } from './gemm.ts';
+import { matmulKernel } from './matmul.ts';
+import { reduce } from './reduce.ts';
+import type { ShaderFile } from './shaders.generated.ts';
+
+/** Sizes of a convolution: x [N, C, H, W], w [K, C / groups, R, S], y [N, K, P, Q]. */
+export interface ConvSizes {
+  readonly n: number;
+  readonly c: number;
+  readonly h: number;
+  readonly w: number;
+  readonly k: number;
+  readonly r: number;
+  readonly s: number;
+  readonly p: number;
+  readonly q: number;
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+}
+
+/** Multiply-adds above which sizes are compiled in: a compilation pays only for work that is worth it. */
+const staticFrom = 2 ** 21;
+
+/** Multiply-adds of each of the three products. */
+function macsOf(z: ConvSizes): number {
+  return (z.n * z.k * z.p * z.q * z.c * z.r * z.s) / z.groups;
+}
+
+function constantsOf(z: ConvSizes): Record<string, Constant> {
+  const size = (n: number): number => (macsOf(z) >= staticFrom ? n : 0);
+  return {
+    STATIC_C: size(z.c / z.groups),
+    STATIC_H: size(z.h),
+    STATIC_W: size(z.w),
+    STATIC_K: size(z.k / z.groups),
+    STATIC_P: size(z.p),
+    STATIC_Q: size(z.q),
+    KERNEL_R: z.r,
+    KERNEL_S: z.s,
+    STRIDE_H: z.stride[0],
+    STRIDE_W: z.stride[1],
+    PAD_H: z.padding[0],
+    PAD_W: z.padding[1],
+    DILATION_H: z.dilation[0],
+    DILATION_W: z.dilation[1],
+  };
+}
+
+function paramsOf(z: ConvSizes, splits: number): number[] {
+  return [z.n, z.groups, splits, z.c / z.groups, z.h, z.w, z.k / z.groups, z.p, z.q];
+}
+
+const files = (problem: ShaderFile): ShaderFile[] => ['conv/shape.wgsl', problem];
+
+/** y = conv(x, w) + bias. */
+export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  const y = empty([z.n, z.k, z.p, z.q], { device: x.device });
+  gemm(x.device, {
+    name: 'conv_forward',
+    files: files('conv/forward.wgsl'),
+    constants: { ...constantsOf(z), HAS_BIAS: bias !== null },
+    params: paramsOf(z, 1),
+    reads: [weight.range, x.range, (bias ?? weight).range],
+    output: y.range,
+    macs: macsOf(z),
+    m: z.k / z.groups,
+    n: z.n * z.p * z.q,
+    batch: z.groups,
+  });
+  return y;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+/** The x-shaped product of gy and w: the gradient in x, and the transposed convolution of gy (then with a bias). */
+export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  const { device } = gy;
+  if (isOuterProduct(z) && bias === null) {
+    // One output position: gx[n, (c, r, s)] = Σ_k gy[n, k] w[k, (c, r, s)]. The general form would multiply mostly zeros.
+    const columns = z.c * z.r * z.s;
+    const product = matmulKernel(
+      gy,
+      { batch: 0, row: z.k, column: 1 },
+      weight,
+      { batch: 0, row: columns, column: 1 },
+      { batch: 1, m: z.n, n: columns, k: z.k },
+    );
+    const result = product.view([z.n, z.c, z.h, z.w]);
+    product.dispose();
+    return result;
+  }
+  const gx = empty([z.n, z.c, z.h, z.w], { device });
+  const step = z.stride.map((stride, i) => stride / gcd(stride, z.dilation[i]!));
+  const phases = z.stride[0] * z.stride[1];
+  gemm(device, {
+    name: 'conv_input_gradient',
+    files: files('conv/input_gradient.wgsl'),
+    constants: {
+      ...constantsOf(z),
+      HAS_BIAS: bias !== null,
+      STEP_R: step[0]!,
+      STEP_S: step[1]!,
+      TAPS_R: Math.ceil(z.r / step[0]!),
+      TAPS_S: Math.ceil(z.s / step[1]!),
+    },
+    params: paramsOf(z, 1),
+    reads: [weight.range, gy.range, (bias ?? weight).range],
+    output: gx.range,
+    macs: macsOf(z),
+    m: z.c / z.groups,
+    n: z.n * Math.ceil(z.h / z.stride[0]) * Math.ceil(z.w / z.stride[1]),
+    batch: z.groups * phases,
+  });
+  return gx;
+}
+
+/** Whether y is one position that sees the whole of x: the first layer of a generator, the logit head of a discriminator. */
+function isOuterProduct(z: ConvSizes): boolean {
+  const dense = z.padding[0] === 0 && z.padding[1] === 0 && z.dilation[0] === 1 && z.dilation[1] === 1;
+  return z.groups === 1 && dense && z.p === 1 && z.q === 1 && z.h === z.r && z.w === z.s;
+}
+
+/** The w-shaped product of x and gy: the gradient in the weight. */
+export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
+  const { device } = x;
+  const m = z.k / z.groups;
+  const n = (z.c / z.groups) * z.r * z.s;
+  const splits = innerSplits(device, m, n, z.groups, z.n * z.p * z.q);
+  const shape = [z.k, z.c / z.groups, z.r, z.s];
+  const parts = empty([splits, ...shape], { device });
+  gemm(device, {
+    name: 'conv_weight_gradient',
+    files: files('conv/weight_gradient.wgsl'),
+    constants: constantsOf(z),
+    params: paramsOf(z, splits),
+    reads: [gy.range, x.range],
+    output: parts.range,
+    macs: macsOf(z),
+    m,
+    n,
+    batch: z.groups * splits,
+  });
+  if (splits === 1) {
+    const only = parts.view(shape);
+    parts.dispose();
+    return only;
+  }
+  const total = reduce('sum', parts, [0], false);
+  parts.dispose();
+  return total;
+}

@@ -1,0 +1,135 @@
+// The batched matrix product that matmul and every convolution run on: picks a core (how outputs map to
+// invocations) for a problem (what A, B and C are) and records the dispatch.
+import type { BufferRange, Device, FloatParam } from '../device/device.ts';
+import type { Constant } from '../device/pipelines.ts';
+import { ConfigError, ShapeError } from '../errors.ts';
+import type { ShaderFile } from './shaders.generated.ts';
+
+/** Cores in the order of shaders/gemm: the plain reference, the GPU tile, and the one for costly loads. */
+export type GemmCore = 'naive' | 'tiled' | 'subgroup';
+
+export const gemmCores: readonly GemmCore[] = ['naive', 'tiled', 'subgroup'];
+
+/** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
+export interface GemmProblem {
+  readonly name: string;
+  readonly files: readonly ShaderFile[];
+  readonly constants: Readonly<Record<string, Constant>>;
+  readonly params: readonly (number | FloatParam)[];
+  readonly reads: readonly BufferRange[];
+  readonly output: BufferRange;
+  /** Multiply-adds of all products together. */
+  readonly macs: number;
+  /** Rows and columns of one product, and the number of products. */
+  readonly m: number;
+  readonly n: number;
+  readonly batch: number;
+}
+
+let forced: GemmCore | null = null;
+
+/** Runs `fn` with one core for every product, for tests and benchmarks that compare the variants. */
+export function withGemmCore<T>(core: GemmCore, fn: () => T): T {
+  const before = forced;
+  forced = core;
+  try {
+    return fn();
+  } finally {
+    forced = before;
+  }
+}
+
+/** Whether this adapter can run a core. */
+export function supportsCore(device: Device, core: GemmCore): boolean {
+  if (core === 'subgroup') return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
+  return true;
+}
+
+/** Multiply-adds below which the plain core is as good, and compiles in a tenth of the time. */
+const smallProblem = 2 ** 20;
+
+/** Fewer rows or columns than this and a 64×64 tile is mostly empty. */
+const leastForTile = 16;
+
+function chooseCore(device: Device, problem: GemmProblem): GemmCore {
+  if (forced) {
+    if (!supportsCore(device, forced)) throw new ConfigError(`This adapter cannot run the ${forced} core.`);
+    return forced;
+  }
+  if (problem.macs < smallProblem || (device.adapter.software && problem.n < 32)) return 'naive';
+  if (device.adapter.software && supportsCore(device, 'subgroup')) return 'subgroup';
+  return problem.m >= leastForTile && problem.n >= leastForTile ? 'tiled' : 'naive';
+}
+
+/** Workgroups that keep the device busy: a few for each CPU core, many on a GPU. */
+export function wantedWorkgroups(device: Device): number {
+  return device.adapter.software ? 8 : 512;
+}
+
+/** Into how many parts to cut an inner axis of `k` so that small outputs still fill the device. */
+export function innerSplits(device: Device, m: number, n: number, batch: number, k: number): number {
+  const tiles = device.adapter.software
+    ? Math.ceil(m / 16) * Math.ceil(n / 64)
+    : Math.ceil(m / 64) * Math.ceil(n / 64);
+  const wanted = Math.ceil(wantedWorkgroups(device) / (tiles * batch));
+  const leastPart = 128;
+  return Math.max(1, Math.min(wanted, Math.floor(k / leastPart)));
+}
+
+interface Launch {
+  file: ShaderFile;
+  constants: Record<string, Constant>;
+  grid: [number, number, number];
+  subgroups: boolean;
+}
+
+function launchOf(device: Device, core: GemmCore, { m, n, batch }: GemmProblem): Launch {
+  if (core === 'tiled') {
+    return {
+      file: 'gemm/core_tiled.wgsl',
+      constants: {},
+      grid: [Math.ceil(n / 64), Math.ceil(m / 64), batch],
+      subgroups: false,
+    };
+  }
+  if (core === 'naive') {
+    const grid: [number, number, number] = [Math.min(65_535, Math.ceil((m * n) / 64)), 1, batch];
+    return { file: 'gemm/core_naive.wgsl', constants: { WORKGROUP: 64 }, grid, subgroups: false };
+  }
+  const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : 4;
+  const blocks = Math.ceil(m / (4 * rowVectors)) * batch;
+  // Narrow workgroups when there is little to share out, wide ones otherwise; on GPUs a subgroup must be filled.
+  const least = device.adapter.software ? 8 : 64;
+  let workgroup = 64;
+  while (workgroup > least && blocks * Math.ceil(n / (4 * workgroup)) < wantedWorkgroups(device))
+    workgroup /= 2;
+  return {
+    file: 'gemm/core_subgroup.wgsl',
+    constants: { WORKGROUP: workgroup, ROW_VECTORS: rowVectors },
+    grid: [Math.ceil(n / (4 * workgroup)), Math.ceil(m / (4 * rowVectors)), batch],
+    subgroups: true,
+  };
+}
+
+/** Records the products. Throws ShapeError when the grid would pass WebGPU's 65,535 workgroups in a dimension. */
+export function gemm(device: Device, problem: GemmProblem): void {
+  const core = chooseCore(device, problem);
+  const launch = launchOf(device, core, problem);
+  if (launch.grid.some((n) => n > 65_535)) {
+    throw new ShapeError(
+      `${problem.name}: ${problem.batch} products of ${problem.m} × ${problem.n} are more than one dispatch can hold; use a smaller batch.`,
+    );
+  }
+  device.dispatch(
+    {
+      name: `${problem.name}/${core}`,
+      files: [...problem.files, launch.file],
+      constants: { ...problem.constants, ...launch.constants },
+      bindings: [...problem.reads.map(() => 'read' as const), 'write'],
+      subgroups: launch.subgroups,
+    },
+    problem.params,
+    [...problem.reads, problem.output],
+    launch.grid,
+  );
+}
