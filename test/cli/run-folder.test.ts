@@ -10,7 +10,8 @@ import { CheckpointError, ConfigError } from '@forger/tensor';
 import { describe, expect, test } from 'vitest';
 import { readCheckpoint } from '../../packages/dcgan/src/train/checkpoint-store.ts';
 import { RunFolder } from '../../packages/dcgan/src/train/run-folder.ts';
-import { config, emptyFolder, metrics } from './settings.ts';
+import { emptyFolder } from './folders.ts';
+import { config, metrics } from './settings.ts';
 
 const bytes = (seed: number) => Uint8Array.from({ length: 1000 }, (_, i) => (i * seed) % 251);
 

@@ -1,8 +1,5 @@
 // Settings and metrics that tests of the command start from.
 
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TrainConfig } from '../../packages/dcgan/src/train/config.ts';
 import type { StepMetrics } from '../../packages/dcgan/src/train/reporter.ts';
 import type { RecipeInfo } from '../../packages/dcgan/src/train/types.ts';
@@ -43,9 +40,4 @@ export function metrics(step: number): StepMetrics {
     imagesPerSecond: 640,
     seconds: step / 10,
   };
-}
-
-/** An empty folder for one test. */
-export function emptyFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'forger-test-'));
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { oneOf, positiveNumber, wholeNumber } from '../../packages/dcgan/src/cli/flags.ts';
 import { run } from '../../packages/dcgan/src/cli/program.ts';
-import { emptyFolder } from './settings.ts';
+import { emptyFolder } from './folders.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const runner = join(root, 'scripts/run.mjs');

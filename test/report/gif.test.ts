@@ -1,14 +1,13 @@
 // samples.gif: as many frames as asked for, the right ones, with the right delays.
 
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { thin, writeGif } from '../../packages/dcgan/src/report/gif.ts';
 import { writeGrid } from '../../packages/dcgan/src/report/grid.ts';
+import { emptyFolder } from '../cli/folders.ts';
 import { decodePage, sharp } from './pictures.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'forger-gif-'));
+const folder = emptyFolder();
 
 /** Plain grey pictures, one per level. */
 async function frames(levels: readonly number[]): Promise<string[]> {

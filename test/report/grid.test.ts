@@ -1,11 +1,11 @@
 // Sample grids: each pixel where it belongs, in the file as in memory.
 
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, ShapeError } from '@forger/tensor';
 import { describe, expect, test } from 'vitest';
 import { gridBuffer, gridPixels, writeGrid } from '../../packages/dcgan/src/report/grid.ts';
+import { emptyFolder } from '../cli/folders.ts';
 import { decode, sharp } from './pictures.ts';
 
 const base = { channels: 1, height: 2, width: 3, range: [-1, 1] as const, scale: 1 };
@@ -86,7 +86,7 @@ describe('PNG', () => {
   test.each([1, 3])('holds the pixels of a grid with %i channels', async (channels) => {
     const images = Float32Array.from({ length: 5 * channels * 6 }, (_, i) => Math.sin(i));
     const options = { ...base, channels, count: 5, padding: 1 };
-    const folder = mkdtempSync(join(tmpdir(), 'forger-grid-'));
+    const folder = emptyFolder();
     const path = join(folder, 'grid.png');
     const grid = await writeGrid(path, images, options);
     const png = await decode(path);

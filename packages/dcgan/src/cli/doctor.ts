@@ -37,7 +37,7 @@ export async function runDoctor(): Promise<number> {
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     print('Adapter', [['found', 'none']]);
-    conclude([error.message]);
+    conclude([error.message, ...environmentAdvice()]);
     return 1;
   }
   try {
@@ -56,6 +56,22 @@ export async function runDoctor(): Promise<number> {
   } finally {
     device.destroy();
   }
+}
+
+// Variables that keep drivers from being found.
+function environmentAdvice(): string[] {
+  const { FORGER_VULKAN, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  const drivers = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
+  return [
+    ...(FORGER_VULKAN === 'system'
+      ? ['FORGER_VULKAN=system is set, which rules out the driver that the set-up fetched: unset it.']
+      : []),
+    ...(drivers === undefined
+      ? []
+      : [
+          `VK_DRIVER_FILES or VK_ICD_FILENAMES allows no drivers but ${drivers}: unset it if that is not meant.`,
+        ]),
+  ];
 }
 
 function machineRows(): [string, string][] {
@@ -84,8 +100,14 @@ function adapterRows(adapter: AdapterReport): [string, string][] {
     ['found in', source],
     ['subgroup size', least === most ? `${least}` : `${least} to ${most}`],
     ['features', features.join(', ')],
-    ...LIMITS_SHOWN.map((name): [string, string] => [name, limits[name]?.toLocaleString('en') ?? 'unknown']),
+    ...LIMITS_SHOWN.map((name): [string, string] => [name, limitText(name, limits[name])]),
   ];
+}
+
+function limitText(name: string, value: number | undefined): string {
+  if (value === undefined) return 'unknown';
+  if (!/Size$/.test(name)) return value.toLocaleString('en');
+  return value < 2 ** 20 ? `${value / 2 ** 10} KiB` : `${Math.round(value / 2 ** 20)} MiB`;
 }
 
 /**

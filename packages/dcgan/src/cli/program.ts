@@ -90,8 +90,20 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
         whole('epochs'),
       ).conflicts(['steps', 'minutes']),
     )
-    .addOption(option('--steps <n>', 'stop after n steps', whole('steps')).conflicts(['minutes']))
-    .addOption(option('--minutes <m>', 'stop after m minutes of training', positiveNumber))
+    .addOption(
+      option(
+        '--steps <n>',
+        'stop once n steps are done, those before a resume included',
+        whole('steps'),
+      ).conflicts(['minutes']),
+    )
+    .addOption(
+      option(
+        '--minutes <m>',
+        'stop after m minutes of training, those before a resume included',
+        positiveNumber,
+      ),
+    )
     .addOption(option('--seed <n>', 'seed of all random numbers (default: 0)', whole('seed')))
     .addOption(option('--out <dir>', 'run folder to make (default: runs/<recipe>-<time>)', nonEmpty))
     .addOption(
@@ -102,10 +114,18 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       ).conflicts('out'),
     )
     .addOption(
-      option('--sample-every <n>', 'steps between sample grids (default: 100)', whole('sampleEvery')),
+      option(
+        '--sample-every <n>',
+        "steps between sample grids (default: the recipe's)",
+        whole('sampleEvery'),
+      ),
     )
     .addOption(
-      option('--checkpoint-every <n>', 'steps between checkpoints (default: 500)', whole('checkpointEvery')),
+      option(
+        '--checkpoint-every <n>',
+        "steps between checkpoints (default: the recipe's)",
+        whole('checkpointEvery'),
+      ),
     )
     .addOption(
       option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),

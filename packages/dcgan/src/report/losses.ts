@@ -140,7 +140,7 @@ function drawPanel(panel: Panel, x: Scale, id: string): string {
 }
 
 function smooth(points: readonly Point[]): Point[] {
-  return movingMean(points, Math.ceil(points.length / 60));
+  return movingMean(points, Math.ceil(points.length / 40));
 }
 
 function drawPath(points: readonly Point[], x: Scale, y: Scale, style: string): string {
