@@ -4,6 +4,7 @@ import { DeviceError } from '../errors.ts';
 import { BufferPool, type MemoryReport, type PooledBuffer, Storage } from './buffers.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
+import { Plan } from './capture.ts';
 import { type Command, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
@@ -88,6 +89,7 @@ export class Device {
   readonly recorder: Recorder;
   readonly pipelines: PipelineCache;
   pool: BufferPool;
+  readonly #pools = new Set<BufferPool>();
   readonly #platform: Platform;
   readonly #params = new Map<string, GPUBuffer>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -116,6 +118,7 @@ export class Device {
     this.features = new Set(gpu.features);
     this.alignment = gpu.limits.minStorageBufferOffsetAlignment;
     this.pool = this.createPool(options.debug ?? false);
+    this.#pools.add(this.pool);
     this.pipelines = new PipelineCache(gpu);
     this.recorder = new Recorder(gpu);
     gpu.addEventListener('uncapturederror', (event) => {
@@ -262,13 +265,54 @@ export class Device {
     this.throwIfFailed();
   }
 
+  /**
+   * Runs `fn` once and keeps its commands for replay. Inside, nothing may wait or upload from the host; random numbers
+   * advance through their counter on the device. `fn` runs in a scope; what it returns lives until the plan is disposed.
+   */
+  capture<T>(fn: () => T): Plan<T> {
+    this.throwIfFailed();
+    if (this.recorder.captured) throw new DeviceError('device.capture() was called inside another capture.');
+    this.recorder.flush();
+    const outer = this.pool;
+    const pool = this.createPool();
+    const commands: Command[] = [];
+    this.#pools.add(pool);
+    this.pool = pool;
+    this.recorder.captured = commands;
+    try {
+      const { result, kept } = this.scopes.runKeeping(fn);
+      return new Plan(this, commands, pool, result, () => {
+        for (const item of kept) item.dispose();
+      });
+    } catch (error) {
+      this.dropPool(pool);
+      throw error;
+    } finally {
+      this.recorder.captured = null;
+      this.pool = outer;
+    }
+  }
+
+  /** Frees the buffers of a plan's pool once nothing of it is live. */
+  dropPool(pool: BufferPool): void {
+    this.recorder.flush();
+    pool.trim();
+    this.#pools.delete(pool);
+  }
+
   /** Runs `fn`; tensors made inside are freed at its end unless returned or kept. */
   scope<T>(fn: () => T): T {
     return this.scopes.run(fn);
   }
 
+  /** Bytes and buffers in use and kept for reuse, captured plans included. */
   memory(): MemoryReport {
-    return this.pool.report();
+    const total: MemoryReport = { liveBytes: 0, liveBuffers: 0, pooledBytes: 0, pooledBuffers: 0, peakBytes: 0 };
+    for (const pool of this.#pools) {
+      const report = pool.report();
+      for (const key of Object.keys(total) as (keyof MemoryReport)[]) total[key] += report[key];
+    }
+    return total;
   }
 
   leaks(): { bytes: number; count: number; where: string }[] {

@@ -44,6 +44,18 @@ export class ScopeStack {
     }
   }
 
+  /** As `run`, but what is returned outlives every scope; `kept` lists it. */
+  runKeeping<T>(fn: () => T): { result: T; kept: Disposable[] } {
+    const kept: Disposable[] = [];
+    const result = this.run(() => {
+      const value = fn();
+      kept.push(...this.#found(value, this.#stack.at(-1)!));
+      return value;
+    });
+    for (const item of kept) this.keep(item);
+    return { result, kept };
+  }
+
   #found(value: unknown, scope: Set<Disposable>): Disposable[] {
     if (value === null || typeof value !== 'object') return [];
     if (scope.has(value as Disposable)) return [value as Disposable];

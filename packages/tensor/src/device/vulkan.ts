@@ -2,7 +2,7 @@
 // (scripts/setup/vulkan.mjs), with no installed package, no LD_LIBRARY_PATH and no second process. The dynamic linker
 // satisfies a request for a library by its soname ("libvulkan.so.1") with one that is already loaded under that
 // soname, so loading the copy's libraries by full path, dependencies first, is enough.
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
@@ -67,8 +67,8 @@ function load(): { folder: string } | null {
     process.env.VK_DRIVER_FILES = files;
     process.env.VK_ICD_FILENAMES = files;
   }
-  // Mesa complains on stderr without one.
-  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'forger-runtime-'));
+  // Mesa complains on stderr without one, and puts nothing there.
+  process.env.XDG_RUNTIME_DIR ??= tmpdir();
   return { folder };
 }
 
