@@ -1,0 +1,189 @@
+/**
+ * Batch and instance normalisation: y = weight·(x − mean)/√(var + eps) + bias, weight and bias per channel.
+ *
+ * The two differ in which elements share a mean and a biased variance: batchNorm has one group per channel,
+ * instanceNorm one per (sample, channel). The gradient through batch statistics is that of Ioffe & Szegedy (2015),
+ * section 3: gx = weight/σ·(gy − mean(gy) − x̂·mean(gy·x̂)), the means taken over the group.
+ */
+import { map, type Ref, zeros } from './array.ts';
+import { input, type ReferenceOp } from './op.ts';
+
+/**
+ * Inputs, in order: x; weight and bias when `affine`; runningMean and runningVar when `runningStats`.
+ * x is (N,C), (N,C,L) or (N,C,H,W). With `training` false the running statistics are used and must be given.
+ */
+export interface BatchNormArgs {
+  training: boolean;
+  affine: boolean;
+  runningStats: boolean;
+  /** Weight of the new value in the running statistics. */
+  momentum: number;
+  eps: number;
+}
+
+/** Inputs, in order: x (N,C,…); weight and bias when `affine`. */
+export interface InstanceNormArgs {
+  affine: boolean;
+  eps: number;
+}
+
+interface Groups {
+  count: number;
+  of(i: number): number;
+}
+
+function channelOf(x: Ref): (i: number) => number {
+  if (x.shape.length < 2) throw new Error(`Normalisation needs (N,C,…), not [${x.shape}].`);
+  const [n, c] = x.shape as [number, number];
+  const inner = x.data.length / (n * c);
+  return (i) => Math.floor(i / inner) % c;
+}
+
+function channelGroups(x: Ref): Groups {
+  return { count: x.shape[1]!, of: channelOf(x) };
+}
+
+function instanceGroups(x: Ref): Groups {
+  const [n, c] = x.shape as [number, number];
+  const inner = x.data.length / (n * c);
+  return { count: n * c, of: (i) => Math.floor(i / inner) };
+}
+
+/** Mean of f over the elements of each group. */
+function groupMeans(x: Ref, groups: Groups, f: (i: number) => number): number[] {
+  const sums = new Array<number>(groups.count).fill(0);
+  for (let i = 0; i < x.data.length; i++) sums[groups.of(i)]! += f(i);
+  return sums.map((sum) => (sum * groups.count) / x.data.length);
+}
+
+interface Statistics {
+  mean: number[];
+  /** Biased: divided by the number of elements. */
+  variance: number[];
+}
+
+function statistics(x: Ref, groups: Groups): Statistics {
+  if (x.data.length <= groups.count) {
+    throw new Error(`Normalisation needs more than one value per group; [${x.shape}] has one.`);
+  }
+  const mean = groupMeans(x, groups, (i) => x.data[i]!);
+  const variance = groupMeans(x, groups, (i) => (x.data[i]! - mean[groups.of(i)]!) ** 2);
+  return { mean, variance };
+}
+
+function normalize(x: Ref, groups: Groups, { mean, variance }: Statistics, eps: number): Ref {
+  return map(x, (value, i) => (value - mean[groups.of(i)]!) / Math.sqrt(variance[groups.of(i)]! + eps));
+}
+
+function affineForward(xHat: Ref, weight: Ref | undefined, bias: Ref | undefined): Ref {
+  const channel = channelOf(xHat);
+  return map(xHat, (v, i) => v * (weight?.data[channel(i)] ?? 1) + (bias?.data[channel(i)] ?? 0));
+}
+
+/** Gradients of [weight, bias]: per-channel sums of gy·x̂ and gy. */
+function affineGradients(xHat: Ref, gy: Ref): [Ref, Ref] {
+  const channel = channelOf(xHat);
+  const gWeight = zeros([xHat.shape[1]!]);
+  const gBias = zeros([xHat.shape[1]!]);
+  gy.data.forEach((g, i) => {
+    gWeight.data[channel(i)]! += g * xHat.data[i]!;
+    gBias.data[channel(i)]! += g;
+  });
+  return [gWeight, gBias];
+}
+
+/** The gradient of x; `through` says whether the statistics depend on x. */
+function inputGradient(
+  x: Ref,
+  groups: Groups,
+  stats: Statistics,
+  eps: number,
+  gXHat: Ref,
+  through: boolean,
+): Ref {
+  const xHat = normalize(x, groups, stats, eps);
+  const meanG = groupMeans(x, groups, (i) => (through ? gXHat.data[i]! : 0));
+  const meanGX = groupMeans(x, groups, (i) => (through ? gXHat.data[i]! * xHat.data[i]! : 0));
+  return map(gXHat, (g, i) => {
+    const group = groups.of(i);
+    return (g - meanG[group]! - xHat.data[i]! * meanGX[group]!) / Math.sqrt(stats.variance[group]! + eps);
+  });
+}
+
+interface BatchNormInputs {
+  x: Ref;
+  weight: Ref | undefined;
+  bias: Ref | undefined;
+  runningMean: Ref | undefined;
+  runningVar: Ref | undefined;
+}
+
+function batchNormInputs(inputs: readonly Ref[], args: BatchNormArgs): BatchNormInputs {
+  const expected = 1 + (args.affine ? 2 : 0) + (args.runningStats ? 2 : 0);
+  if (inputs.length !== expected)
+    throw new Error(`batchNorm takes ${expected} inputs here, not ${inputs.length}.`);
+  const [weight, bias] = args.affine ? inputs.slice(1) : [];
+  const [runningMean, runningVar] = args.runningStats ? inputs.slice(-2) : [];
+  return { x: input(inputs, 0), weight, bias, runningMean, runningVar };
+}
+
+function batchNormStatistics({ x, runningMean, runningVar }: BatchNormInputs, training: boolean): Statistics {
+  if (training) return statistics(x, channelGroups(x));
+  if (!runningMean || !runningVar) throw new Error('batchNorm in eval mode needs the running statistics.');
+  return { mean: [...runningMean.data], variance: [...runningVar.data] };
+}
+
+export const batchNorm: ReferenceOp<BatchNormArgs> = {
+  name: 'batchNorm',
+  forward(inputs, args) {
+    const given = batchNormInputs(inputs, args);
+    const stats = batchNormStatistics(given, args.training);
+    return affineForward(
+      normalize(given.x, channelGroups(given.x), stats, args.eps),
+      given.weight,
+      given.bias,
+    );
+  },
+  backward(inputs, args, gy) {
+    const given = batchNormInputs(inputs, args);
+    const groups = channelGroups(given.x);
+    const stats = batchNormStatistics(given, args.training);
+    const gXHat = affineForward(gy, given.weight, undefined);
+    const gx = inputGradient(given.x, groups, stats, args.eps, gXHat, args.training);
+    const affine = args.affine ? affineGradients(normalize(given.x, groups, stats, args.eps), gy) : [];
+    return [gx, ...affine, ...(args.runningStats ? [null, null] : [])];
+  },
+};
+
+/**
+ * The running statistics after the step, as PyTorch: in training new = (1 − momentum)·old + momentum·batch, where the
+ * batch's variance is the unbiased one although the normalisation uses the biased one; otherwise unchanged.
+ */
+export function updatedRunningStats(inputs: readonly Ref[], args: BatchNormArgs): [mean: Ref, variance: Ref] {
+  const { x, runningMean, runningVar } = batchNormInputs(inputs, args);
+  if (!runningMean || !runningVar) throw new Error('There are no running statistics to update.');
+  if (!args.training) return [runningMean, runningVar];
+  const batch = statistics(x, channelGroups(x));
+  const count = x.data.length / x.shape[1]!;
+  const blend = (old: number, fresh: number) => (1 - args.momentum) * old + args.momentum * fresh;
+  return [
+    map(runningMean, (old, c) => blend(old, batch.mean[c]!)),
+    map(runningVar, (old, c) => blend(old, (batch.variance[c]! * count) / (count - 1))),
+  ];
+}
+
+export const instanceNorm: ReferenceOp<InstanceNormArgs> = {
+  name: 'instanceNorm',
+  forward(inputs, args) {
+    const x = input(inputs, 0);
+    const groups = instanceGroups(x);
+    return affineForward(normalize(x, groups, statistics(x, groups), args.eps), inputs[1], inputs[2]);
+  },
+  backward(inputs, args, gy) {
+    const x = input(inputs, 0);
+    const groups = instanceGroups(x);
+    const stats = statistics(x, groups);
+    const gx = inputGradient(x, groups, stats, args.eps, affineForward(gy, inputs[1], undefined), true);
+    return [gx, ...(args.affine ? affineGradients(normalize(x, groups, stats, args.eps), gy) : [])];
+  },
+};
