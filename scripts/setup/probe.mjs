@@ -5,16 +5,14 @@ import { createRequire } from 'node:module';
 import { register } from 'tsx/esm/api';
 
 const unregister = register();
-const { usePrivateVulkan } = await import('../../packages/tensor/src/device/vulkan.ts');
+const { hasSystemVulkanLoader, usePrivateVulkan } = await import('../../packages/tensor/src/device/vulkan.ts');
 await unregister();
 const require = createRequire(new URL('../../packages/tensor/package.json', import.meta.url));
 const { create } = await import(require.resolve('webgpu'));
 
-// Dawn crashes once the object that create() returned is collected, so hold both to the end.
-const instances = [create([])];
-let adapter = await instances[0].requestAdapter();
-if (!adapter && usePrivateVulkan()) {
-  instances.push(create([]));
-  adapter = await instances[1].requestAdapter();
-}
+// Dawn crashes once an object that create() returned is collected, so hold them to the end.
+const instances = [];
+const request = () => instances[instances.push(create([])) - 1].requestAdapter();
+let adapter = hasSystemVulkanLoader() ? await request() : null;
+if (!adapter && usePrivateVulkan()) adapter = await request();
 console.log(JSON.stringify({ name: adapter ? adapter.info.description || adapter.info.device : null }));

@@ -25,7 +25,7 @@ const PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1'];
 const NEVER_COPIED = /^(libc6|libc-bin|libgcc-s1|libstdc\+\+6|gcc-\d+-base)_/;
 // A driver for one kind of emulator, which does nothing elsewhere.
 const LEFT_OUT = /^gfxstream/;
-const DAY = 24 * 3600 * 1000;
+const HOUR = 3600 * 1000;
 
 /** `<cache>/forger/vulkan`: the same folder that packages/tensor/src/device/vulkan.ts reads. */
 export function vulkanFolder() {
@@ -151,11 +151,11 @@ async function loadOrder(libraries) {
   return order;
 }
 
-/** A killed set-up may have left its working folder; one of today may belong to a set-up that still runs. */
+/** A killed set-up may have left its working folder; a fresh one may belong to a set-up that still runs. */
 function removeLeftovers(base) {
   for (const name of readdirSync(base).filter((entry) => entry.startsWith('partial-'))) {
     const path = join(base, name);
-    if (Date.now() - statSync(path).mtimeMs > DAY) rmSync(path, { recursive: true, force: true });
+    if (Date.now() - statSync(path).mtimeMs > HOUR) rmSync(path, { recursive: true, force: true });
   }
 }
 
