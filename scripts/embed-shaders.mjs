@@ -1,4 +1,4 @@
-// Writes packages/tensor/src/kernels/shaders.generated.ts: every WGSL file under shaders/ as a string, keyed by
+// Writes packages/tensor/src/shaders.generated.ts: every WGSL file under shaders/ as a string, keyed by
 // its path. Node and browsers then load kernels the same way, with no file access at run time. The file is
 // rewritten only when its content changes, so running this twice does nothing.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const target = join(root, 'packages/tensor/src/kernels/shaders.generated.ts');
+const target = join(root, 'packages/tensor/src/shaders.generated.ts');
 
 function wgslFiles(folder) {
   return readdirSync(folder, { withFileTypes: true })

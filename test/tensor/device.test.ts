@@ -24,7 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const values = async (t: { data(): Promise<ArrayLike<number>> }): Promise<number[]> => Array.from(await t.data());
+const values = async (t: { data(): Promise<ArrayLike<number>> }): Promise<number[]> =>
+  Array.from(await t.data());
 
 describe('scopes', () => {
   test('nested scopes hand results outwards', async () => {

@@ -1,5 +1,4 @@
 // The tensor: a shape and a dtype over a storage on a device, and its place in the autograd graph.
-import type { GradFunction } from './autograd/tape.ts';
 import type { Storage } from './device/buffers.ts';
 import type { BufferRange, Device } from './device/device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
@@ -27,11 +26,24 @@ export function setDefaultDevice(device: Device | null): void {
 /** Frees the storage of tensors that were dropped outside any scope, when they are collected. */
 const dropped = new FinalizationRegistry<Storage>((storage) => storage.release());
 
+/**
+ * Gradients of the inputs of an operation, given the gradient of its output.
+ * @param needs which inputs' gradients are wanted; the others may be returned as null.
+ */
+export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
+
+export interface GradFunction {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly backward: BackwardFunction;
+  /** Grows with time: an operation's number is larger than those of everything it was computed from. */
+  readonly order: number;
+}
+
 export class Tensor {
   readonly device: Device;
-  readonly storage: Storage;
-  /** Byte offset into the storage, a multiple of the device's alignment. */
-  readonly offset: number;
+  #storage: Storage;
+  #offset: number;
   readonly shape: Shape;
   readonly size: number;
   readonly dtype: DType;
@@ -48,13 +60,22 @@ export class Tensor {
   /** Takes over one reference to `storage`. Use `empty`, `tensor` and the operations instead. */
   constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: DType) {
     this.device = device;
-    this.storage = storage;
-    this.offset = offset;
+    this.#storage = storage;
+    this.#offset = offset;
     this.shape = shape;
     this.size = sizeOf(shape);
     this.dtype = dtype;
     device.scopes.track(this);
     dropped.register(this, storage, this);
+  }
+
+  get storage(): Storage {
+    return this.#storage;
+  }
+
+  /** Byte offset into the storage, a multiple of the device's alignment. */
+  get offset(): number {
+    return this.#offset;
   }
 
   get rank(): number {
@@ -98,6 +119,19 @@ export class Tensor {
       throw new ShapeError(`Gradients exist for float32 tensors only; this one is ${this.dtype}.`);
     this.requiresGrad = on;
     return this;
+  }
+
+  /**
+   * Moves this tensor, values and all, to another place of its size (an optimizer's flat buffer); takes over one
+   * reference to `storage`. Views made before keep the old place.
+   */
+  rebind(storage: Storage, offset: number): void {
+    this.device.copy(this.range, { buffer: storage.buffer, offset, bytes: this.bytes }, this.bytes);
+    dropped.unregister(this);
+    this.#storage.release();
+    this.#storage = storage;
+    this.#offset = offset;
+    dropped.register(this, storage, this);
   }
 
   /** Takes this tensor out of the scopes around it: it lives until dispose(). */

@@ -6,21 +6,7 @@ import { DeviceError, ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
 import { addInPlace, copyInto, fill } from '../kernels/fill.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { empty, Tensor } from '../tensor.ts';
-
-/**
- * Gradients of the inputs of an operation, given the gradient of its output.
- * @param needs which inputs' gradients are wanted; the others may be returned as null.
- */
-export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
-
-export interface GradFunction {
-  readonly name: string;
-  readonly inputs: readonly Tensor[];
-  readonly backward: BackwardFunction;
-  /** Grows with time: an operation's number is larger than those of everything it was computed from. */
-  readonly order: number;
-}
+import { type BackwardFunction, empty, Tensor } from '../tensor.ts';
 
 let recording = true;
 let nextOrder = 0;

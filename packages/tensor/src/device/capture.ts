@@ -16,7 +16,13 @@ export class Plan<T> {
   readonly #pool: BufferPool;
   readonly #disposeResult: () => void;
 
-  constructor(device: Device, commands: readonly Command[], pool: BufferPool, result: T, disposeResult: () => void) {
+  constructor(
+    device: Device,
+    commands: readonly Command[],
+    pool: BufferPool,
+    result: T,
+    disposeResult: () => void,
+  ) {
     this.#device = device;
     this.#commands = commands;
     this.#pool = pool;

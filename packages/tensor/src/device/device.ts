@@ -2,9 +2,9 @@
 // not tensors.
 import { DeviceError } from '../errors.ts';
 import { BufferPool, type MemoryReport, type PooledBuffer, Storage } from './buffers.ts';
+import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
-import { Plan } from './capture.ts';
 import { type Command, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
@@ -307,7 +307,13 @@ export class Device {
 
   /** Bytes and buffers in use and kept for reuse, captured plans included. */
   memory(): MemoryReport {
-    const total: MemoryReport = { liveBytes: 0, liveBuffers: 0, pooledBytes: 0, pooledBuffers: 0, peakBytes: 0 };
+    const total: MemoryReport = {
+      liveBytes: 0,
+      liveBuffers: 0,
+      pooledBytes: 0,
+      pooledBuffers: 0,
+      peakBytes: 0,
+    };
     for (const pool of this.#pools) {
       const report = pool.report();
       for (const key of Object.keys(total) as (keyof MemoryReport)[]) total[key] += report[key];

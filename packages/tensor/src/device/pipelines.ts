@@ -1,6 +1,6 @@
 // Compiled kernels. A kernel is a few WGSL files joined behind a header of constants: WGSL lets declarations stand
 // in any order, so joining is linking, and constants (sizes, switches) specialise the code when it is compiled.
-import { type ShaderFile, shaderSources } from '../kernels/shaders.generated.ts';
+import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
 import { computeStage } from './webgpu-constants.ts';
 
 /** A constant of a kernel: whole numbers become u32, booleans bool, `{f32: x}` f32. */

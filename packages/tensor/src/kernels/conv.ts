@@ -6,7 +6,7 @@ import { empty, type Tensor } from '../tensor.ts';
 import { gemm, innerSplits } from './gemm.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
-import type { ShaderFile } from './shaders.generated.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
 
 /** Sizes of a convolution: x [N, C, H, W], w [K, C / groups, R, S], y [N, K, P, Q]. */
 export interface ConvSizes {

@@ -3,7 +3,7 @@
 import type { BufferRange, Device, FloatParam } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
-import type { ShaderFile } from './shaders.generated.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
 
 /** Cores in the order of shaders/gemm: the plain reference, the GPU tile, and the one for costly loads. */
 export type GemmCore = 'naive' | 'tiled' | 'subgroup';
