@@ -136,10 +136,10 @@ function fetchFailed(system, ...results) {
 
 /** What to type to install the drivers into the system. */
 export function byHand({ backports }) {
-  const install = (options) =>
-    `  sudo apt-get update && sudo apt-get install ${options}mesa-vulkan-drivers libvulkan1`;
-  if (!backports) return install('');
-  return `  echo 'deb http://deb.debian.org/debian ${backports} main' | sudo tee /etc/apt/sources.list.d/${backports}.list\n${install(`-t ${backports} `)}`;
+  const sudo = process.getuid() === 0 ? '' : 'sudo ';
+  const from = backports ? `-t ${backports} ` : '';
+  const source = `  echo 'deb http://deb.debian.org/debian ${backports} main' | ${sudo}tee /etc/apt/sources.list.d/${backports}.list\n`;
+  return `${backports ? source : ''}  ${sudo}apt-get update && ${sudo}apt-get install ${from}mesa-vulkan-drivers libvulkan1`;
 }
 
 function withoutApt() {

@@ -5,7 +5,9 @@ import { createRequire } from 'node:module';
 import { register } from 'tsx/esm/api';
 
 const unregister = register();
-const { hasSystemVulkanLoader, usePrivateVulkan } = await import('../../packages/tensor/src/device/vulkan.ts');
+const { hasSystemVulkanLoader, usePrivateVulkan } = await import(
+  '../../packages/tensor/src/device/vulkan.ts'
+);
 await unregister();
 const require = createRequire(new URL('../../packages/tensor/package.json', import.meta.url));
 const { create } = await import(require.resolve('webgpu'));

@@ -42,6 +42,17 @@ export function vulkanFolder() {
 export async function installPrivateVulkan(options = {}) {
   const system = describeSystem();
   const base = vulkanFolder();
+  try {
+    await installInto(base, system, options);
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR'].includes(error.code)) throw error;
+    throw new SetupError(
+      `the Vulkan driver cannot be kept in ${base} (${error.message}). Make it writable, with 300 MB to spare, or set XDG_CACHE_HOME to a folder that is, and run this again.`,
+    );
+  }
+}
+
+async function installInto(base, system, options) {
   mkdirSync(base, { recursive: true });
   removeLeftovers(base);
   const work = mkdtempSync(join(base, 'partial-'));
@@ -61,7 +72,9 @@ export async function installPrivateVulkan(options = {}) {
       const copy = await describeCopy(tree, system);
       const folder = `${system.architecture}-${basename(work).slice('partial-'.length)}`;
       const manifest = join(base, 'manifest.json');
-      const earlier = existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).folder;
+      const earlier = /"folder": "([\w-]+)"/.exec(
+        existsSync(manifest) ? readFileSync(manifest, 'utf8') : '',
+      )?.[1];
       renameSync(tree, join(base, folder));
       writeFileSync(join(work, 'manifest.json'), `${JSON.stringify({ folder, ...copy }, null, 2)}\n`);
       renameSync(join(work, 'manifest.json'), manifest);

@@ -47,7 +47,7 @@ let used: { folder: string } | null | undefined;
  *   `FORGER_VULKAN=system` is set.
  */
 export function usePrivateVulkan(): { folder: string } | null {
-  used ??= load();
+  if (used === undefined) used = load();
   return used;
 }
 
@@ -57,7 +57,8 @@ function load(): { folder: string } | null {
   const base = join(cache && isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'forger', 'vulkan');
   const manifestPath = join(base, 'manifest.json');
   if (!existsSync(manifestPath)) return null;
-  const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Manifest;
+  const manifest = parse(readFileSync(manifestPath, 'utf8'));
+  if (!manifest) return null;
   const folder = join(base, manifest.folder);
   const stay = constants.dlopen.RTLD_LAZY | RTLD_NODELETE;
   for (const library of manifest.preload) if (!loadLibrary(join(folder, library), stay)) return null;
@@ -70,6 +71,15 @@ function load(): { folder: string } | null {
   // Mesa complains on stderr without one, and puts nothing there.
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
   return { folder };
+}
+
+/** A manifest that a disk or a hand has damaged counts as none: no adapter answers then, and the set-up writes it anew. */
+function parse(text: string): Manifest | null {
+  try {
+    return JSON.parse(text) as Manifest;
+  } catch {
+    return null;
+  }
 }
 
 /** The copy's drivers, and those of the system that the copy does not replace (a vendor's own, such as NVIDIA's). */
