@@ -1,0 +1,60 @@
+// CIFAR-10 in its binary form: records of one label byte (0 to 9) and 32×32 pixels, red plane, green plane, blue
+// plane. Format: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
+import { DataError } from '@forger/tensor';
+import { readInflated, readWhole } from './files.ts';
+import type { RawPictures } from './raw-images.ts';
+import { readTar } from './tar.ts';
+
+const SIDE = 32;
+const RECORD_BYTES = 1 + 3 * SIDE * SIDE;
+/** The published archive inflates to 184 MB; anything far beyond that is not it. */
+const MAX_ARCHIVE_BYTES = 512 * 2 ** 20;
+
+/** The names of the training batches, alone or inside the archive. */
+export const CIFAR_BATCH = /(^|\/)data_batch_\d+\.bin$/;
+export const CIFAR_ARCHIVE = /(^|\/)cifar-10-binary\.tar\.gz$/;
+
+/** Checks one batch; `file` is only named in errors. Throws DataError for bytes that are not CIFAR-10 records. */
+function checkBatch(bytes: Uint8Array, file: string): Uint8Array {
+  if (bytes.length === 0 || bytes.length % RECORD_BYTES !== 0) {
+    throw new DataError(
+      `'${file}' holds ${bytes.length} bytes, and a multiple of ${RECORD_BYTES} (CIFAR-10 records of a label and ` +
+        `${SIDE}×${SIDE} RGB) was expected; download or copy the binary version of CIFAR-10 again.`,
+    );
+  }
+  for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
+    if (bytes[at]! > 9) {
+      throw new DataError(
+        `'${file}' has the label ${bytes[at]} in record ${at / RECORD_BYTES}, and 0 to 9 was expected; ` +
+          'it is not CIFAR-10, so give a data_batch_*.bin of its binary version.',
+      );
+    }
+  }
+  return bytes;
+}
+
+const pictures = (parts: Uint8Array[]): RawPictures => ({
+  channels: 3,
+  height: SIDE,
+  width: SIDE,
+  skip: 1,
+  parts,
+});
+
+/** Reads binary batches in the given order. Throws DataError for a missing file or bytes of another form. */
+export async function readCifarBatches(files: string[]): Promise<RawPictures> {
+  const parts: Uint8Array[] = [];
+  for (const file of files) parts.push(checkBatch(await readWhole(file), file));
+  return pictures(parts);
+}
+
+/** Reads the training batches out of cifar-10-binary.tar.gz. Throws DataError for any other content. */
+export async function readCifarArchive(file: string): Promise<RawPictures> {
+  const archive = await readInflated(file, () => MAX_ARCHIVE_BYTES);
+  const entries = readTar(archive, file).filter((entry) => CIFAR_BATCH.test(entry.name));
+  if (entries.length === 0) {
+    throw new DataError(`'${file}' has no data_batch_*.bin in it; download cifar-10-binary.tar.gz again.`);
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return pictures(entries.map((entry) => checkBatch(entry.bytes, `${file}:${entry.name}`)));
+}

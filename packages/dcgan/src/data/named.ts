@@ -1,0 +1,135 @@
+// The published data sets: where each is found on disk, and where it is downloaded from when it is not.
+import { access } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { DataError } from '@forger/tensor';
+import { readCifarArchive, readCifarBatches } from './cifar.ts';
+import { type Download, download } from './download.ts';
+import { readIdx } from './idx.ts';
+import { RawImages, type RawPictures } from './raw-images.ts';
+import type { DatasetOptions, ImageDataset } from './types.ts';
+
+export interface NamedSet {
+  name: string;
+  /** What is downloaded: the one file that holds all training pictures. */
+  file: Download;
+  /** Groups of files, relative to a data folder, that each hold the set; the first group found whole is read. */
+  layouts: string[][];
+  count: number;
+  /** SHA-256 of all training pixels in order, where it is known: the files of MNIST's kin share their names. */
+  pixelHash?: string;
+  read(files: string[]): Promise<RawPictures>;
+}
+
+/** MNIST's file under the names it goes by: as published, unpacked, and in torchvision's folders. */
+function idxLayouts(torchvision: string): string[][] {
+  const names = ['train-images-idx3-ubyte', 'train-images.idx3-ubyte'].flatMap((name) => [
+    name,
+    `${name}.gz`,
+  ]);
+  return [...names, ...names.map((name) => `${torchvision}/raw/${name}`)].map((name) => [name]);
+}
+
+const batchNames = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
+
+/** Sizes and checksums of mnist and fashion-mnist are of the files as published; cifar10's agree with its page. */
+export const NAMED_SETS: readonly NamedSet[] = [
+  {
+    name: 'mnist',
+    file: {
+      name: 'train-images-idx3-ubyte.gz',
+      urls: [
+        'https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz',
+        'https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz',
+      ],
+      bytes: 9912422,
+      sha256: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
+    },
+    layouts: idxLayouts('MNIST'),
+    count: 60000,
+    pixelHash: '741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757',
+    read: (files) => readIdx(files[0]!),
+  },
+  {
+    name: 'fashion-mnist',
+    file: {
+      name: 'train-images-idx3-ubyte.gz',
+      urls: [
+        'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/train-images-idx3-ubyte.gz',
+        'https://storage.googleapis.com/tensorflow/tf-keras-datasets/train-images-idx3-ubyte.gz',
+      ],
+      bytes: 26421880,
+      sha256: '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
+    },
+    layouts: idxLayouts('FashionMNIST'),
+    count: 60000,
+    pixelHash: '2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012',
+    read: (files) => readIdx(files[0]!),
+  },
+  {
+    name: 'cifar10',
+    file: {
+      name: 'cifar-10-binary.tar.gz',
+      urls: ['https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz'],
+      bytes: 170052171,
+      sha256: 'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
+    },
+    layouts: [
+      batchNames,
+      batchNames.map((name) => `cifar-10-batches-bin/${name}`),
+      ['cifar-10-binary.tar.gz'],
+    ],
+    count: 50000,
+    read: (files) => (files.length > 1 ? readCifarBatches(files) : readCifarArchive(files[0]!)),
+  },
+];
+
+/** The user's cache folder of this system, where downloads are kept: $XDG_CACHE_HOME when set, else the usual. */
+export function dataCache(): string {
+  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
+  if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'forger', 'data');
+  const home = os.homedir();
+  if (process.platform === 'darwin') return path.join(home, 'Library', 'Caches', 'forger', 'data');
+  if (process.platform === 'win32') {
+    return path.join(local ?? path.join(home, 'AppData', 'Local'), 'forger', 'Cache', 'data');
+  }
+  return path.join(home, '.cache', 'forger', 'data');
+}
+
+/**
+ * Opens a published set: from `options.dataDir` (or its subfolder of the set's name) when that is given, else from
+ * the user's cache, after downloading it there once. Throws DataError when it is not to be had, with the files to
+ * put in place, or when the files on disk are not that set.
+ */
+export async function openNamed(set: NamedSet, options: DatasetOptions): Promise<ImageDataset> {
+  const { dataDir } = options;
+  const cache = path.join(dataCache(), set.name);
+  let files = await locate(set, dataDir === undefined ? [cache] : [path.join(dataDir, set.name), dataDir]);
+  if (!files && dataDir !== undefined) {
+    throw new DataError(
+      `'${dataDir}' does not hold ${set.name}; put ${set.file.name} (from ${set.file.urls[0]}) into it, ` +
+        'or leave --data-dir away to have it downloaded.',
+    );
+  }
+  files ??= [await download(set.name, set.file, cache, options.onProgress)];
+  const dataset = new RawImages(set.name, await set.read(files), options);
+  if (dataset.length !== set.count || (set.pixelHash && dataset.pixelHash !== set.pixelHash)) {
+    throw new DataError(
+      `'${files[0]}' holds ${dataset.length} images that are not the ${set.count} training images of ${set.name}; ` +
+        'remove it to have it downloaded again, or give its path as --data to train on it as it is.',
+    );
+  }
+  return dataset;
+}
+
+/** The files of the first layout that is whole in one of the folders. */
+async function locate(set: NamedSet, folders: string[]): Promise<string[] | undefined> {
+  for (const folder of folders) {
+    for (const layout of set.layouts) {
+      const files = layout.map((name) => path.join(folder, name));
+      const missing = await Promise.all(files.map((file) => access(file).catch(() => true)));
+      if (!missing.includes(true)) return files;
+    }
+  }
+  return undefined;
+}
