@@ -1,0 +1,41 @@
+// The fully connected layer.
+import { empty, linear, type Shape, ShapeError, showShape, type Tensor } from '@forger/tensor';
+import { defaultInit_ } from '../init.ts';
+import { Module } from '../module.ts';
+import { type BiasOptions, deviceOf } from './options.ts';
+
+/** y = x weightᵀ + bias for x [N, inFeatures]; weight [outFeatures, inFeatures]. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: BiasOptions = {},
+  ) {
+    super();
+    const device = deviceOf(options);
+    this.weight = this.registerParameter('weight', empty([outFeatures, inFeatures], { device }));
+    this.bias =
+      options.bias === false ? null : this.registerParameter('bias', empty([outFeatures], { device }));
+    defaultInit_(this.weight, this.bias, { generator: options.generator });
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+
+  override outputShape(input: Shape): Shape {
+    if (input.at(-1) !== this.inFeatures) {
+      throw new ShapeError(
+        `Linear: a sample of shape ${showShape(input)} was given; expected [${this.inFeatures}] features: flatten images first.`,
+      );
+    }
+    return [...input.slice(0, -1), this.outFeatures];
+  }
+
+  override macs(input: Shape): number {
+    return this.inFeatures * this.outputShape(input).reduce((a, b) => a * b, 1);
+  }
+}

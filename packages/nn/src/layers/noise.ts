@@ -1,0 +1,51 @@
+// Layers that disturb their input while training and hand it on otherwise.
+import { add, dropout, type Generator, normal, type Tensor } from '@forger/tensor';
+import { Module } from '../module.ts';
+
+export interface NoiseOptions {
+  /** Default: the device's default generator. */
+  readonly generator?: Generator | undefined;
+}
+
+/** Sets elements to zero with probability p and scales the others by 1 / (1 - p). */
+export class Dropout extends Module {
+  readonly #generator: Generator | undefined;
+
+  constructor(
+    readonly p = 0.5,
+    options: NoiseOptions = {},
+  ) {
+    super();
+    this.#generator = options.generator;
+  }
+
+  forward(x: Tensor): Tensor {
+    return dropout(x, this.p, { training: this.training, generator: this.#generator });
+  }
+
+  override describe(): string {
+    return `${super.describe()} ${this.p}`;
+  }
+}
+
+/** Adds normally distributed noise of standard deviation sigma, as Chainer's DCGAN does before its activations. */
+export class GaussianNoise extends Module {
+  readonly #generator: Generator | undefined;
+
+  constructor(
+    readonly sigma: number,
+    options: NoiseOptions = {},
+  ) {
+    super();
+    this.#generator = options.generator;
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.training || this.sigma === 0) return x;
+    return add(x, normal(x.shape, { std: this.sigma, generator: this.#generator, device: x.device }));
+  }
+
+  override describe(): string {
+    return `${super.describe()} ${this.sigma}`;
+  }
+}

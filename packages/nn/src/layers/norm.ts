@@ -1,0 +1,129 @@
+// Batch and instance normalisation.
+import {
+  batchNorm,
+  incrementCounter,
+  instanceNorm,
+  ones,
+  type Shape,
+  ShapeError,
+  showShape,
+  type Tensor,
+  zeros,
+} from '@forger/tensor';
+import { Module } from '../module.ts';
+import { deviceOf, type ParameterOptions } from './options.ts';
+import { imageShape } from './window.ts';
+
+/** Which parameters follow the normalisation. */
+interface AffineOptions extends ParameterOptions {
+  /** Default: what `affine` says. A scale per channel, starting at 1. */
+  readonly weight?: boolean | undefined;
+  /** Default: what `affine` says. A shift per channel, starting at 0. Alone, it is Chainer's `use_gamma=False`. */
+  readonly bias?: boolean | undefined;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number | undefined;
+}
+
+export interface BatchNormOptions extends AffineOptions {
+  /** Scale and shift. Default true. */
+  readonly affine?: boolean | undefined;
+  /** Weight of the new value in the running statistics. Default 0.1; Chainer's decay 0.9 is the same. */
+  readonly momentum?: number | undefined;
+  /** Keep running statistics for evaluation. Without them the batch's own are always used. Default true. */
+  readonly trackRunningStats?: boolean | undefined;
+}
+
+export interface InstanceNormOptions extends AffineOptions {
+  /** Scale and shift. Default false, as in PyTorch. */
+  readonly affine?: boolean | undefined;
+}
+
+abstract class Norm extends Module {
+  readonly eps: number;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+
+  constructor(
+    readonly numFeatures: number,
+    affine: boolean,
+    options: AffineOptions,
+  ) {
+    super();
+    const { weight = affine, bias = affine } = options;
+    const device = deviceOf(options);
+    this.eps = options.eps ?? 1e-5;
+    this.weight = weight ? this.registerParameter('weight', ones([numFeatures], { device })) : null;
+    this.bias = bias ? this.registerParameter('bias', zeros([numFeatures], { device })) : null;
+  }
+
+  /** The shape of one sample, checked by the subclasses. */
+  protected abstract checkSample(shape: Shape): void;
+
+  override outputShape(input: Shape): Shape {
+    this.checkSample(input);
+    return input;
+  }
+}
+
+/** What the batch norms share; they differ in the shapes that they take. */
+abstract class BatchNorm extends Norm {
+  readonly momentum: number;
+  readonly runningMean: Tensor | null = null;
+  readonly runningVar: Tensor | null = null;
+  /** Training batches seen, an int32 on the device. Nothing computes with it; PyTorch's files have it. */
+  readonly numBatchesTracked: Tensor | null = null;
+
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super(numFeatures, options.affine ?? true, options);
+    this.momentum = options.momentum ?? 0.1;
+    const device = deviceOf(options);
+    if (options.trackRunningStats === false) return;
+    this.runningMean = this.registerBuffer('running_mean', zeros([numFeatures], { device }));
+    this.runningVar = this.registerBuffer('running_var', ones([numFeatures], { device }));
+    this.numBatchesTracked = this.registerBuffer(
+      'num_batches_tracked',
+      zeros([], { device, dtype: 'int32' }),
+    );
+  }
+
+  forward(x: Tensor): Tensor {
+    this.checkSample(x.shape.slice(1));
+    const { runningMean, runningVar, weight, bias, training, momentum, eps } = this;
+    if (training && this.numBatchesTracked) incrementCounter(this.numBatchesTracked);
+    return batchNorm(x, { runningMean, runningVar, weight, bias, training, momentum, eps });
+  }
+}
+
+/** Normalises each feature over the batch: x [N, C] or [N, C, L]. */
+export class BatchNorm1d extends BatchNorm {
+  protected checkSample(shape: Shape): void {
+    if (shape.length < 1 || shape.length > 2 || shape[0] !== this.numFeatures) {
+      throw new ShapeError(
+        `BatchNorm1d: a sample of shape ${showShape(shape)} was given; expected [${this.numFeatures}] or [${this.numFeatures}, length].`,
+      );
+    }
+  }
+}
+
+/** Normalises each channel over batch, height and width: x [N, C, H, W]. */
+export class BatchNorm2d extends BatchNorm {
+  protected checkSample(shape: Shape): void {
+    imageShape('BatchNorm2d', shape, this.numFeatures);
+  }
+}
+
+/** Normalises each channel of each sample over height and width: x [N, C, H, W]. No running statistics. */
+export class InstanceNorm2d extends Norm {
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    super(numFeatures, options.affine ?? false, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    this.checkSample(x.shape.slice(1));
+    return instanceNorm(x, { weight: this.weight, bias: this.bias, eps: this.eps });
+  }
+
+  protected checkSample(shape: Shape): void {
+    imageShape('InstanceNorm2d', shape, this.numFeatures);
+  }
+}

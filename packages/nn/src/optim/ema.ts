@@ -1,0 +1,73 @@
+// An exponential moving average of a module's weights, whose pictures are steadier than those of the last step: Yazıcı
+// et al., "The unusual effectiveness of averaging in GAN training" (ICLR 2019).
+import { empty, type Tensor, updateAverage } from '@forger/tensor';
+import type { Module } from '../module.ts';
+import { type LoadReport, loadStateDict, type StateEntries } from '../state-dict.ts';
+import { type FlatGroup, FlatParameters } from './flat.ts';
+import { checkAtLeast } from './optimizer.ts';
+
+/** Averages start as copies of the weights. Buffers (running statistics) are not averaged: the module's own are used. */
+export class EMA {
+  readonly decay: number;
+  readonly #module: Module;
+  readonly #flat: FlatParameters;
+  readonly #averages: readonly { group: FlatGroup; average: Tensor }[];
+  readonly #state = new Map<string, Tensor>();
+
+  /** @param decay the weight of the old average, 0 to below 1; 0.999 averages over about 1000 steps. */
+  constructor(module: Module, decay = 0.999) {
+    this.decay = checkAtLeast('decay', decay, 0, 1);
+    this.#module = module;
+    const named = module.namedParameters();
+    this.#flat = FlatParameters.of([...named.values()]);
+    this.#averages = this.#flat.groups.map((group) => {
+      const average = group.zeros();
+      group.device.copy(group.values.range, average.range, average.bytes);
+      return { group, average };
+    });
+    const names = new Map([...named].map(([name, parameter]) => [parameter, name]));
+    for (const { group, average } of this.#averages) {
+      for (const [i, parameter] of group.parameters.entries())
+        this.#state.set(names.get(parameter)!, group.part(average, i));
+    }
+  }
+
+  /** Takes the present weights in; after each step of the optimizer. One dispatch for each flat buffer. */
+  update(): void {
+    for (const { group, average } of this.#averages) updateAverage(average, group.values, this.decay);
+  }
+
+  /** Exchanges weights and averages: once to sample with the averages, once more to go on training. */
+  swap(): void {
+    for (const { group, average } of this.#averages) {
+      const { device, values } = group;
+      device.scope(() => {
+        const between = empty(values.shape, { device });
+        device.copy(values.range, between.range, values.bytes);
+        device.copy(average.range, values.range, values.bytes);
+        device.copy(between.range, average.range, values.bytes);
+      });
+    }
+  }
+
+  /** The averages under the parameters' names: the live tensors. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#state);
+  }
+
+  /** The averages with the module's buffers: a whole state dict that the module, or a copy of it, can load. */
+  moduleStateDict(): Map<string, Tensor> {
+    return new Map([...this.#module.stateDict(), ...this.#state]);
+  }
+
+  /** Throws CheckpointError when names or shapes do not fit. */
+  loadStateDict(entries: StateEntries): LoadReport {
+    return loadStateDict('this average of weights', this.#state, entries);
+  }
+
+  dispose(): void {
+    for (const view of this.#state.values()) view.dispose();
+    for (const { average } of this.#averages) average.dispose();
+    this.#flat.release();
+  }
+}

@@ -1,0 +1,206 @@
+// Flat parameters: the values of many parameters in a few buffers, their gradients in others of the same layout, so
+// that one dispatch updates a whole network and clearing or averaging it is one command.
+//
+// Every parameter starts at a multiple of flatChunk floats; the gap behind it holds zeros. A parameter that moves in
+// stays the same Tensor; `backward()` writes its gradient straight into its slot (Tensor.gradSlot).
+import {
+  ConfigError,
+  type Device,
+  type FlatRun,
+  flatChunk,
+  ShapeError,
+  stateStride,
+  Tensor,
+  tensor,
+  zeros,
+} from '@forger/tensor';
+
+/** Parameters, or (name, parameter) pairs as `module.namedParameters()` gives; without names they are numbered. */
+export type ParameterList = Iterable<Tensor | readonly [string, Tensor]>;
+
+export function namedList(parameters: ParameterList): [string, Tensor][] {
+  const list = Array.from(parameters, (item, i): [string, Tensor] =>
+    item instanceof Tensor ? [String(i), item] : [item[0], item[1]],
+  );
+  if (list.length === 0)
+    throw new ConfigError('An empty list of parameters was given; expected at least one.');
+  return list;
+}
+
+/** Parameters that share one set of flat buffers. */
+export class FlatGroup {
+  readonly parameters: readonly Tensor[];
+  readonly device: Device;
+  /** All values, gaps included. */
+  readonly values: Tensor;
+  /** uint32: which of `parameters` each chunk belongs to. */
+  readonly owners: Tensor;
+  /** The first chunk of each parameter, and at the end the number of all chunks. */
+  readonly starts: readonly number[];
+  #gradients: Tensor | null = null;
+
+  constructor(parameters: readonly Tensor[]) {
+    this.parameters = parameters;
+    this.device = parameters[0]!.device;
+    const starts = [0];
+    const owners: number[] = [];
+    for (const [i, { size }] of parameters.entries()) {
+      for (let chunk = 0; chunk < chunksOf(size); chunk++) owners.push(i);
+      starts.push(owners.length);
+    }
+    this.starts = starts;
+    this.owners = tensor(Uint32Array.from(owners), undefined, {
+      device: this.device,
+      dtype: 'uint32',
+    }).keep();
+    this.values = this.zeros();
+    for (const [i, parameter] of parameters.entries()) {
+      parameter.rebind(this.values.storage.retain(), this.byteOffset(i));
+    }
+  }
+
+  byteOffset(parameter: number): number {
+    return this.starts[parameter]! * flatChunk * 4;
+  }
+
+  /** A flat buffer of this layout, zeros, for moments and averages. It outlives scopes. */
+  zeros(): Tensor {
+    return zeros([this.starts.at(-1)! * flatChunk], { device: this.device }).keep();
+  }
+
+  /** The part of a flat buffer that belongs to a parameter, in its shape. It outlives scopes. */
+  part(flat: Tensor, parameter: number): Tensor {
+    return flat.view(this.parameters[parameter]!.shape, this.byteOffset(parameter)).keep();
+  }
+
+  /** The gradients' buffer; made, and given to the parameters as slots, when it is first asked for. */
+  get gradients(): Tensor {
+    if (!this.#gradients) {
+      this.#gradients = this.zeros();
+      for (const [i, parameter] of this.parameters.entries()) {
+        parameter.gradSlot = this.part(this.#gradients, i);
+      }
+    }
+    return this.#gradients;
+  }
+
+  /** The parameters that have a gradient, as runs of neighbours: one run when all have. */
+  activeRuns(): { first: number; count: number }[] {
+    const runs: { first: number; count: number }[] = [];
+    for (const [i, { grad }] of this.parameters.entries()) {
+      if (!grad) continue;
+      const last = runs.at(-1);
+      if (last && last.first + last.count === i) last.count++;
+      else runs.push({ first: i, count: 1 });
+    }
+    return runs;
+  }
+
+  /** Describes a run to the kernels. */
+  run(states: Tensor, { first, count }: { first: number; count: number }): FlatRun {
+    const firstChunk = this.starts[first]!;
+    return {
+      values: this.values,
+      gradients: this.gradients,
+      owners: this.owners,
+      states,
+      firstParameter: first,
+      parameters: count,
+      firstChunk,
+      chunks: this.starts[first + count]! - firstChunk,
+    };
+  }
+
+  /** A buffer of step states for the parameters. It outlives scopes. */
+  states(): Tensor {
+    return zeros([this.parameters.length, stateStride], { device: this.device }).keep();
+  }
+
+  /** Lets go of the buffers. The parameters stay where they are and keep their values. */
+  dispose(): void {
+    for (const parameter of this.parameters) {
+      parameter.gradSlot?.dispose();
+      parameter.gradSlot = null;
+      parameter.grad = null;
+    }
+    this.#gradients?.dispose();
+    this.values.dispose();
+    this.owners.dispose();
+  }
+}
+
+function chunksOf(size: number): number {
+  return Math.ceil(size / flatChunk);
+}
+
+export interface FlatOptions {
+  /** The most bytes of one flat buffer. Default: what the device can bind. */
+  readonly maxBytes?: number | undefined;
+}
+
+const homes = new WeakMap<Tensor, FlatParameters>();
+
+/** A list of parameters laid out in flat groups, shared by all (optimizer, average) that work on the same list. */
+export class FlatParameters {
+  readonly parameters: readonly Tensor[];
+  readonly groups: readonly FlatGroup[];
+  #users = 0;
+
+  /**
+   * The layout of exactly these parameters: the present one, or a new one that they move into.
+   * Throws ConfigError when some of them already live in a layout with others.
+   */
+  static of(parameters: readonly Tensor[], options: FlatOptions = {}): FlatParameters {
+    const home = homes.get(parameters[0]!);
+    const same = home?.parameters.length === parameters.length;
+    if (home && same && parameters.every((p, i) => home.parameters[i] === p)) return home.#use();
+    if (parameters.some((p) => homes.has(p))) {
+      throw new ConfigError(
+        'Some of these parameters already belong to an optimizer or average of another list of parameters; give both the same list in the same order, or dispose() of the other first.',
+      );
+    }
+    return new FlatParameters(parameters, options).#use();
+  }
+
+  private constructor(parameters: readonly Tensor[], { maxBytes }: FlatOptions) {
+    for (const p of parameters) {
+      if (p.dtype !== 'float32' || p.gradFunction || p.device !== parameters[0]!.device) {
+        throw new ShapeError(
+          `${p.toString()} was given as a parameter; expected float32 leaves on one device, not results of operations.`,
+        );
+      }
+    }
+    if (new Set(parameters).size !== parameters.length)
+      throw new ConfigError('A parameter was given twice; give each once.');
+    this.parameters = parameters;
+    const { maxStorageBufferBindingSize, maxBufferSize } = parameters[0]!.device.gpu.limits;
+    const most = Math.floor(
+      (maxBytes ?? Math.min(maxStorageBufferBindingSize, maxBufferSize)) / (flatChunk * 4),
+    );
+    const lists: Tensor[][] = [];
+    let room = 0;
+    for (const p of parameters) {
+      const chunks = chunksOf(p.size);
+      if (lists.length === 0 || chunks > room) {
+        lists.push([]);
+        room = most;
+      }
+      lists.at(-1)!.push(p);
+      room -= chunks;
+    }
+    this.groups = lists.map((list) => new FlatGroup(list));
+    for (const p of parameters) homes.set(p, this);
+  }
+
+  #use(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** Ends one use; with the last, gradients and the layout are given up. */
+  release(): void {
+    if (--this.#users > 0) return;
+    for (const p of this.parameters) homes.delete(p);
+    for (const group of this.groups) group.dispose();
+  }
+}

@@ -1,0 +1,118 @@
+// The optimizers, in order of increasing complexity. Formulas stand in shaders/optimizer/; names, defaults and order of
+// operations are PyTorch's.
+import { adamStep, ConfigError, type FlatRun, rmspropStep, sgdStep, type Tensor } from '@forger/tensor';
+import type { ParameterList } from './flat.ts';
+import { checkAtLeast, Optimizer, type OptimizerOptions } from './optimizer.ts';
+
+type Moments = Readonly<Record<string, Tensor>>;
+
+export interface SGDOptions extends OptimizerOptions {
+  /** Default 0. */
+  readonly momentum?: number | undefined;
+  /** Takes (1 - dampening) of the gradient into the momentum. Default 0. */
+  readonly dampening?: number | undefined;
+  /** Needs momentum, and no dampening. Default false. */
+  readonly nesterov?: boolean | undefined;
+}
+
+/** Stochastic gradient descent, with momentum as PyTorch's. lr defaults to 1e-3. */
+export class SGD extends Optimizer {
+  readonly #settings;
+
+  constructor(parameters: ParameterList, options: SGDOptions = {}) {
+    const { lr = 1e-3, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
+    checkAtLeast('momentum', momentum, 0);
+    checkAtLeast('weightDecay', weightDecay, 0);
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw new ConfigError(
+        `nesterov was asked for with momentum ${momentum} and dampening ${dampening}; it needs a momentum and no dampening.`,
+      );
+    }
+    super(parameters, lr, momentum === 0 ? [] : ['momentum_buffer'], options);
+    this.#settings = { momentum, dampening, nesterov, weightDecay };
+  }
+
+  protected update(run: FlatRun, moments: Moments): void {
+    sgdStep(run, moments.momentum_buffer ?? null, this.#settings);
+  }
+}
+
+export interface RMSpropOptions extends OptimizerOptions {
+  /** Smoothing of the mean square. Default 0.99. */
+  readonly alpha?: number | undefined;
+  /** Default 1e-8. */
+  readonly eps?: number | undefined;
+  /** Default 0. */
+  readonly momentum?: number | undefined;
+  /** Divide by the deviation from the mean gradient. Default false. */
+  readonly centered?: boolean | undefined;
+}
+
+/** RMSprop (Tieleman and Hinton 2012; centred: Graves 2013). lr defaults to 1e-2. */
+export class RMSprop extends Optimizer {
+  readonly #settings;
+
+  constructor(parameters: ParameterList, options: RMSpropOptions = {}) {
+    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = options;
+    checkAtLeast('alpha', alpha, 0, 1);
+    checkAtLeast('eps', eps, 0);
+    checkAtLeast('momentum', momentum, 0);
+    checkAtLeast('weightDecay', weightDecay, 0);
+    const names = ['square_avg'];
+    if (centered) names.push('grad_avg');
+    if (momentum > 0) names.push('momentum_buffer');
+    super(parameters, lr, names, options);
+    this.#settings = { alpha, eps, momentum, weightDecay };
+  }
+
+  protected update(run: FlatRun, { square_avg, grad_avg, momentum_buffer }: Moments): void {
+    rmspropStep(run, square_avg!, grad_avg ?? null, momentum_buffer ?? null, this.#settings);
+  }
+}
+
+export interface AdamOptions extends OptimizerOptions {
+  /** Decay rates of the mean and the mean square of the gradient. Default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number] | undefined;
+  /** Default 1e-8. */
+  readonly eps?: number | undefined;
+  /**
+   * Where eps is added: to the corrected root as in PyTorch (default), lr / c1 · m / (√v / √c2 + eps), or to the plain
+   * one as in Chainer, lr √c2 / c1 · m / (√v + eps), where c1 and c2 are the bias corrections.
+   */
+  readonly epsPlacement?: 'pytorch' | 'chainer' | undefined;
+}
+
+/** Adam (Kingma and Ba 2015). lr defaults to 1e-3; weight decay is coupled (an L2 penalty). */
+export class Adam extends Optimizer {
+  readonly #settings;
+
+  constructor(parameters: ParameterList, options: AdamOptions = {}, decoupled = false) {
+    const {
+      lr = 1e-3,
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      weightDecay = 0,
+      epsPlacement = 'pytorch',
+    } = options;
+    for (const beta of betas) checkAtLeast('A beta of Adam', beta, 0, 1);
+    checkAtLeast('eps', eps, 0);
+    checkAtLeast('weightDecay', weightDecay, 0);
+    super(parameters, lr, ['exp_avg', 'exp_avg_sq'], options);
+    this.#settings = { betas, eps, weightDecay, epsPlacement, decoupled } as const;
+  }
+
+  protected override get correctedBetas(): readonly [number, number] {
+    return this.#settings.betas;
+  }
+
+  protected update(run: FlatRun, { exp_avg, exp_avg_sq }: Moments): void {
+    adamStep(run, exp_avg!, exp_avg_sq!, this.#settings);
+  }
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019): parameters shrink by lr · weightDecay. Default 0.01. */
+export class AdamW extends Adam {
+  constructor(parameters: ParameterList, options: AdamOptions = {}) {
+    super(parameters, { weightDecay: 0.01, ...options }, true);
+  }
+}

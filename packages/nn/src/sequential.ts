@@ -1,0 +1,41 @@
+// Modules one after another.
+import type { Shape, Tensor } from '@forger/tensor';
+import { Module } from './module.ts';
+
+/**
+ * Feeds each module's result to the next. Children are named 0, 1, … as PyTorch's nn.Sequential names them, or as the
+ * keys of an object say: `new Sequential({ main: new Sequential(…) })` has parameters `main.0.weight`, ….
+ */
+export class Sequential extends Module {
+  readonly #layers: [string, Module][];
+
+  constructor(layers: Readonly<Record<string, Module>>);
+  constructor(...layers: Module[]);
+  constructor(...layers: Module[] | [Readonly<Record<string, Module>>]) {
+    super();
+    const named = layers.length === 1 && !(layers[0] instanceof Module) ? layers[0]! : layers;
+    this.#layers = Object.entries(named as Record<string, Module>);
+  }
+
+  override namedChildren(): [string, Module][] {
+    return [...this.#layers];
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.#layers.reduce((y, [, layer]) => layer.forward(y), x);
+  }
+
+  override outputShape(input: Shape): Shape {
+    return this.#layers.reduce((shape, [, layer]) => layer.outputShape(shape), input);
+  }
+
+  override macs(input: Shape): number {
+    let shape = input;
+    let total = 0;
+    for (const [, layer] of this.#layers) {
+      total += layer.macs(shape);
+      shape = layer.outputShape(shape);
+    }
+    return total;
+  }
+}

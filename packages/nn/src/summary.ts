@@ -1,0 +1,50 @@
+// A table of a network's layers: shapes, parameters and multiply-adds of one sample, for people to read.
+import type { Shape, Tensor } from '@forger/tensor';
+import type { Module } from './module.ts';
+import { Sequential } from './sequential.ts';
+
+export interface SummaryRow {
+  /** The path of the layer, `main.0`. */
+  readonly name: string;
+  /** What it is: `Conv2d 4×4 s2 p1`. */
+  readonly op: string;
+  /** Shape of one sample after it. */
+  readonly outputShape: Shape;
+  readonly parameters: number;
+  /** Numbers kept beside the parameters; counters are not counted. */
+  readonly buffers: number;
+  /** Multiply-adds of one sample, forward. */
+  readonly macs: number;
+}
+
+/**
+ * One row for each layer, in forward order; a Sequential is opened, any other module is one row.
+ * @param inputShape shape of one sample, without the batch. Throws ShapeError when it does not fit.
+ */
+export function summarize(module: Module, inputShape: Shape): SummaryRow[] {
+  const rows: SummaryRow[] = [];
+  walk(module, '', inputShape, rows);
+  return rows;
+}
+
+function walk(module: Module, name: string, input: Shape, rows: SummaryRow[]): Shape {
+  if (module instanceof Sequential) {
+    return module
+      .namedChildren()
+      .reduce((shape, [key, child]) => walk(child, name === '' ? key : `${name}.${key}`, shape, rows), input);
+  }
+  const outputShape = module.outputShape(input);
+  rows.push({
+    name,
+    op: module.describe(),
+    outputShape,
+    parameters: count(module.parameters()),
+    buffers: count(module.buffers().filter((buffer) => buffer.dtype === 'float32')),
+    macs: module.macs(input),
+  });
+  return outputShape;
+}
+
+function count(tensors: readonly Tensor[]): number {
+  return tensors.reduce((total, t) => total + t.size, 0);
+}
