@@ -1,0 +1,188 @@
+// Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error, cross-entropy.
+import { record } from '../autograd/tape.ts';
+import { ConfigError, ShapeError } from '../errors.ts';
+import {
+  type PointwiseLoss,
+  type PointwiseLossKind,
+  pickLabels,
+  placeLabels,
+  pointwiseLoss,
+} from '../kernels/loss.ts';
+import { reduce } from '../kernels/reduce.ts';
+import { sameShape, showShape } from '../shape.ts';
+import { Tensor, tensor } from '../tensor.ts';
+import { mul, sumTo } from './binary.ts';
+import { mean, sum } from './reduce.ts';
+import { logSoftmax } from './softmax.ts';
+
+export type Reduction = 'mean' | 'sum' | 'none';
+
+export interface LossOptions {
+  /** 'mean' (default) and 'sum' give one value of shape []; 'none' one loss per element. */
+  readonly reduction?: Reduction | undefined;
+}
+
+function reductionOf(name: string, { reduction = 'mean' }: LossOptions): Reduction {
+  if (!['mean', 'sum', 'none'].includes(reduction)) {
+    throw new ConfigError(
+      `${name}: reduction "${String(reduction)}" was given; expected "mean", "sum" or "none".`,
+    );
+  }
+  return reduction;
+}
+
+function checkPair(name: string, x: Tensor, target: Tensor | number): void {
+  if (x.dtype !== 'float32') throw new ShapeError(`${name}: x is ${x.toString()}; expected float32.`);
+  if (typeof target === 'number') {
+    if (!Number.isFinite(target))
+      throw new ConfigError(`${name}: target ${target} was given; expected a finite number.`);
+  } else if (!sameShape(target.shape, x.shape) || target.dtype !== 'float32') {
+    throw new ShapeError(
+      `${name}: target is ${target.toString()}; expected float32 of x's shape ${showShape(x.shape)}, or one number for all elements.`,
+    );
+  }
+}
+
+/** The tensors that a pointwise loss can be differentiated in. */
+function variables(x: Tensor, target: Tensor | number): Tensor[] {
+  return target instanceof Tensor ? [x, target] : [x];
+}
+
+function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, options: LossOptions): Tensor {
+  const reduction = reductionOf(kind, options);
+  checkPair(kind, x, target);
+  const f: PointwiseLoss = { kind, xOrder: 0, tOrder: 0 };
+  const scale = reduction === 'mean' ? 1 / x.size : 1;
+  let y = pointwiseLoss(f, x, target, 1);
+  if (reduction !== 'none') {
+    const losses = y;
+    const dims = x.shape.map((_, i) => i);
+    y = reduce('sum', losses, dims, false, scale);
+    losses.dispose();
+  }
+  return record(kind, y, variables(x, target), (gy, needs) => slopes(f, x, target, scale, gy, needs));
+}
+
+/** scale · g · the next derivative of f, for each variable that needs it. */
+function slopes(
+  f: PointwiseLoss,
+  x: Tensor,
+  target: Tensor | number,
+  scale: number,
+  g: Tensor,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const inX = { ...f, xOrder: f.xOrder + 1 };
+  const inTarget = { ...f, tOrder: f.tOrder + 1 };
+  return variables(x, target).map((_, i) =>
+    needs[i] ? derivative(i === 0 ? inX : inTarget, x, target, scale, g) : null,
+  );
+}
+
+/** scale · g · f(x, target) for a derivative f, itself differentiable in x, target and g (which may be one element). */
+function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale: number, g: Tensor): Tensor {
+  const y = pointwiseLoss(f, x, target, scale, g);
+  const inputs = [...variables(x, target), g];
+  return record(`${f.kind}Backward`, y, inputs, (gy, needs) => [
+    ...(needs.slice(0, -1).includes(true)
+      ? slopes(f, x, target, scale, mul(gy, g), needs)
+      : variables(x, target).map(() => null)),
+    needs.at(-1) ? sumTo(derivative(f, x, target, scale, gy), g.shape) : null,
+  ]);
+}
+
+/**
+ * Binary cross-entropy of probabilities: -(t log x + (1 - t) log(1 - x)), as torch.nn.functional.binary_cross_entropy.
+ *
+ * The logarithms are held at or above -100. The gradient is (x - t) / max(x(1 - x), 1e-12): finite at x = 0 and 1.
+ * Differentiable in x and in a target tensor, three times in all.
+ * @param x probabilities in [0, 1], any shape; a value outside gives NaN.
+ * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ */
+export function bce(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
+  return apply('bce', x, target, options);
+}
+
+/**
+ * Binary cross-entropy of logits: softplus(x) - t x = bce(sigmoid(x), t), without overflow or lost digits.
+ * Differentiable in x and in a target tensor, three times in all.
+ * @param x logits, any shape.
+ * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ */
+export function bceWithLogits(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
+  return apply('bceWithLogits', x, target, options);
+}
+
+/**
+ * Squared error (x - t)². Differentiable in x and in a target tensor, three times in all.
+ * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ */
+export function mse(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
+  return apply('mse', x, target, options);
+}
+
+/**
+ * Absolute error |x - t|; the gradient where x = t is 0. Differentiable in x and in a target tensor.
+ * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ */
+export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
+  return apply('l1', x, target, options);
+}
+
+/**
+ * Cross-entropy of logits against class numbers: log Σ e^x - x[label] of each row.
+ * @param logits (N, C), float32.
+ * @param labels class numbers 0..C-1, one per row: a list, or an int32 or uint32 tensor (N). A label out of range in a
+ * list throws ShapeError; in a tensor, which only the device can read, it makes the row's loss NaN. A list is uploaded
+ * each time, so inside device.capture() pass a tensor.
+ */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor | readonly number[],
+  options: LossOptions = {},
+): Tensor {
+  const reduction = reductionOf('crossEntropy', options);
+  if (logits.rank !== 2) {
+    throw new ShapeError(`crossEntropy: logits are ${logits.toString()}; expected float32 (N, C).`);
+  }
+  const losses = negativeLogLikelihood(logSoftmax(logits, 1), labelTensor(logits, labels));
+  if (reduction === 'none') return losses;
+  return reduction === 'mean' ? mean(losses) : sum(losses);
+}
+
+function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor {
+  const [rows, classes] = logits.shape as [number, number];
+  if (labels instanceof Tensor) {
+    if (labels.dtype === 'float32' || !sameShape(labels.shape, [rows])) {
+      throw new ShapeError(
+        `crossEntropy: labels are ${labels.toString()}; logits of shape ${showShape(logits.shape)} need int32 or uint32 [${rows}].`,
+      );
+    }
+    return labels;
+  }
+  if (labels.length !== rows) {
+    throw new ShapeError(
+      `crossEntropy: ${labels.length} labels were given for ${rows} rows of logits; expected one per row.`,
+    );
+  }
+  const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+  if (wrong !== undefined) {
+    throw new ShapeError(
+      `crossEntropy: label ${wrong} was given; expected whole numbers 0 to ${classes - 1}.`,
+    );
+  }
+  return tensor(Int32Array.from(labels), [rows], { device: logits.device, dtype: 'int32' });
+}
+
+function negativeLogLikelihood(logP: Tensor, labels: Tensor): Tensor {
+  return record('negativeLogLikelihood', pickLabels(logP, labels), [logP], (gy) => [
+    spreadToLabels(gy, labels, logP.shape[1]!),
+  ]);
+}
+
+/** The adjoint of negativeLogLikelihood, linear in g. */
+function spreadToLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+  return record('spreadToLabels', placeLabels(g, labels, classes), [g], (gy) => [
+    negativeLogLikelihood(gy, labels),
+  ]);
+}

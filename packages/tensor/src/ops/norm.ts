@@ -1,0 +1,220 @@
+// Batch and instance normalisation: y = weight · (x - mean) / √(var + eps) + bias, per channel.
+//
+// The two differ in what shares a mean and a biased variance: a channel, or a channel of one sample. Method and
+// gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al. 2016, "Instance Normalization".
+import { isGradEnabled, record } from '../autograd/tape.ts';
+import { ConfigError, ShapeError } from '../errors.ts';
+import { copyInto } from '../kernels/fill.ts';
+import {
+  type Grouping,
+  gradientSums,
+  groupStatistics,
+  normalize,
+  normalizeBackward,
+  type Statistics,
+} from '../kernels/norm.ts';
+import { reduce } from '../kernels/reduce.ts';
+import { sameShape, showShape } from '../shape.ts';
+import { empty, type Tensor } from '../tensor.ts';
+import { add, div, mul, sub } from './binary.ts';
+import { mean, sum } from './reduce.ts';
+import { reshape } from './structure.ts';
+import { sqrt, square } from './unary.ts';
+
+export interface InstanceNormOptions {
+  /** Scale per channel, [C]; 1 when left out. */
+  readonly weight?: Tensor | null | undefined;
+  /** Shift per channel, [C]; 0 when left out. */
+  readonly bias?: Tensor | null | undefined;
+  /** Added to the variance; at least 0. Default 1e-5. */
+  readonly eps?: number | undefined;
+}
+
+export interface BatchNormOptions extends InstanceNormOptions {
+  /** [C], without gradient. Used in evaluation, updated in place in training. Goes with runningVar. */
+  readonly runningMean?: Tensor | null | undefined;
+  /** [C], without gradient; holds the unbiased variance, as in PyTorch. Goes with runningMean. */
+  readonly runningVar?: Tensor | null | undefined;
+  /** Use and follow the batch's own statistics. Default false. */
+  readonly training?: boolean | undefined;
+  /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
+  readonly momentum?: number | undefined;
+}
+
+/** What the shared parts below work with. `given` are statistics that do not depend on x, else null. */
+interface Normalization {
+  readonly name: string;
+  readonly x: Tensor;
+  readonly by: Grouping;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly eps: number;
+  readonly given: Statistics | null;
+}
+
+/**
+ * Batch normalisation over all dimensions but the second, as torch.nn.functional.batch_norm.
+ *
+ * In training, and in evaluation without running statistics, x is normalised by its own mean and biased variance;
+ * otherwise by the running ones. Training moves the running statistics in place towards the batch's mean and unbiased
+ * variance. Gradients reach x, weight and bias, also second ones.
+ * @param x (N, C), (N, C, L) or (N, C, H, W), float32.
+ * @throws ShapeError on other shapes, and when batch statistics are wanted of one value per channel.
+ * @throws ConfigError on eps or momentum out of range.
+ */
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  const name = 'batchNorm';
+  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  if (x.rank < 2 || x.rank > 4) throw badInput(name, x, '(N, C), (N, C, L) or (N, C, H, W)');
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new ConfigError(`${name}: momentum ${momentum} was given; expected a number from 0 to 1.`);
+  }
+  const [rows, channels] = x.shape as [number, number];
+  const by = { rows, groups: channels, run: x.size / (rows * channels), channels };
+  const weight = perChannel(name, 'weight', options.weight, x);
+  const bias = perChannel(name, 'bias', options.bias, x);
+  const running = runningStatistics(name, options, x);
+  const given = training ? null : running;
+  const follow = training && running ? { ...running, momentum } : null;
+  return apply({ name, x, by, weight, bias, eps, given }, follow);
+}
+
+/**
+ * Normalisation of every channel of every sample by its own mean and biased variance, as
+ * torch.nn.functional.instance_norm. Gradients reach x, weight and bias, also second ones.
+ * @param x (N, C, L) or (N, C, H, W), float32.
+ * @throws ShapeError on other shapes, and on one value per channel of a sample. ConfigError on a negative eps.
+ */
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const name = 'instanceNorm';
+  if (x.rank < 3 || x.rank > 4) throw badInput(name, x, '(N, C, L) or (N, C, H, W)');
+  const [samples, channels] = x.shape as [number, number];
+  const groups = samples * channels;
+  const by = { rows: 1, groups, run: x.size / groups, channels };
+  const weight = perChannel(name, 'weight', options.weight, x);
+  const bias = perChannel(name, 'bias', options.bias, x);
+  return apply({ name, x, by, weight, bias, eps: options.eps ?? 1e-5, given: null }, null);
+}
+
+function badInput(name: string, x: Tensor, expected: string): ShapeError {
+  return new ShapeError(`${name}: ${x.toString()} was given; expected shape ${expected}.`);
+}
+
+function perChannel(name: string, what: string, t: Tensor | null | undefined, x: Tensor): Tensor | null {
+  if (!t) return null;
+  const channels = x.shape[1]!;
+  if (!sameShape(t.shape, [channels]) || t.dtype !== 'float32') {
+    throw new ShapeError(
+      `${name}: ${what} is ${t.toString()}; x of shape ${showShape(x.shape)} needs float32 [${channels}], one per channel.`,
+    );
+  }
+  return t;
+}
+
+function runningStatistics(name: string, options: BatchNormOptions, x: Tensor): Statistics | null {
+  const runningMean = perChannel(name, 'runningMean', options.runningMean, x);
+  const runningVar = perChannel(name, 'runningVar', options.runningVar, x);
+  if (!runningMean && !runningVar) return null;
+  if (!runningMean || !runningVar) {
+    throw new ShapeError(
+      `${name}: only one of runningMean and runningVar was given; pass both, or neither to use the batch's own statistics.`,
+    );
+  }
+  if (runningMean.requiresGrad || runningVar.requiresGrad) {
+    throw new ShapeError(`${name}: running statistics have no gradient; detach() them.`);
+  }
+  return { mean: runningMean, variance: runningVar };
+}
+
+function apply(norm: Normalization, follow: (Statistics & { momentum: number }) | null): Tensor {
+  const { name, x, by, weight, bias, eps, given } = norm;
+  if (x.dtype !== 'float32') throw badInput(name, x, `${showShape(x.shape)} of float32`);
+  if (!(eps >= 0)) throw new ConfigError(`${name}: eps ${eps} was given; expected a number of at least 0.`);
+  if (!given && by.rows * by.run === 1) {
+    throw new ShapeError(
+      `${name}: expected more than 1 value per channel to take statistics of, but x has shape ${showShape(x.shape)}; use a larger batch or larger pictures, or running statistics in evaluation.`,
+    );
+  }
+  const inputs = [x, weight, bias].filter((t) => t !== null);
+  const recorded = isGradEnabled() && inputs.some((t) => t.requiresGrad);
+  // Running statistics may move on before the backward pass, which needs those of now.
+  const stats = given ? (recorded ? snapshot(given) : given) : groupStatistics(x, by, follow);
+  const y = normalize(x, by, stats, weight, bias, eps);
+  if (!recorded) {
+    if (!given) for (const t of [stats.mean, stats.variance]) t.dispose();
+    return y;
+  }
+  return record(name, y, inputs, (gy, needs) => {
+    const wanted = (t: Tensor | null): boolean => t !== null && needs[inputs.indexOf(t)] === true;
+    const gradients = isGradEnabled() ? gradientsInOperations : gradientsInKernels;
+    const needed = { x: wanted(x), weight: wanted(weight), bias: wanted(bias) };
+    const found = gradients(norm, stats, gy, needed);
+    return [found.x, ...(weight ? [found.weight] : []), ...(bias ? [found.bias] : [])];
+  });
+}
+
+function snapshot({ mean, variance }: Statistics): Statistics {
+  const copy = (t: Tensor): Tensor => copyInto(empty(t.shape, { device: t.device }), t);
+  return { mean: copy(mean), variance: copy(variance) };
+}
+
+interface Needed {
+  readonly x: boolean;
+  readonly weight: boolean;
+  readonly bias: boolean;
+}
+
+interface Gradients {
+  readonly x: Tensor | null;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+}
+
+/** The gradients by two fused kernels: the sums per group, then x's gradient in one pass. */
+function gradientsInKernels(norm: Normalization, stats: Statistics, gy: Tensor, needed: Needed): Gradients {
+  const { x, by, weight, eps, given } = norm;
+  const sums = needed.weight || needed.bias || !given ? gradientSums(x, gy, by, stats, eps) : null;
+  const overSamples = (t: Tensor): Tensor =>
+    by.groups === by.channels ? t : reduce('sum', t.view([by.groups / by.channels, by.channels]), [0], false);
+  return {
+    x: needed.x ? normalizeBackward(x, gy, by, stats, weight, given ? null : sums, eps) : null,
+    weight: needed.weight ? overSamples(sums!.dot) : null,
+    bias: needed.bias ? overSamples(sums!.sum) : null,
+  };
+}
+
+/**
+ * The same gradients in differentiable operations. x̂, mean and variance are computed again from x, so that a second
+ * backward pass also flows through the statistics.
+ */
+function gradientsInOperations(
+  norm: Normalization,
+  stats: Statistics,
+  gy: Tensor,
+  needed: Needed,
+): Gradients {
+  const { x, by, weight, eps, given } = norm;
+  const channels: number[] = [1, by.channels, 1];
+  const folded = [(by.rows * by.groups) / by.channels, by.channels, by.run];
+  const dims = by.groups === by.channels ? [0, 2] : [2];
+  const g = reshape(gy, folded);
+  const values = reshape(x, folded);
+  const centred = sub(values, given ? stats.mean.view(channels) : mean(values, dims, true));
+  const variance = given ? stats.variance.view(channels) : mean(square(centred), dims, true);
+  const stabilized = add(variance, eps);
+  const std = sqrt(stabilized);
+  const xHat = div(centred, std);
+  const inputGradient = (): Tensor => {
+    const scaled = weight ? mul(g, reshape(weight, channels)) : g;
+    if (given) return div(scaled, std);
+    const centredGradient = sub(scaled, mean(scaled, dims, true));
+    // See normalize_backward.wgsl: of two values, all but this cancels.
+    if (by.rows * by.run === 2) return div(mul(centredGradient, div(eps, stabilized)), std);
+    return div(sub(centredGradient, mul(xHat, mean(mul(scaled, xHat), dims, true))), std);
+  };
+  return {
+    x: needed.x ? reshape(inputGradient(), x.shape) : null,
+    weight: needed.weight ? sum(mul(g, xHat), [0, 2]) : null,
+    bias: needed.bias ? sum(g, [0, 2]) : null,
+  };
+}
