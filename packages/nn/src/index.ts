@@ -20,6 +20,7 @@ export { Sequential } from './sequential.ts';
 export {
   type LoadOptions,
   type LoadReport,
+  loadStateDict,
   readStateDict,
   type StateDict,
   type StateEntries,
