@@ -179,7 +179,8 @@ export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardO
 function accumulate(leaf: Tensor, g: Tensor, createGraph: boolean): void {
   const { grad, gradSlot } = leaf;
   if (gradSlot && !createGraph) {
-    if (grad === gradSlot) addInPlace(gradSlot, g);
+    if (grad && grad !== gradSlot) copyInto(gradSlot, grad);
+    if (grad) addInPlace(gradSlot, g);
     else copyInto(gradSlot, g);
     leaf.grad = gradSlot;
     return;
