@@ -5,10 +5,10 @@ import type { Constant } from '../device/pipelines.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 
-/** Cores in the order of shaders/gemm: the plain reference, the GPU tile, and the one for costly loads. */
-export type GemmCore = 'naive' | 'tiled' | 'subgroup';
+/** Cores in the order of shaders/gemm: the plain reference, the same in twice the precision, the GPU tile, and the one for costly loads. */
+export type GemmCore = 'naive' | 'compensated' | 'tiled' | 'subgroup';
 
-export const gemmCores: readonly GemmCore[] = ['naive', 'tiled', 'subgroup'];
+export const gemmCores: readonly GemmCore[] = ['naive', 'compensated', 'tiled', 'subgroup'];
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -92,9 +92,9 @@ function launchOf(device: Device, core: GemmCore, { m, n, batch }: GemmProblem):
       subgroups: false,
     };
   }
-  if (core === 'naive') {
+  if (core === 'naive' || core === 'compensated') {
     const grid: [number, number, number] = [Math.min(65_535, Math.ceil((m * n) / 64)), 1, batch];
-    return { file: 'gemm/core_naive.wgsl', constants: { WORKGROUP: 64 }, grid, subgroups: false };
+    return { file: `gemm/core_${core}.wgsl`, constants: { WORKGROUP: 64 }, grid, subgroups: false };
   }
   const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : 4;
   const blocks = Math.ceil(m / (4 * rowVectors)) * batch;
