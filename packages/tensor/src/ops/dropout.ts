@@ -1,0 +1,26 @@
+// Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR 2014).
+import { ConfigError } from '../errors.ts';
+import { draw } from '../random.ts';
+import { empty, type Tensor } from '../tensor.ts';
+import { mul } from './binary.ts';
+import type { DrawOptions } from './random.ts';
+
+export interface DropoutOptions extends DrawOptions {
+  /** False returns x itself. Default true. */
+  readonly training?: boolean | undefined;
+}
+
+/**
+ * Sets each element to zero with probability p and multiplies the others by 1 / (1 - p), so that the expectation
+ * stays; the gradient passes through the same elements. Throws ConfigError when p is outside [0, 1].
+ */
+export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
+  if (!(p >= 0 && p <= 1))
+    throw new ConfigError(`dropout: p ${p} was given; expected a probability from 0 to 1.`);
+  if (p === 0 || options.training === false) return x;
+  const mask = empty(x.shape, { device: x.device });
+  draw(mask, options.generator, { kind: 'mask', p: 1 - p, value: p === 1 ? 0 : 1 / (1 - p) });
+  const y = mul(x, mask);
+  if (!y.requiresGrad) mask.dispose();
+  return y;
+}

@@ -1,0 +1,33 @@
+// Padding with mirror images. Dimensions are padded one after another, which is the same as all at once.
+import { record } from '../autograd/tape.ts';
+import { ShapeError } from '../errors.ts';
+import { type ReflectPad, reflectPad, reflectPadBackward } from '../kernels/pad-reflect.ts';
+import { showShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { checkPads, type PadPair } from './structure.ts';
+
+/**
+ * Surrounds x with its own mirror image, the border not repeated: [1, 2, 3] padded by [2, 1] is [3, 2, 1, 2, 3, 2], as
+ * PyTorch's reflection_pad1d to 3d. `pads` names the last dimensions, in their order: [[top, bottom], [left, right]]
+ * for images. Throws ShapeError on a pad that is negative, fractional, or not less than its dimension.
+ */
+export function padReflect(x: Tensor, pads: readonly PadPair[]): Tensor {
+  let y = x;
+  for (const [dim, [before, after]] of checkPads(x, pads, 'padReflect').entries()) {
+    if (Math.max(before, after) >= x.shape[dim]!) {
+      throw new ShapeError(
+        `padReflect: pads ${JSON.stringify(pads)} were given for shape ${showShape(x.shape)}; each must be less than the size of its dimension.`,
+      );
+    }
+    if (before + after > 0) y = mirror(y, { dim, before, after });
+  }
+  return y;
+}
+
+function mirror(x: Tensor, pad: ReflectPad): Tensor {
+  return record('padReflect', reflectPad(x, pad), [x], (gy) => [mirrorAdjoint(gy, pad)]);
+}
+
+function mirrorAdjoint(g: Tensor, pad: ReflectPad): Tensor {
+  return record('padReflectBackward', reflectPadBackward(g, pad), [g], (gy) => [mirror(gy, pad)]);
+}

@@ -1,0 +1,129 @@
+// Pooling of images: maximum, average, and the average of a whole plane.
+import { record } from '../autograd/tape.ts';
+import { ShapeError } from '../errors.ts';
+import { take } from '../kernels/gather.ts';
+import {
+  avgPoolBackward,
+  avgPoolForward,
+  maxPoolBackward,
+  maxPoolForward,
+  type PoolGeometry,
+} from '../kernels/pool.ts';
+import { pair, showShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { mean } from './reduce.ts';
+
+/** A number for both directions, or (height, width). */
+export type Pair = number | readonly [number, number];
+
+export interface MaxPool2dOptions {
+  /** Default: the kernel size. */
+  readonly stride?: Pair | undefined;
+  /** Cells added around the plane, at most half of the kernel. Default 0. */
+  readonly padding?: Pair | undefined;
+  /** Distance between the cells of a window. Default 1. */
+  readonly dilation?: Pair | undefined;
+}
+
+export interface AvgPool2dOptions {
+  /** Default: the kernel size. */
+  readonly stride?: Pair | undefined;
+  /** Zeros added around the plane, at most half of the kernel. Default 0. */
+  readonly padding?: Pair | undefined;
+  /** Whether the added zeros count in the mean's divisor. Default true. */
+  readonly countIncludePad?: boolean | undefined;
+}
+
+/** Throws ShapeError unless x is float32 (N, C, H, W). */
+function checkImages(x: Tensor, name: string): readonly [number, number, number, number] {
+  if (x.rank !== 4 || x.dtype !== 'float32') {
+    throw new ShapeError(
+      `${name}: ${x.dtype} of shape ${showShape(x.shape)} was given; expected float32 (N, C, H, W).`,
+    );
+  }
+  return x.shape as readonly number[] as [number, number, number, number];
+}
+
+function geometryOf(
+  name: string,
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPool2dOptions & AvgPool2dOptions,
+): PoolGeometry {
+  const inputShape = checkImages(x, name);
+  const kernel = pair(kernelSize, `${name}: kernelSize`, 1);
+  const stride = pair(options.stride ?? kernelSize, `${name}: stride`, 1);
+  const padding = pair(options.padding ?? 0, `${name}: padding`, 0);
+  const dilation = pair(options.dilation ?? 1, `${name}: dilation`, 1);
+  const along = (axis: 0 | 1): number => {
+    const size = inputShape[axis + 2]!;
+    const span = dilation[axis] * (kernel[axis] - 1) + 1;
+    const count = Math.floor((size + 2 * padding[axis] - span) / stride[axis]) + 1;
+    const what = `kernelSize ${showShape(kernel)}, padding ${showShape(padding)} and dilation ${showShape(dilation)} were given for images of ${inputShape[2]}×${inputShape[3]}`;
+    if (2 * padding[axis] > span) {
+      throw new ShapeError(`${name}: ${what}; the padding must be at most half of the kernel.`);
+    }
+    if (count < 1)
+      throw new ShapeError(`${name}: ${what}; the kernel is larger than the image: use a smaller one.`);
+    // Only a dilated window can straddle the image without touching it.
+    for (let at = 0; at < count; at++) {
+      const first = at * stride[axis] - padding[axis];
+      const tap = first < 0 ? Math.ceil(-first / dilation[axis]) : 0;
+      if (first + tap * dilation[axis] >= size) {
+        throw new ShapeError(`${name}: ${what}; window ${at} would hold padding only: use less of either.`);
+      }
+    }
+    return count;
+  };
+  const outputShape = [inputShape[0], inputShape[1], along(0), along(1)] as const;
+  const countIncludePad = options.countIncludePad ?? true;
+  return { inputShape, outputShape, kernelSize: kernel, stride, padding, dilation, countIncludePad };
+}
+
+/**
+ * The largest value of each window: (N, C, H, W) → (N, C, P, Q) with
+ * P = floor((H + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1. Padding counts as -infinity, NaN wins, and of
+ * equal values the first receives the gradient, as in PyTorch's max_pool2d.
+ * Throws ShapeError when the windows do not fit the image.
+ */
+export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  const geometry = geometryOf('maxPool2d', x, kernelSize, options);
+  const { y, index } = maxPoolForward(x, geometry);
+  record('maxPool2d', y, [x], (gy) => [spread(gy, index, geometry)]);
+  if (!y.requiresGrad) index.dispose();
+  return y;
+}
+
+/** Sums g into the places that `index` names; linear in g, with `pick` as its adjoint. */
+function spread(g: Tensor, index: Tensor, geometry: PoolGeometry): Tensor {
+  const y = maxPoolBackward(g, index, geometry);
+  return record('maxPool2dBackward', y, [g], (gy) => [pick(gy, index, geometry)]);
+}
+
+/** Reads x at the places that `index` names. */
+function pick(x: Tensor, index: Tensor, geometry: PoolGeometry): Tensor {
+  return record('maxPool2dPick', take(x, index), [x], (gy) => [spread(gy, index, geometry)]);
+}
+
+/**
+ * The mean of each window: (N, C, H, W) → (N, C, P, Q) with P = floor((H + 2·padding - kernel) / stride) + 1, as
+ * PyTorch's avg_pool2d. Throws ShapeError when the windows do not fit the image.
+ */
+export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
+  const geometry = geometryOf('avgPool2d', x, kernelSize, options);
+  return average(x, geometry);
+}
+
+function average(x: Tensor, geometry: PoolGeometry): Tensor {
+  return record('avgPool2d', avgPoolForward(x, geometry), [x], (gy) => [averageAdjoint(gy, geometry)]);
+}
+
+function averageAdjoint(g: Tensor, geometry: PoolGeometry): Tensor {
+  return record('avgPool2dBackward', avgPoolBackward(g, geometry), [g], (gy) => [average(gy, geometry)]);
+}
+
+/** The mean over height and width: (N, C, H, W) → (N, C, 1, 1), as PyTorch's adaptive_avg_pool2d with size 1. */
+export function globalAvgPool2d(x: Tensor): Tensor {
+  checkImages(x, 'globalAvgPool2d');
+  return mean(x, [2, 3], true);
+}

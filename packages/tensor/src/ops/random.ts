@@ -1,0 +1,87 @@
+// Random tensors: uniform and normal, new or written over an existing tensor. They have no gradient.
+import type { Device } from '../device/device.ts';
+import { ConfigError } from '../errors.ts';
+import type { Distribution } from '../kernels/random.ts';
+import { draw, type Generator } from '../random.ts';
+import type { Shape } from '../shape.ts';
+import { empty, type Tensor } from '../tensor.ts';
+
+export interface UniformRange {
+  /** Default 0. */
+  readonly low?: number | undefined;
+  /** Default 1; itself never drawn. */
+  readonly high?: number | undefined;
+}
+
+export interface NormalRange {
+  /** Default 0. */
+  readonly mean?: number | undefined;
+  /** Standard deviation, at least 0. Default 1. */
+  readonly std?: number | undefined;
+}
+
+export interface DrawOptions {
+  /** Default: the device's default generator. */
+  readonly generator?: Generator | undefined;
+}
+
+export interface RandomOptions extends DrawOptions {
+  /** Default: the generator's device, else the default device. */
+  readonly device?: Device | undefined;
+}
+
+function target(shape: Shape, options: RandomOptions): Tensor {
+  return empty(shape, { device: options.device ?? options.generator?.device });
+}
+
+const bits = new DataView(new ArrayBuffer(4));
+
+/** The largest float32 below `x`, itself a float32. */
+function floatBelow(x: number): number {
+  if (x === 0) return -(2 ** -126); // the largest normal one: kernels may flush smaller ones to zero
+  bits.setFloat32(0, x);
+  bits.setInt32(0, bits.getInt32(0) + (x > 0 ? -1 : 1));
+  return bits.getFloat32(0);
+}
+
+function uniformOf({ low = 0, high = 1 }: UniformRange): Distribution {
+  const [from, to] = [Math.fround(low), Math.fround(high)];
+  const width = Math.fround(to - from);
+  if (!(from < to) || !Number.isFinite(width)) {
+    throw new ConfigError(
+      `Uniform random numbers: low ${low} and high ${high} were given; expected finite bounds, low below high, that differ as float32.`,
+    );
+  }
+  return { kind: 'uniform', low: from, width, largest: floatBelow(to) };
+}
+
+function normalOf({ mean = 0, std = 1 }: NormalRange): Distribution {
+  if (!Number.isFinite(mean) || !Number.isFinite(std) || std < 0) {
+    throw new ConfigError(
+      `Normal random numbers: mean ${mean} and std ${std} were given; expected finite numbers and std at least 0.`,
+    );
+  }
+  return { kind: 'normal', mean, std };
+}
+
+/** Uniform random numbers in [low, high). Throws ConfigError on bounds that are not finite or not in order. */
+export function uniform(shape: Shape, options: UniformRange & RandomOptions = {}): Tensor {
+  const distribution = uniformOf(options);
+  return draw(target(shape, options), options.generator, distribution);
+}
+
+/** Normally distributed random numbers. Throws ConfigError unless mean is finite and std finite and at least 0. */
+export function normal(shape: Shape, options: NormalRange & RandomOptions = {}): Tensor {
+  const distribution = normalOf(options);
+  return draw(target(shape, options), options.generator, distribution);
+}
+
+/** Overwrites x (float32) with uniform random numbers in [low, high); returns x. */
+export function fillUniform(x: Tensor, options: UniformRange & DrawOptions = {}): Tensor {
+  return draw(x, options.generator, uniformOf(options));
+}
+
+/** Overwrites x (float32) with normally distributed random numbers; returns x. */
+export function fillNormal(x: Tensor, options: NormalRange & DrawOptions = {}): Tensor {
+  return draw(x, options.generator, normalOf(options));
+}
