@@ -1,11 +1,23 @@
 // Everything that @forger/tensor offers in any place it runs; index.ts and index.browser.ts add the platform.
+import './methods.ts';
+
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
 export type { MemoryReport } from './device/buffers.ts';
 export { type AdapterReport, Device, type DeviceOptions } from './device/device.ts';
 export * from './errors.ts';
+export {
+  readSafetensors,
+  type SafetensorsData,
+  type SafetensorsDType,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+  writeSafetensors,
+} from './io/safetensors.ts';
 export { type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
 export * from './kernels/optimizer.ts';
 export * from './ops/index.ts';
+export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
 export { type Shape, showShape, sizeOf } from './shape.ts';
 export {
   type CreateOptions,
