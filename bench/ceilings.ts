@@ -1,0 +1,52 @@
+// What the adapter could reach: arithmetic without memory, and memory without arithmetic, measured in this run.
+import { type Device, empty } from '@forger/tensor';
+import { timeInterleaved } from './timing.ts';
+
+export interface Ceilings {
+  /** float32 multiply-adds in registers, 10⁹ operations (2 per multiply-add) a second. */
+  readonly gflops: number;
+  /** Bytes read and written by a plain copy, 10⁹ a second. */
+  readonly gbs: number;
+}
+
+export async function measureCeilings(device: Device): Promise<Ceilings> {
+  const workgroup = 64;
+  const groups = device.adapter.software ? 64 : 4096;
+  const rounds = device.adapter.software ? 4096 : 2048;
+  const small = empty([groups * workgroup], { device }).keep();
+  const bytes = Math.min(64 * 2 ** 20, device.gpu.limits.maxStorageBufferBindingSize / 2);
+  const source = empty([bytes / 4], { device }).keep();
+  const target = empty([bytes / 4], { device }).keep();
+  const vectors = bytes / 16;
+  const [arithmetic, copy] = await timeInterleaved(device, [
+    () =>
+      device.dispatch(
+        {
+          name: 'multiply_add',
+          files: ['bench/multiply_add.wgsl'],
+          constants: { WORKGROUP: workgroup },
+          bindings: ['write'],
+        },
+        [rounds, { f32: 0.999 }],
+        [small.range],
+        [groups, 1, 1],
+      ),
+    () =>
+      device.dispatch(
+        {
+          name: 'stream_copy',
+          files: ['bench/stream_copy.wgsl'],
+          constants: { WORKGROUP: workgroup },
+          bindings: ['read', 'write'],
+        },
+        [vectors],
+        [source.range, target.range],
+        [Math.min(65_535, Math.ceil(vectors / (workgroup * 4))), 1, 1],
+      ),
+  ]);
+  for (const t of [small, source, target]) t.dispose();
+  return {
+    gflops: (groups * workgroup * rounds * 16 * 4 * 2) / arithmetic!.median / 1e6,
+    gbs: (2 * bytes) / copy!.median / 1e6,
+  };
+}

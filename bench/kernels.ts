@@ -1,0 +1,197 @@
+// Throughput of each kernel at the shapes of a DCGAN, every variant beside the naive one, checked before it is timed.
+import {
+  add,
+  batchNorm,
+  conv2d,
+  convTranspose2d,
+  type Device,
+  type GemmCore,
+  gemmCores,
+  grad,
+  leakyRelu,
+  matmul,
+  permute,
+  sum,
+  supportsCore,
+  type Tensor,
+  tensor,
+  withGemmCore,
+} from '@forger/tensor';
+import type { Ceilings } from './ceilings.ts';
+import { timeInterleaved } from './timing.ts';
+
+export interface KernelResult {
+  readonly kernel: string;
+  readonly shape: string;
+  readonly variant: string;
+  readonly milliseconds: number;
+  readonly spread: readonly [number, number];
+  /** 10⁹ operations a second for products, 10⁹ bytes a second for the rest. */
+  readonly rate: number;
+  readonly unit: 'GFLOP/s' | 'GB/s';
+  readonly shareOfCeiling: number;
+  /** Largest difference from the naive variant over its largest magnitude; null for the naive one itself. */
+  readonly error: number | null;
+}
+
+interface ProductCase {
+  kernel: string;
+  shape: string;
+  flop: number;
+  run: () => Tensor;
+}
+
+/** float32 sums in another order differ by rounding only; a wrong kernel differs by far more. */
+const allowedError = 1e-4;
+
+function noise(shape: readonly number[]): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  let state = 12345;
+  const values = Float32Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return state / 2 ** 31;
+  });
+  return tensor(values, shape).keep();
+}
+
+/** The three products of a 4×4, stride 2 convolution layer, called as operations and their gradients. */
+function convCases(n: number, c: number, h: number, k: number): ProductCase[] {
+  const x = noise([n, c, h, h]);
+  const w = noise([k, c, 4, 4]);
+  const y = noise([n, k, h / 2, h / 2]);
+  const flop = 2 * n * k * c * 16 * (h / 2) ** 2;
+  const shape = `${n}×${c}×${h}×${h}, ${k} filters 4×4 s2`;
+  const options = { stride: 2, padding: 1 };
+  return [
+    { kernel: 'conv2d forward', shape, flop, run: () => conv2d(x, w, options) },
+    { kernel: 'conv2d input gradient', shape, flop, run: () => convTranspose2d(y, w, options) },
+    {
+      kernel: 'conv2d weight gradient',
+      shape,
+      flop,
+      run: () => {
+        const leaf = w.detach().requireGrad();
+        return grad(conv2d(x, leaf, options), [leaf], { gradOutputs: [y] })[0]!;
+      },
+    },
+  ];
+}
+
+function productCases(): ProductCase[] {
+  const square = 512;
+  const a = noise([square, square]);
+  const b = noise([square, square]);
+  return [
+    {
+      kernel: 'matmul',
+      shape: `${square}×${square}×${square}`,
+      flop: 2 * square ** 3,
+      run: () => matmul(a, b),
+    },
+    ...convCases(64, 1, 32, 32),
+    ...convCases(64, 32, 16, 64),
+    ...convCases(64, 64, 8, 128),
+    ...convCases(16, 64, 32, 128),
+  ];
+}
+
+async function relativeDifference(a: Tensor, b: Tensor): Promise<number> {
+  const [va, vb] = [await a.data(), await b.data()];
+  let most = 0;
+  let difference = 0;
+  for (let i = 0; i < va.length; i++) {
+    most = Math.max(most, Math.abs(vb[i]!));
+    difference = Math.max(difference, Math.abs(va[i]! - vb[i]!));
+  }
+  return difference / most;
+}
+
+export async function benchProducts(
+  device: Device,
+  ceilings: Ceilings,
+  report: (r: KernelResult) => void,
+): Promise<void> {
+  const cores = gemmCores.filter((core) => supportsCore(device, core));
+  for (const { kernel, shape, flop, run } of productCases()) {
+    const expected = withGemmCore('naive', run);
+    const errors = new Map<GemmCore, number>();
+    for (const core of cores) {
+      if (core === 'naive') continue;
+      const result = withGemmCore(core, run);
+      const error = await relativeDifference(result, expected);
+      if (!(error <= allowedError))
+        throw new Error(`${kernel} ${shape}: the ${core} variant differs from the naive one by ${error}.`);
+      errors.set(core, error);
+      result.dispose();
+    }
+    expected.dispose();
+    const timings = await timeInterleaved(
+      device,
+      cores.map((core) => () => void withGemmCore(core, run)),
+    );
+    for (const [i, core] of cores.entries()) {
+      const { median, least, most } = timings[i]!;
+      const rate = flop / median / 1e6;
+      report({
+        kernel,
+        shape,
+        variant: core,
+        milliseconds: median,
+        spread: [least, most],
+        rate,
+        unit: 'GFLOP/s',
+        shareOfCeiling: rate / ceilings.gflops,
+        error: errors.get(core) ?? null,
+      });
+    }
+  }
+}
+
+/** Kernels that only move memory: bytes that must be read and written, over the time. */
+export async function benchStreams(
+  device: Device,
+  ceilings: Ceilings,
+  report: (r: KernelResult) => void,
+): Promise<void> {
+  const shape = [64, 64, 32, 32];
+  const x = noise(shape);
+  const y = noise(shape);
+  const channel = noise([64]);
+  const bytes = x.bytes;
+  const cases: [kernel: string, bytes: number, run: () => unknown][] = [
+    ['leaky_relu', 2 * bytes, () => leakyRelu(x, 0.2)],
+    ['add', 3 * bytes, () => add(x, y)],
+    ['add with broadcasting', 2 * bytes, () => add(x, channel.view([64, 1, 1]))],
+    ['sum over all', bytes, () => sum(x)],
+    ['sum over N, H, W', bytes, () => sum(x, [0, 2, 3])],
+    ['permute NCHW to NHWC', 2 * bytes, () => permute(x, [0, 2, 3, 1])],
+    [
+      'batch norm, training',
+      3 * bytes,
+      () => batchNorm(x, { weight: channel, bias: channel, training: true }),
+    ],
+  ];
+  const timings = await timeInterleaved(
+    device,
+    cases.map(
+      ([, , run]) =>
+        () =>
+          void run(),
+    ),
+  );
+  for (const [i, [kernel, moved]] of cases.entries()) {
+    const { median, least, most } = timings[i]!;
+    const rate = moved / median / 1e6;
+    report({
+      kernel,
+      shape: shape.join('×'),
+      variant: 'plain',
+      milliseconds: median,
+      spread: [least, most],
+      rate,
+      unit: 'GB/s',
+      shareOfCeiling: rate / ceilings.gbs,
+      error: null,
+    });
+  }
+}
