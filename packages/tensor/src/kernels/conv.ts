@@ -2,11 +2,11 @@
 // one is another of the three, so they are all that convolutions, transposed convolutions and all of their gradients
 // need.
 import type { Constant } from '../device/pipelines.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import { gemm, innerSplits } from './gemm.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
-import type { ShaderFile } from '../shaders.generated.ts';
 
 /** Sizes of a convolution: x [N, C, H, W], w [K, C / groups, R, S], y [N, K, P, Q]. */
 export interface ConvSizes {

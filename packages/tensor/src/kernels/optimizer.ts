@@ -2,9 +2,9 @@
 // steps over flat buffers of parameters. Ordered by increasing complexity; everything works in place.
 import { f32 } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
-import type { ShaderFile } from '../shaders.generated.ts';
 
 const constants = { WORKGROUP: flatWorkgroup };
 
