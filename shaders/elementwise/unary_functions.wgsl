@@ -1,32 +1,22 @@
 // Elementwise functions and their first three derivatives, so that gradients of gradients come from one place.
 //
 // derivative(x) is the ORDER-th derivative of the function that KIND names, at x; params.a and params.b are its
-// arguments (negative slope, alpha, exponent, bounds). Constants: KIND, ORDER 0..3.
+// arguments (negative slope, alpha, exponent, bounds). Linked with logistic.wgsl. Constants: KIND, ORDER 0..3.
 
 const SQRT_HALF = 0.7071067811865476;
 const INV_SQRT_TWO_PI = 0.3989422804014327;
 
-fn sigmoid(x: f32) -> f32 {
-  // exp of a negative number only: no overflow.
-  let e = exp(-abs(x));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
-}
-
-fn tanh_safe(x: f32) -> f32 {
-  // Some drivers overflow for large arguments; tanh(±10) is ±1 in float32.
-  return tanh(clamp(x, -10.0, 10.0));
-}
-
-// log(1 + e) for 0 <= e <= 1, keeping the digits of small e (Goldberg 1991, theorem 4).
-fn log1p(e: f32) -> f32 {
-  let u = 1.0 + e;
-  return select(log(u) * (e / (u - 1.0)), e, u == 1.0);
-}
-
-// e^x - 1 for x <= 0, keeping the digits near 0: a Taylor polynomial where exp(x) - 1 would cancel.
+// e^x - 1 for x <= 0, keeping the digits near 0: a Taylor polynomial (left off: less than 5e-8 of it) where exp(x) - 1
+// would cancel.
 fn expm1(x: f32) -> f32 {
-  let series = x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x / 120.0))));
+  let series = x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x / 720.0)))));
   return select(exp(x) - 1.0, series, x > -0.25);
+}
+
+// WGSL's own tanh may be off by 1e-5, and some drivers' overflows.
+fn accurate_tanh(x: f32) -> f32 {
+  let e = expm1(-2.0 * abs(x));
+  return sign(x) * (-e / (2.0 + e));
 }
 
 // Abramowitz & Stegun 7.1.26: |error| <= 1.5e-7.
@@ -48,6 +38,11 @@ fn power(x: f32, p: f32) -> f32 {
     return select(result, 1.0 / result, p < 0.0);
   }
   return pow(x, p);
+}
+
+// scale · x^p, and 0 where the scale is 0 although x^p may be infinite.
+fn scaled_power(scale: f32, x: f32, p: f32) -> f32 {
+  return select(scale * power(x, p), 0.0, scale == 0.0);
 }
 
 fn by_order(f0: f32, f1: f32, f2: f32, f3: f32) -> f32 {
@@ -73,8 +68,9 @@ fn derivative(x: f32) -> f32 {
       return by_order(select(a * x, x, x > 0.0), select(a, 1.0, x > 0.0), 0.0, 0.0);
     }
     case 3u: { // tanh
-      let t = tanh_safe(x);
-      let d = 1.0 - t * t;
+      let t = accurate_tanh(x);
+      let e = exp(-2.0 * abs(x));
+      let d = 4.0 * e / ((1.0 + e) * (1.0 + e)); // 1 - t² without its cancellation
       return by_order(t, d, -2.0 * t * d, d * (6.0 * t * t - 2.0));
     }
     case 4u: { // sigmoid
@@ -106,9 +102,9 @@ fn derivative(x: f32) -> f32 {
     case 11u: { // pow, a = exponent
       switch ORDER {
         case 0u: { return power(x, a); }
-        case 1u: { return a * power(x, a - 1.0); }
-        case 2u: { return a * (a - 1.0) * power(x, a - 2.0); }
-        default: { return a * (a - 1.0) * (a - 2.0) * power(x, a - 3.0); }
+        case 1u: { return scaled_power(a, x, a - 1.0); }
+        case 2u: { return scaled_power(a * (a - 1.0), x, a - 2.0); }
+        default: { return scaled_power(a * (a - 1.0) * (a - 2.0), x, a - 3.0); }
       }
     }
     case 12u: { // clamp to [a, b]; the gradient passes at the bounds, as in PyTorch

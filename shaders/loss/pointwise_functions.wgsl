@@ -1,5 +1,6 @@
 // Losses of one prediction x and one target t, and their derivatives, so that gradients of gradients come from one
 // place: derivative(x, t) = ∂^(i+j) f / ∂x^i ∂t^j for i = X_ORDER, j = T_ORDER, i + j = 0..3, of the f that KIND names.
+// Linked with elementwise/logistic.wgsl.
 
 // PyTorch keeps the logarithms of bce at or above -100: a sure mistake costs 100, not infinity. NaN stays NaN.
 fn at_least_minus_100(value: f32) -> f32 { return select(value, -100.0, value < -100.0); }
@@ -46,7 +47,7 @@ fn bce_with_logits(x: f32, t: f32) -> f32 {
   switch X_ORDER * 4u + T_ORDER {
     case 0u: { return max(x, 0.0) - x * t + log1p(exp(-abs(x))); }
     case 1u: { return -x; }
-    case 4u: { return s - t; }
+    case 4u: { return select(s - t, (1.0 - t) - sigmoid(-x), x > 0.0); } // s - t; near s = 1 without cancellation
     case 5u: { return -1.0; }
     case 8u: { return slope; }
     case 12u: { return slope * (1.0 - 2.0 * s); }

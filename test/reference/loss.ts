@@ -57,11 +57,11 @@ export const bce = pairLoss(
   (x) => logOfComplement(x) - logOf(x),
 );
 
-/** bce of sigmoid(x), as softplus(x) − t·x, which neither overflows nor loses digits. */
+/** bce of sigmoid(x): softplus(x) − t·x, its terms and its slope's in an order that neither overflows nor loses digits. */
 export const bceWithLogits = pairLoss(
   'bceWithLogits',
-  (x, t) => softplusOf(x) - t * x,
-  (x, t) => sigmoidOf(x) - t,
+  (x, t) => (x > 0 ? (1 - t) * x : -t * x) + softplusOf(-Math.abs(x)),
+  (x, t) => (x > 0 ? 1 - t - sigmoidOf(-x) : sigmoidOf(x) - t),
   (x) => -x,
 );
 

@@ -72,7 +72,7 @@ export const leakyRelu = unary<LeakyReluArgs>(
   (x, { negativeSlope }) => (x > 0 ? x : negativeSlope * x),
   (x, { negativeSlope }) => (x > 0 ? 1 : negativeSlope),
 );
-export const tanh = unary<NoArgs>('tanh', Math.tanh, (x) => 1 - Math.tanh(x) ** 2);
+export const tanh = unary<NoArgs>('tanh', Math.tanh, (x) => 1 / Math.cosh(x) ** 2);
 export const sigmoid = unary<NoArgs>('sigmoid', sigmoidOf, (x) => sigmoidOf(x) * sigmoidOf(-x));
 export const softplus = unary<NoArgs>('softplus', softplusOf, sigmoidOf);
 export const exp = unary<NoArgs>('exp', Math.exp, Math.exp);

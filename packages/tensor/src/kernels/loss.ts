@@ -38,7 +38,7 @@ export function pointwiseLoss(
   x.device.dispatch(
     {
       name: f.xOrder + f.tOrder === 0 ? f.kind : `${f.kind}_backward`,
-      files: ['loss/logistic.wgsl', 'loss/pointwise_functions.wgsl', 'loss/pointwise.wgsl'],
+      files: ['elementwise/logistic.wgsl', 'loss/pointwise_functions.wgsl', 'loss/pointwise.wgsl'],
       constants: {
         WORKGROUP: flatWorkgroup,
         KIND: kinds[f.kind],

@@ -1,6 +1,7 @@
 // Elementwise functions of one tensor and their derivatives.
 import { f32 } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
@@ -35,6 +36,8 @@ export interface UnaryFunction {
   readonly b?: number;
 }
 
+const functions: readonly ShaderFile[] = ['elementwise/logistic.wgsl', 'elementwise/unary_functions.wgsl'];
+
 function constants(f: UnaryFunction, order: number): Record<string, number> {
   return { WORKGROUP: flatWorkgroup, KIND: kinds.indexOf(f.kind), ORDER: order };
 }
@@ -47,7 +50,7 @@ export function unary(f: UnaryFunction, x: Tensor): Tensor {
   x.device.dispatch(
     {
       name: f.kind,
-      files: ['elementwise/unary_functions.wgsl', 'elementwise/unary_forward.wgsl'],
+      files: [...functions, 'elementwise/unary_forward.wgsl'],
       constants: constants(f, 0),
       bindings: ['read', 'write'],
     },
@@ -67,7 +70,7 @@ export function unaryBackward(f: UnaryFunction, order: number, x: Tensor, gy: Te
   x.device.dispatch(
     {
       name: `${f.kind}_backward`,
-      files: ['elementwise/unary_functions.wgsl', 'elementwise/unary_backward.wgsl'],
+      files: [...functions, 'elementwise/unary_backward.wgsl'],
       constants: constants(f, order),
       bindings: ['read', 'read', 'write'],
     },
