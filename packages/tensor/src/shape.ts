@@ -41,18 +41,22 @@ export function checkShape(shape: Shape, what: string): void {
   }
 }
 
-/** Turns a dimension that may count from the end (-1 = last) into 0..rank-1; throws ShapeError outside. */
+/**
+ * Turns a dimension that may count from the end (-1 = last) into 0..rank-1; throws ShapeError outside. A scalar is taken
+ * for one dimension of size 1, as in PyTorch.
+ */
 export function normalizeDim(dim: number, rank: number, what: string): number {
-  const d = dim < 0 ? dim + rank : dim;
-  if (!Number.isInteger(d) || d < 0 || d >= Math.max(rank, 1)) {
+  const count = Math.max(rank, 1);
+  const d = dim < 0 ? dim + count : dim;
+  if (!Number.isInteger(d) || d < 0 || d >= count) {
     throw new ShapeError(
-      `${what}: dimension ${dim} was given for a tensor of ${rank} dimensions; expected ${-rank} to ${rank - 1}.`,
+      `${what}: dimension ${dim} was given for a tensor of ${rank} dimensions; expected ${-count} to ${count - 1}.`,
     );
   }
   return d;
 }
 
-/** The dimensions to reduce: all when undefined; sorted, without repeats. */
+/** The dimensions to reduce: all when undefined; sorted, without repeats. A scalar has none. */
 export function normalizeDims(
   dims: number | readonly number[] | undefined,
   rank: number,
@@ -64,7 +68,7 @@ export function normalizeDims(
   if (unique.length !== list.length) {
     throw new ShapeError(`${what}: dimensions ${showShape(list)} name one dimension twice; name each once.`);
   }
-  return unique;
+  return rank === 0 ? [] : unique;
 }
 
 /** NumPy's broadcast of two shapes; throws ShapeError naming both when they do not fit. */

@@ -192,6 +192,14 @@ function toTyped(dtype: DType, data: ArrayLike<number>): TypedData {
   return data instanceof Uint32Array ? data : Uint32Array.from(data);
 }
 
+/** Throws ShapeError unless all that are given are float32: kernels would take other dtypes' bits for numbers. */
+export function checkFloat32(what: string, ...tensors: readonly (Tensor | null | undefined)[]): void {
+  for (const t of tensors) {
+    if (t && t.dtype !== 'float32')
+      throw new ShapeError(`${what}: a tensor of ${t.dtype} was given; expected float32.`);
+  }
+}
+
 /** Reads several tensors of one device back with a single wait. */
 export async function readAll(tensors: readonly Tensor[]): Promise<TypedData[]> {
   if (tensors.length === 0) return [];

@@ -1,7 +1,6 @@
 // softmax and log softmax along one dimension.
-import { ShapeError } from '../errors.ts';
 import { sizeOf } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { flatWorkgroup } from './launch.ts';
 
 /** Elements of a line that one invocation takes before the line is shared; also keeps its float32 sum accurate. */
@@ -11,8 +10,7 @@ const mostLanes = 256;
 /** softmax (or its logarithm) of every line of x along dimension `dim`, 0..rank-1. */
 export function softmaxLines(x: Tensor, dim: number, log: boolean): Tensor {
   const name = log ? 'logSoftmax' : 'softmax';
-  if (x.dtype !== 'float32')
-    throw new ShapeError(`${name}: a tensor of ${x.dtype} was given; expected float32.`);
+  checkFloat32(name, x);
   const length = x.shape[dim] ?? 1;
   const inner = sizeOf(x.shape.slice(dim + 1));
   const lines = x.size / length;

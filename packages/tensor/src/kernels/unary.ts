@@ -2,7 +2,7 @@
 import { f32 } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 const kinds = [
@@ -44,8 +44,7 @@ function constants(f: UnaryFunction, order: number): Record<string, number> {
 
 /** f(x) of a float32 tensor, same shape. */
 export function unary(f: UnaryFunction, x: Tensor): Tensor {
-  if (x.dtype !== 'float32')
-    throw new ShapeError(`${f.kind}: a tensor of ${x.dtype} was given; expected float32.`);
+  checkFloat32(f.kind, x);
   const y = empty(x.shape, { device: x.device });
   x.device.dispatch(
     {

@@ -4,7 +4,7 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type ConvSizes, convForward, convInputGradient, convWeightGradient } from '../kernels/conv.ts';
 import { pair, showShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';
 
 type Pair = number | readonly [number, number];
@@ -53,6 +53,7 @@ function checkOperands(
   bias: Tensor | null | undefined,
   biasSize: number,
 ): void {
+  checkFloat32(name, x, weight, bias);
   if (x.rank !== 4 || weight.rank !== 4) {
     throw new ShapeError(
       `${name}: input ${showShape(x.shape)} and weight ${showShape(weight.shape)} were given; both must have 4 dimensions.`,

@@ -3,7 +3,7 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type MatrixLayout, matmulKernel } from '../kernels/matmul.ts';
 import { broadcastShapes, type Shape, sameShape, showShape, sizeOf } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sumTo } from './binary.ts';
 import { sum } from './reduce.ts';
 import { expand, reshape, transpose } from './structure.ts';
@@ -13,6 +13,7 @@ import { expand, reshape, transpose } from './structure.ts';
  * operand is a row (left) or a column (right) whose dimension the result loses.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkFloat32('matmul', a, b);
   if (a.rank === 0 || b.rank === 0) {
     throw new ShapeError(
       `matmul: shapes ${showShape(a.shape)} and ${showShape(b.shape)} were given; each needs at least 1 dimension.`,
@@ -66,6 +67,7 @@ const asRows = (t: Tensor): Tensor => reshape(t, [-1, t.shape.at(-1)!]);
  * @param bias [outFeatures]
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  checkFloat32('linear', x, weight, bias);
   const inFeatures = x.shape.at(-1);
   if (weight.rank !== 2 || inFeatures !== weight.shape[1]) {
     throw new ShapeError(

@@ -15,7 +15,7 @@ import {
 } from '../kernels/norm.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './structure.ts';
@@ -128,7 +128,7 @@ function runningStatistics(name: string, options: BatchNormOptions, x: Tensor): 
 
 function apply(norm: Normalization, follow: (Statistics & { momentum: number }) | null): Tensor {
   const { name, x, by, weight, bias, eps, given } = norm;
-  if (x.dtype !== 'float32') throw badInput(name, x, `${showShape(x.shape)} of float32`);
+  checkFloat32(name, x);
   if (!(eps >= 0)) throw new ConfigError(`${name}: eps ${eps} was given; expected a number of at least 0.`);
   if (!given && by.rows * by.run === 1) {
     throw new ShapeError(

@@ -4,7 +4,7 @@ import { ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { normalizeDims, type Shape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { checkFloat32, type Tensor } from '../tensor.ts';
 import { div, mul, sub } from './binary.ts';
 import { expand, reshape } from './structure.ts';
 import { square } from './unary.ts';
@@ -27,6 +27,7 @@ function linear(
   keepdim: boolean,
   scaleOf: (n: number) => number,
 ): Tensor {
+  checkFloat32(name, x);
   const list = normalizeDims(dims, x.rank, name);
   const scale = scaleOf(count(x, list));
   const y = reduce('sum', x, list, keepdim, scale);
@@ -51,6 +52,7 @@ export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
  * @param correction 0 (default) divides by n, the biased variance; 1 by n - 1. Throws ShapeError when n <= correction.
  */
 export function variance(x: Tensor, dims?: Dims, keepdim = false, correction = 0): Tensor {
+  checkFloat32('variance', x);
   const list = normalizeDims(dims, x.rank, 'variance');
   const n = count(x, list);
   if (n <= correction)
@@ -60,6 +62,7 @@ export function variance(x: Tensor, dims?: Dims, keepdim = false, correction = 0
 }
 
 function extreme(kind: 'max' | 'min', x: Tensor, dims: Dims, keepdim: boolean): Tensor {
+  checkFloat32(kind, x);
   const list = normalizeDims(dims, x.rank, kind);
   const y = reduce(kind, x, list, keepdim);
   return record(kind, y, [x], (gy) => {

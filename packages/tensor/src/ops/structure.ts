@@ -6,6 +6,7 @@ import { gatherStrided, stridedCopy } from '../kernels/structure.ts';
 import {
   broadcastShapes,
   broadcastStrides,
+  checkShape,
   normalizeDim,
   type Shape,
   sameShape,
@@ -13,7 +14,7 @@ import {
   sizeOf,
   stridesOf,
 } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { sumTo } from './binary.ts';
 
 /** The same values in another shape of equal size; one size may be -1. Shares the storage. */
@@ -60,15 +61,20 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   return permute(x, order);
 }
 
-/** Repeats dimensions of size 1 up to `shape` (NumPy broadcasting); the gradient sums over the repeats. */
+/**
+ * Repeats dimensions of size 1 up to `shape` (NumPy broadcasting), in which -1 keeps a size; the gradient sums over the
+ * repeats.
+ */
 export function expand(x: Tensor, shape: Shape): Tensor {
-  if (!sameShape(broadcastShapes(x.shape, shape, 'expand'), shape)) {
+  const target = shape.map((n, i) => (n === -1 ? (x.shape[i - shape.length + x.rank] ?? n) : n));
+  checkShape(target, 'expand');
+  if (!sameShape(broadcastShapes(x.shape, target, 'expand'), target)) {
     throw new ShapeError(
       `expand: shape ${showShape(x.shape)} cannot become ${showShape(shape)}; only sizes of 1 are repeated.`,
     );
   }
-  if (sameShape(x.shape, shape)) return x;
-  const y = gatherStrided(x, shape, broadcastStrides(x.shape, shape));
+  if (sameShape(x.shape, target)) return x;
+  const y = gatherStrided(x, target, broadcastStrides(x.shape, target));
   return record('expand', y, [x], (gy) => [sumTo(gy, x.shape)]);
 }
 
@@ -77,14 +83,15 @@ export function expand(x: Tensor, shape: Shape): Tensor {
  * limited to the dimension, as in Python. A slice of the leading dimension that the device can bind shares x's storage.
  */
 export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
+  if (x.rank === 0) throw new ShapeError('slice: a scalar was given; it has no dimension to slice.');
   const d = normalizeDim(dim, x.rank, 'slice');
   const n = x.shape[d]!;
   const limit = (i: number): number => Math.min(Math.max(i < 0 ? i + n : i, 0), n);
   const from = limit(start);
   const count = Math.ceil((limit(end) - from) / step);
-  if (!Number.isInteger(step) || step < 1 || count < 1) {
+  if (![from, limit(end), step].every(Number.isInteger) || step < 1 || count < 1) {
     throw new ShapeError(
-      `slice: start ${start}, end ${end}, step ${step} of dimension ${d} with size ${n} selects nothing; expected start < end and a whole step >= 1.`,
+      `slice: start ${start}, end ${end}, step ${step} of dimension ${d} with size ${n} selects nothing; expected whole numbers, start < end and step >= 1.`,
     );
   }
   const shape = x.shape.map((size, i) => (i === d ? count : size));
@@ -117,6 +124,8 @@ function place(g: Tensor, shape: Shape, dim: number, start: number, step: number
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const first = tensors[0];
   if (!first) throw new ShapeError('cat: an empty list was given; expected at least one tensor.');
+  if (first.rank === 0)
+    throw new ShapeError('cat: a scalar was given; it has no dimension to join along: use stack.');
   const d = normalizeDim(dim, first.rank, 'cat');
   for (const t of tensors) {
     if (
@@ -155,6 +164,11 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   const first = tensors[0];
   if (!first) throw new ShapeError('stack: an empty list was given; expected at least one tensor.');
   const d = normalizeDim(dim, first.rank + 1, 'stack');
+  const other = tensors.find((t) => !sameShape(t.shape, first.shape) || t.dtype !== first.dtype);
+  if (other)
+    throw new ShapeError(
+      `stack: ${other.toString()} does not fit ${first.toString()}; all shapes and dtypes must be the same.`,
+    );
   return cat(
     tensors.map((t) => reshape(t, [...t.shape.slice(0, d), 1, ...t.shape.slice(d)])),
     d,
@@ -169,6 +183,7 @@ export type PadPair = readonly [before: number, after: number];
  * Throws ShapeError on negative or fractional pads.
  */
 export function padConstant(x: Tensor, pads: readonly PadPair[], value = 0): Tensor {
+  checkFloat32('padConstant', x);
   const all = checkPads(x, pads, 'padConstant');
   const shape = x.shape.map((n, i) => n + all[i]![0] + all[i]![1]);
   const y = fill(empty(shape, { device: x.device }), value);
