@@ -23,11 +23,21 @@ export function descriptionLines({ source, kind, config, step, networks }: Descr
   ];
 }
 
-function networkLines({ name, layers, parameters }: NetworkDescription): string[] {
-  const rows = layers.map((row) => [row.name, row.layer, row.output.join('x'), count(row.parameters)]);
+function networkLines({ name, layers, parameters, macs }: NetworkDescription): string[] {
+  const rows = layers.map((row) => [
+    row.name,
+    row.layer,
+    row.output.join('x'),
+    count(row.parameters),
+    count(row.macs),
+  ]);
   return tableLines(
-    [[name, 'layer', 'output', 'parameters'], ...rows, ['', '', 'in all', count(parameters)]],
-    [2, 3],
+    [
+      [name, 'layer', 'output', 'parameters', 'multiply-adds'],
+      ...rows,
+      ['', '', 'in all', count(parameters), count(macs)],
+    ],
+    [2, 3, 4],
   );
 }
 

@@ -145,7 +145,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 
 /** Whether a safetensors file has a checkpoint's JSON beside it; one that has none is a bare set of weights. */
 export function isCheckpoint(path: string): boolean {
-  return existsSync(recordPath(path));
+  return path.endsWith('.safetensors') && existsSync(recordPath(path));
 }
 
 async function readRecord(path: string): Promise<z.infer<typeof recordSchema>> {

@@ -66,17 +66,20 @@ export type Sample = (
 export interface LayerRow {
   /** Name in the state dict, such as `main.0`. */
   name: string;
-  /** The layer with its settings, such as `ConvTranspose2d(100, 256, 4, stride 1, padding 0)`. */
+  /** The layer with its settings, such as `ConvTranspose2d 4×4 s2 p1`. */
   layer: string;
   /** Shape of its output for one picture, the batch axis left out. */
   output: readonly number[];
   parameters: number;
+  /** Multiply-adds of a forward pass for one picture. */
+  macs: number;
 }
 
 export interface NetworkDescription {
   name: 'generator' | 'discriminator';
   layers: readonly LayerRow[];
   parameters: number;
+  macs: number;
 }
 
 /** What a run or a weight file holds. */

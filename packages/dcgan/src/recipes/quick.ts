@@ -1,0 +1,22 @@
+// The default: PyTorch's DCGAN made small enough to show pictures within minutes on a processor. Network, losses and
+// updates are pytorch.ts's; only sizes differ.
+
+import { pytorch } from './pytorch.ts';
+import type { Recipe } from './recipe.ts';
+
+export const quick: Recipe = {
+  ...pytorch,
+  name: 'quick',
+  title: 'the `pytorch` recipe at 32×32, half as wide and in grey, for a first look',
+  defaults: {
+    data: 'glyphs',
+    imageSize: 32,
+    width: 32,
+    channels: 1,
+    batchSize: 64,
+    lr: 2e-4,
+    steps: 500,
+    sampleEvery: 25,
+    checkpointEvery: 100,
+  },
+};

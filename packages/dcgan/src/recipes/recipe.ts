@@ -1,0 +1,79 @@
+// What a recipe says: networks, first weights, latents, optimizers, and what one training step does.
+// Each recipe is one file that can be read beside its source; everything around it (data, loop, files) is shared.
+
+import type { Module, Optimizer } from '@forger/nn';
+import type { Generator, Shape, Tensor } from '@forger/tensor';
+import type { RecipeInfo } from '../train/types.ts';
+
+/** The sizes that the networks of a recipe are built for. */
+export interface NetworkSizes {
+  /** Height and width of the pictures, in pixels. */
+  imageSize: number;
+  /** The recipe's own measure of width: ngf = ndf for `pytorch`. */
+  width: number;
+  channels: number;
+  /** Numbers that a picture is made from. */
+  latentSize: number;
+}
+
+/** The forger: latents [N, latentSize, 1, 1] to pictures [N, channels, H, W]. The detective: pictures to verdicts. */
+export interface Networks {
+  generator: Module;
+  discriminator: Module;
+}
+
+export interface Optimizers {
+  generator: Optimizer;
+  discriminator: Optimizer;
+}
+
+/** What a step works with. */
+export interface StepContext extends Networks {
+  optimizers: Optimizers;
+  /** Training pictures, [N, channels, H, W]. */
+  real: Tensor;
+  /** Fresh latents, [N, latentSize, 1, 1]; each call draws others. */
+  drawLatent: () => Tensor;
+  /** Steps done before this one, for recipes that alternate. */
+  stepsDone: number;
+}
+
+/**
+ * What a step measured, as tensors of one element: nothing waits for them. A value that the step did not compute is left
+ * out.
+ */
+export interface StepResult {
+  lossD?: Tensor;
+  /** One for each update of the generator, in order. */
+  lossG?: readonly Tensor[];
+  /** Mean probability, before the discriminator's update, that it gives to real pictures, D(x), … */
+  dReal?: Tensor;
+  /** … and to generated ones, D(G(z)). */
+  dFake?: Tensor;
+  /** D(G(z)) as the generator's update saw it, after the discriminator's. */
+  dFakeAfter?: Tensor;
+}
+
+export interface Recipe extends RecipeInfo {
+  latent: {
+    /** Unless the weights say otherwise. */
+    size: number;
+    /** Standard normal, or uniform in [-1, 1). */
+    distribution: 'normal' | 'uniform';
+  };
+  /** The range of pictures: 'tanh' is [-1, 1], 'sigmoid' [0, 1]. */
+  pixelRange: 'tanh' | 'sigmoid';
+  /** How sample grids are drawn: with statistics of the grid's own batch ('train') or the running ones ('eval'). */
+  sampleMode: 'train' | 'eval';
+  /** New networks with their first weights drawn from `random`, the generator's first. */
+  build(sizes: NetworkSizes, random: Generator): Networks;
+  /** Optimizers that call the parameters by their names in the networks' state dicts. */
+  optimizers(networks: Networks, lr: number): Optimizers;
+  /**
+   * One training step. It runs in a scope: tensors made here are freed at its end, the result's aside. It must not
+   * wait, and may change nothing but the networks, the optimizers and the random generator.
+   */
+  step(context: StepContext): StepResult;
+  /** The sizes of the generator that weights of these names and shapes belong to; undefined when it is no generator of this recipe. */
+  recognize?(shapes: ReadonlyMap<string, Shape>): NetworkSizes | undefined;
+}

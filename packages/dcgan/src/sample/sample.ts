@@ -1,0 +1,50 @@
+// `sample`: a grid of new pictures from a trained generator.
+
+import { CheckpointError, createDevice, Generator } from '@forger/tensor';
+import { writeGrid } from '../report/grid.ts';
+import { drawLatent, generate, PIXELS } from '../train/step.ts';
+import type { Sample } from '../train/types.ts';
+import { openSource } from './source.ts';
+
+/** Pictures drawn at once; it bounds the memory, whatever the count. */
+const BATCH = 64;
+
+/**
+ * Draws pictures as `Sample` says, with the running statistics, so that a picture depends on its latent alone: the first
+ * n pictures of a seed are the same for every count.
+ * @throws ConfigError when a path cannot be read or written; CheckpointError when the source is damaged, foreign or
+ * not trained yet; DeviceError without an adapter.
+ */
+export const sample: Sample = async (path, { count, seed, out }) => {
+  const { recipe, sizes, generator: weights } = await openSource(path);
+  if (!weights) {
+    throw new CheckpointError(
+      `${path} has no checkpoint yet: wait for the first one, or continue the run with --resume ${path}`,
+    );
+  }
+  const device = await createDevice();
+  try {
+    const random = new Generator(seed, { device });
+    const { generator } = device.scope(() => recipe.build(sizes, random));
+    generator.loadStateDict(weights);
+    random.manualSeed(seed);
+    const { imageSize, channels } = sizes;
+    const size = channels * imageSize * imageSize;
+    const pictures = new Float32Array(count * size);
+    for (let done = 0; done < count; done += BATCH) {
+      // Whole batches, also at the end: fewer latents would draw other numbers from the stream.
+      const batch = device.scope(() =>
+        generate(generator, drawLatent(recipe, sizes.latentSize, BATCH, random), 'eval'),
+      );
+      const values = (await batch.data()) as Float32Array;
+      batch.dispose();
+      pictures.set(values.subarray(0, Math.min(BATCH, count - done) * size), done * size);
+    }
+    const range = PIXELS[recipe.pixelRange];
+    const grid = { count, channels, height: imageSize, width: imageSize, range };
+    const { width, height } = await writeGrid(out, pictures, grid);
+    return { path: out, width, height };
+  } finally {
+    device.destroy();
+  }
+};

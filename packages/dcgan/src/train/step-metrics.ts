@@ -1,0 +1,121 @@
+// Losses of steps, read back some steps late so that the device never waits for the host, and not too late: at most a
+// few steps are on their way, which also bounds the queue of work. A loss that is no number ends the run.
+
+import { ForgerError, readAll, type Tensor } from '@forger/tensor';
+import type { StepResult } from '../recipes/recipe.ts';
+import type { StepMetrics } from './reporter.ts';
+
+/** Steps that may be under way before the host waits for the oldest. */
+const STEPS_UNDER_WAY = 3;
+/** Speed is measured over the steps of the last few seconds. */
+const RATE_WINDOW_SECONDS = 5;
+
+/** Training has left the numbers: a loss or a weight is NaN or infinite. */
+export class DivergenceError extends ForgerError {}
+
+type Values = Pick<StepMetrics, 'lossD' | 'lossG' | 'dReal' | 'dFake'>;
+
+const NAMES: Readonly<Record<keyof Values, string>> = {
+  lossD: "the discriminator's loss",
+  lossG: "the generator's loss",
+  dReal: 'D(x)',
+  dFake: 'D(G(z))',
+};
+
+export interface StepMetricsOptions {
+  batchSize: number;
+  /** Training time before this process, in seconds. */
+  secondsBefore: number;
+  /** Seconds until the end, from the steps done, the training time and the time of a step, all in seconds. */
+  secondsLeft: (step: number, seconds: number, perStep: number) => number | undefined;
+  /** Told of each step, in order. */
+  onStep: (metrics: StepMetrics) => void;
+}
+
+/** Collects what steps measured, and keeps the time. */
+export class StepMetricsReader {
+  readonly #options: StepMetricsOptions;
+  readonly #begin = performance.now();
+  readonly #underWay: Promise<void>[] = [];
+  /** Times at which recent steps were known to be done. */
+  readonly #times: number[] = [];
+  #steps = 0;
+  #values: Values = { lossD: Number.NaN, lossG: Number.NaN, dReal: Number.NaN, dFake: Number.NaN };
+  #last: StepMetrics | undefined;
+
+  constructor(options: StepMetricsOptions) {
+    this.#options = options;
+  }
+
+  /** Seconds of training, those before this process included. */
+  get seconds(): number {
+    return this.#options.secondsBefore + (performance.now() - this.#begin) / 1000;
+  }
+
+  /** Metrics of the last step that is known. */
+  get last(): StepMetrics | undefined {
+    return this.#last;
+  }
+
+  /** Mean pictures per second of this process. */
+  get imagesPerSecond(): number {
+    const seconds = this.seconds - this.#options.secondsBefore;
+    return (this.#steps * this.#options.batchSize) / Math.max(seconds, 1e-9);
+  }
+
+  /**
+   * Takes what a step measured and disposes of it; waits only while too many steps are under way.
+   * @throws DivergenceError when a loss of this or an earlier step is NaN or infinite.
+   */
+  async add(step: number, epoch: number, result: StepResult): Promise<void> {
+    const { lossD, lossG, dReal, dFake } = result;
+    const tensors = { lossD, lossG: lossG?.at(-1), dReal, dFake };
+    const present = Object.entries(tensors).filter((entry): entry is [keyof Values, Tensor] => !!entry[1]);
+    const reading = readAll(present.map(([, tensor]) => tensor));
+    for (const tensor of Object.values(result).flat()) tensor.dispose();
+    const done = Promise.all([this.#underWay.at(-1), reading]).then(([, data]) => {
+      this.#receive(step, epoch, Object.fromEntries(present.map(([name], i) => [name, data[i]![0]!])));
+    });
+    done.catch(() => {}); // an error waits for whoever awaits it below
+    this.#underWay.push(done);
+    while (this.#underWay.length > STEPS_UNDER_WAY) await this.#underWay.shift();
+  }
+
+  /** Waits for all steps under way. @throws DivergenceError as `add`. */
+  async finish(): Promise<void> {
+    while (this.#underWay.length > 0) await this.#underWay.shift();
+  }
+
+  #receive(step: number, epoch: number, values: Partial<Values>): void {
+    for (const [name, value] of Object.entries(values)) {
+      if (!Number.isFinite(value)) {
+        throw new DivergenceError(
+          `${NAMES[name as keyof Values]} is ${Number.isNaN(value) ? 'NaN' : 'infinite'} at step ${step}`,
+        );
+      }
+    }
+    this.#values = { ...this.#values, ...values };
+    this.#steps++;
+    const perStep = this.#secondsPerStep();
+    const { batchSize, secondsLeft, onStep } = this.#options;
+    const seconds = this.seconds;
+    const left = secondsLeft(step, seconds, perStep);
+    this.#last = {
+      step,
+      epoch,
+      ...this.#values,
+      imagesPerSecond: batchSize / perStep,
+      seconds,
+      ...(left !== undefined && { secondsLeft: Math.max(0, left) }),
+    };
+    onStep(this.#last);
+  }
+
+  #secondsPerStep(): number {
+    const now = performance.now() / 1000;
+    if (this.#times.length === 0) this.#times.push(this.#begin / 1000);
+    this.#times.push(now);
+    while (this.#times.length > 2 && this.#times[1]! < now - RATE_WINDOW_SECONDS) this.#times.shift();
+    return Math.max(now - this.#times[0]!, 1e-9) / (this.#times.length - 1);
+  }
+}

@@ -1,0 +1,48 @@
+// Two hundred steps: neither the device's memory nor the number of its buffers grows.
+
+import { findRecipe, TrainState } from '@forger/dcgan';
+import { createDevice, tensor } from '@forger/tensor';
+import { expect, test } from 'vitest';
+
+const WARM_UP = 10;
+const STEPS = 200;
+
+test('memory stays flat over 200 steps, and is all given back', async () => {
+  const device = await createDevice();
+  const sizes = { imageSize: 16, width: 4, channels: 1, latentSize: 8 };
+  const state = new TrainState(findRecipe('quick'), { sizes, lr: 2e-4, seed: 0, device });
+  const real = tensor(new Float32Array(8 * 256).fill(0.5), [8, 1, 16, 16], { device });
+  const latents = state.drawLatent(4);
+  const step = async () => {
+    const result = state.step(real);
+    for (const t of Object.values(result).flat()) t.dispose();
+    state.preview(latents).dispose();
+    await device.sync();
+  };
+  for (let i = 0; i < WARM_UP; i++) await step();
+  const before = device.memory();
+  for (let i = 0; i < STEPS; i++) await step();
+  expect(device.memory()).toEqual(before);
+  for (const t of [real, latents]) t.dispose();
+  state.dispose();
+  expect(device.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
+  device.destroy();
+});
+
+test('a preview leaves no trace in the state', async () => {
+  const device = await createDevice();
+  const sizes = { imageSize: 16, width: 4, channels: 1, latentSize: 8 };
+  const state = new TrainState(findRecipe('quick'), { sizes, lr: 2e-4, seed: 0, device });
+  const latents = state.drawLatent(4);
+  const read = async () =>
+    Promise.all(Array.from(state.stateDict(), async ([name, t]) => [name, await t.data()]));
+  const before = await read();
+  const pictures = state.preview(latents);
+  expect(pictures.shape).toEqual([4, 1, 16, 16]);
+  expect(await read()).toEqual(before);
+  expect(state.networks.generator.training).toBe(true);
+  // With statistics of its own batch, as the recipe says: the first picture depends on the others.
+  const alone = state.preview(latents.view([2, 8, 1, 1]));
+  expect((await alone.data()).slice(0, 256)).not.toEqual((await pictures.data()).slice(0, 256));
+  device.destroy();
+});
