@@ -134,14 +134,18 @@ export function goldenCase({ family, file }: GoldenFile, entry: GoldenEntry): Go
   };
 }
 
+/** One golden file; throws when it has no list of cases. */
+export function openGoldenFile(path: string): GoldenFile {
+  const file = readTensorFile(path);
+  const { cases } = file.metadata;
+  if (cases === undefined) throw new Error(`${path} has no "cases" in its metadata.`);
+  return { family: basename(path, '.safetensors'), file, entries: JSON.parse(cases) as GoldenEntry[] };
+}
+
 /** The golden files of a folder in alphabetical order, each opened when it is reached. */
 export function* goldenFiles(folder: string): Iterable<GoldenFile> {
   for (const name of readdirSync(folder).sort()) {
-    if (!name.endsWith('.safetensors')) continue;
-    const file = readTensorFile(join(folder, name));
-    const { cases } = file.metadata;
-    if (cases === undefined) throw new Error(`${join(folder, name)} has no "cases" in its metadata.`);
-    yield { family: basename(name, '.safetensors'), file, entries: JSON.parse(cases) as GoldenEntry[] };
+    if (name.endsWith('.safetensors')) yield openGoldenFile(join(folder, name));
   }
 }
 
