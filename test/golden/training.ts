@@ -3,16 +3,25 @@
  *
  * Training is piecewise smooth: when a leaky ReLU's input lies within float32's rounding of 0, the slope may come out as
  * 1 or as 0.2, one unit of a small network is about 1 % of a gradient, and Adam passes that on in full. PyTorch's own
- * float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is right to 1e-7. So a run is held to
- * shadowing the expected one: when it strays, it goes back a step or more and starts again with every weight moved by
- * less than its own rounding (1e-7 of it). Arithmetic that is right then soon falls on the same side of each kink and
- * agrees to 1e-6 to the end; wrong arithmetic never does, since such a nudge changes a loss by 1e-7.
+ * float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is right to 1e-7. Two measures meet this.
+ * Products run on the compensated core, which rounds each sum once (the other cores are held to float64 one by one, in
+ * test/gemm.test.ts). And a run is held to shadowing the expected one: should it still stray, it goes back a step or
+ * more and starts again with every weight moved by less than its own rounding (1e-7 of it), and the printed line says
+ * so. Arithmetic that is right then soon falls on the same side of each kink and agrees to 1e-6 to the end; wrong
+ * arithmetic never does, since such a nudge changes a loss by 1e-7.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate, type Networks, type Recipe, recipes, TrainState } from '@forger/dcgan';
 import { GaussianNoise, loadStateDict, type Module, readStateDict } from '@forger/nn';
-import { type Device, readAll, type SafetensorsEntry, type Tensor, tensor } from '@forger/tensor';
+import {
+  type Device,
+  readAll,
+  type SafetensorsEntry,
+  type Tensor,
+  tensor,
+  withGemmCore,
+} from '@forger/tensor';
 import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
 
@@ -200,7 +209,9 @@ class GoldenRun {
   async step(at: number): Promise<Deviation[]> {
     const { loss_d, loss_g } = this.#expected.steps[at]!;
     let drawn = 0;
-    const result = this.#state.step(this.#batch(`real/${at}`), () => this.#batch(`z/${at}/${drawn++}`));
+    const result = withGemmCore('compensated', () =>
+      this.#state.step(this.#batch(`real/${at}`), () => this.#batch(`z/${at}/${drawn++}`)),
+    );
     const { lossD, lossG = [] } = result;
     const expected = [loss_d, loss_g].flat();
     const measured = [...(lossD ? [lossD] : []), ...lossG];
@@ -227,8 +238,10 @@ class GoldenRun {
       error: rmsError(values[i]!, tensorOf(this.#final, name).data),
     }));
     const z = tensorOf(this.#final, 'sample/z');
-    const pictures = this.#device.scope(() =>
-      generate(generator, tensor(z.data, z.shape, { device: this.#device }), 'eval'),
+    const pictures = withGemmCore('compensated', () =>
+      this.#device.scope(() =>
+        generate(generator, tensor(z.data, z.shape, { device: this.#device }), 'eval'),
+      ),
     );
     const error = relativeError(await pictures.data(), tensorOf(this.#final, 'sample/eval_image').data);
     pictures.dispose();
