@@ -20,6 +20,16 @@ async function newRun(options: { keepCheckpoints?: number } = {}): Promise<RunFo
 }
 
 describe('creating', () => {
+  test.skipIf(process.platform !== 'linux')(
+    'says so where no folder can be made, and does not hang',
+    async () => {
+      // /proc refuses folders with ENOENT, which Node's recursive mkdir retries for ever.
+      await expect(RunFolder.create(config, { out: '/proc/no/run' })).rejects.toThrow(
+        'cannot make the folder /proc/no/run: there is no such file or folder',
+      );
+    },
+  );
+
   test('makes a named folder that can be opened again', async () => {
     const before = process.cwd();
     process.chdir(emptyFolder());

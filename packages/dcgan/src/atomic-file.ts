@@ -1,6 +1,6 @@
 // Writing files so that a crash never leaves half of one: a temporary name in the same folder, flushed, then renamed.
 
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '@forger/tensor';
 
@@ -24,6 +24,24 @@ export function fileError(action: string, path: string, error: unknown): ConfigE
   const code = (error as NodeJS.ErrnoException).code;
   const reason = (code !== undefined && REASONS[code]) || (error as Error).message;
   return new ConfigError(`cannot ${action} ${path}: ${reason}`, { cause: error });
+}
+
+/**
+ * Makes a folder and those above it that are missing. @returns whether there was anything to make.
+ * Node's own `mkdir(…, { recursive: true })` never returns where a file system refuses folders with ENOENT, as /proc does.
+ */
+export async function makeFolders(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) return false;
+  if (!found && dirname(path) !== path) await makeFolders(dirname(path));
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    // Another process may have made it in the meantime.
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) return false;
+    throw error;
+  }
 }
 
 /**

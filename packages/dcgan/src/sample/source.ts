@@ -32,7 +32,7 @@ type Entries = ReadonlyMap<string, SafetensorsTensor>;
 export async function openSource(path: string): Promise<Source> {
   if (await isFolder(path)) return openRun(path);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path));
-  const entries = readSafetensors(await read(path)).tensors;
+  const entries = await readTensors(path);
   // A checkpoint of a run whose JSON was left behind holds more than the generator.
   const own = under('generator.', entries);
   return fromWeights(path, own.size > 0 ? own : under('module.', entries, entries));
@@ -88,10 +88,14 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-async function read(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
+async function readTensors(path: string): Promise<Entries> {
+  const bytes = await readFile(path).catch((error) => {
     throw fileError('read', path, error);
+  });
+  try {
+    return readSafetensors(bytes).tensors;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
   }
 }

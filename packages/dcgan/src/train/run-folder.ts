@@ -1,10 +1,10 @@
 // The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, and the reports beside them.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '@forger/tensor';
-import { fileError, removeTemporaries, writeAtomic } from '../atomic-file.ts';
+import { fileError, makeFolders, removeTemporaries, writeAtomic } from '../atomic-file.ts';
 import { type Checkpoint, CheckpointStore, stepName } from './checkpoint-store.ts';
 import { parseConfig, type TrainConfig } from './config.ts';
 import { type MetricsLine, MetricsLog } from './metrics-log.ts';
@@ -217,7 +217,7 @@ async function readConfig(dir: string): Promise<TrainConfig> {
 // Whether the folder was not there before.
 async function makeFolder(dir: string): Promise<boolean> {
   try {
-    return (await mkdir(dir, { recursive: true })) !== undefined;
+    return await makeFolders(dir);
   } catch (error) {
     throw fileError('make the folder', resolve(dir), error);
   }
