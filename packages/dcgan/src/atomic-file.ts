@@ -31,15 +31,16 @@ export function fileError(action: string, path: string, error: unknown): ConfigE
  * Node's own `mkdir(…, { recursive: true })` never returns where a file system refuses folders with ENOENT, as /proc does.
  */
 export async function makeFolders(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return false;
-  if (!found && dirname(path) !== path) await makeFolders(dirname(path));
+  const folderAt = (at: string) => stat(at).catch(() => undefined);
+  if ((await folderAt(path))?.isDirectory()) return false;
+  const above = dirname(path);
+  if (above !== path && !(await folderAt(above))) await makeFolders(above);
   try {
     await mkdir(path);
     return true;
   } catch (error) {
     // Another process may have made it in the meantime.
-    if ((await stat(path).catch(() => undefined))?.isDirectory()) return false;
+    if ((await folderAt(path))?.isDirectory()) return false;
     throw error;
   }
 }
