@@ -1,0 +1,138 @@
+/**
+ * Every core of the batched matrix product × every problem that runs on it, against float64, at sizes that cross the
+ * edges of tiles, vectors and unrolled steps: 1, 17, and 63 to 65.
+ *
+ * The fast cores take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
+ * stride and padding; what varies (channels, images, groups, splits) does not recompile.
+ */
+import {
+  createDevice,
+  type Device,
+  type GemmCore,
+  gemmCores,
+  supportsCore,
+  withGemmCore,
+} from '@forger/tensor';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkOp } from './check-op.ts';
+import { unitRoundoff } from './conditioning.ts';
+import { worst } from './golden/errors.ts';
+import type { Ref } from './reference/array.ts';
+import { normal } from './reference/draw.ts';
+import { type ReferenceOpName, referenceOp } from './reference/index.ts';
+import type { Sample } from './reference/samples.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await createDevice();
+});
+afterAll(() => device.destroy());
+
+const draw = (shape: readonly number[], seed: number): Ref =>
+  fc.sample(normal(shape), { seed, numRuns: 1 })[0]!;
+
+function sampleOf(op: ReferenceOpName, shapes: readonly number[][], args: unknown = {}): Sample {
+  const inputs = shapes.map((shape, i) => draw(shape, i + 1));
+  return { inputs, args, gy: draw(referenceOp(op).forward(inputs, args).shape, 99) };
+}
+
+/** [batch, M, K] × [batch, K, N] and its gradients, which are the same products with the three sizes exchanged. */
+const products: [m: number, k: number, n: number, batch: number][] = [
+  [1, 1, 1, 1],
+  [17, 7, 1, 3],
+  [63, 64, 65, 2],
+  [64, 65, 63, 2],
+  [65, 8, 64, 2],
+  [17, 1031, 1, 1], // split in parts that are not of equal length
+  [130, 9, 260, 1], // several tiles each way
+];
+
+const args = { stride: 2, padding: 1 };
+
+interface Convolution {
+  what: string;
+  x: number[];
+  weight: number[];
+  groups?: number;
+}
+
+const convolutions: Convolution[] = [
+  { what: 'each channel by itself', x: [1, 8, 5, 3], weight: [8, 1, 3, 3], groups: 8 },
+  { what: '65 channels from 7', x: [2, 7, 9, 9], weight: [65, 7, 3, 3] },
+  { what: '3 × 17 channels from 3 × 2', x: [2, 6, 9, 8], weight: [51, 2, 3, 3], groups: 3 },
+  { what: 'a weight gradient in parts', x: [8, 1, 13, 13], weight: [13, 1, 3, 3] },
+  { what: 'sizes compiled in', x: [3, 17, 33, 31], weight: [33, 17, 3, 3] },
+];
+
+/** Transposed convolutions, whose result and gradients are those of a convolution in another order. */
+const transposed: Convolution[] = [
+  { what: 'each channel by itself', x: [1, 8, 3, 2], weight: [8, 1, 3, 3], groups: 8 },
+  { what: '7 channels from 65', x: [2, 65, 5, 5], weight: [65, 7, 3, 3] },
+  { what: '3 × 2 channels from 3 × 17', x: [2, 51, 5, 4], weight: [51, 2, 3, 3], groups: 3 },
+  { what: 'sizes compiled in', x: [3, 33, 17, 16], weight: [33, 17, 3, 3] },
+];
+
+/**
+ * Allowed error, relative to the largest magnitude. A sum of k products of either sign, made one after another, errs
+ * by about √k / 2 units of roundoff here, and the longest have some thousand. The compensated core rounds once, and once
+ * more for each of the few parts that are added up afterwards.
+ */
+const tolerances: Record<GemmCore, number> = {
+  naive: 32 * unitRoundoff,
+  compensated: 2 * unitRoundoff,
+  tiled: 32 * unitRoundoff,
+  subgroup: 32 * unitRoundoff,
+};
+
+describe.each(gemmCores)('%s core', (core: GemmCore) => {
+  async function check(op: ReferenceOpName, sample: Sample): Promise<void> {
+    // checkOp calls the operations before it first waits, so inside withGemmCore.
+    const deviation = worst(await withGemmCore(core, () => checkOp(device, op, sample, { smooth: false })));
+    if (process.env.FORGER_SHOW_ERRORS)
+      process.stdout.write(`${core} ${(deviation.error / unitRoundoff).toFixed(1)} ${deviation.name}\n`);
+    expect(deviation.error, deviation.name).toBeLessThan(tolerances[core]);
+  }
+
+  beforeEach((context) => {
+    if (!supportsCore(device, core)) context.skip(`this adapter cannot run the ${core} core`);
+  });
+
+  test.each(products)('matmul %i×%i×%i, %i at once', async (m, k, n, batch) => {
+    await check(
+      'matmul',
+      sampleOf('matmul', [
+        [batch, m, k],
+        [batch, k, n],
+      ]),
+    );
+  });
+
+  test('matmul with one matrix shared by all', async () => {
+    await check(
+      'matmul',
+      sampleOf('matmul', [
+        [3, 17, 9],
+        [9, 33],
+      ]),
+    );
+  });
+
+  test('linear: a transposed operand', async () => {
+    await check(
+      'linear',
+      sampleOf('linear', [
+        [33, 64],
+        [63, 64],
+      ]),
+    );
+  });
+
+  test.each(convolutions)('conv2d: $what', async ({ x, weight, groups = 1 }) => {
+    await check('conv2d', sampleOf('conv2d', [x, weight], { ...args, groups }));
+  });
+
+  test.each(transposed)('convTranspose2d: $what', async ({ x, weight, groups = 1 }) => {
+    await check('convTranspose2d', sampleOf('convTranspose2d', [x, weight], { ...args, groups }));
+  });
+});

@@ -1,0 +1,279 @@
+/**
+ * Compiles every kernel that the library can ask for, with validation and shader bounds checks on: as WGSL, and to the
+ * adapter's own pipeline. Operations run dry (pipelines are built, nothing is executed), so that constants come from
+ * where they always come from. At the end, every shader file must have been part of a kernel, and the values that a
+ * list names for its constants must have come up.
+ */
+
+import {
+  Adam,
+  AdamW,
+  clipGradNorm,
+  clipGradValue,
+  EMA,
+  Linear,
+  type Optimizer,
+  RMSprop,
+  SGD,
+} from '@forger/nn';
+import {
+  add,
+  backward,
+  batchNorm,
+  bce,
+  bceWithLogits,
+  conv2d,
+  convTranspose2d,
+  createDevice,
+  type Device,
+  dropout,
+  gemmCores,
+  grad,
+  incrementCounter,
+  l1,
+  linear,
+  max,
+  mse,
+  normal,
+  permute,
+  sum,
+  supportsCore,
+  type Tensor,
+  uniform,
+  withGemmCore,
+  zeros,
+} from '@forger/tensor';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';
+import { fillRandom } from '../packages/tensor/src/kernels/random.ts';
+import { type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
+import { differentiable, toTensor } from './check-op.ts';
+import { corners } from './op-corners.ts';
+import { deviceOps } from './ops-table.ts';
+import type { ReferenceOpName } from './reference/index.ts';
+import { opNames, type Sample, samplesOf } from './reference/samples.ts';
+
+let device: Device;
+const compiled: KernelSource[] = [];
+let errors: Promise<string | null>[] = [];
+
+beforeAll(async () => {
+  device = await createDevice();
+  device.recorder.submit = () => {};
+  const { gpu, pipelines } = device;
+  const get = pipelines.get.bind(pipelines);
+  pipelines.get = (source) => {
+    const before = pipelines.size;
+    gpu.pushErrorScope('validation');
+    const kernel = get(source);
+    const error = gpu.popErrorScope();
+    if (pipelines.size === before) return kernel;
+    compiled.push(source);
+    const what = `${source.name} ${JSON.stringify(source.constants ?? {})}`;
+    errors.push(error.then((found) => found && `${what}: ${found.message}`));
+    return kernel;
+  };
+});
+afterAll(() => device.destroy());
+
+/** The messages of the kernels that failed to compile since the last call. */
+async function failures(): Promise<string[]> {
+  const waiting = errors;
+  errors = [];
+  return (await Promise.all(waiting)).filter((message) => message !== null);
+}
+
+async function expectToCompile(run: () => unknown): Promise<void> {
+  device.scope(() => void run());
+  expect(await failures()).toEqual([]);
+}
+
+/** The operation, its gradients by the plain and by the recorded backward pass, and those of these, up to the third. */
+function runAll(name: ReferenceOpName, sample: Sample): void {
+  const wanted = differentiable(name, sample);
+  const xs = sample.inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+  const targets = wanted.map((i) => xs[i]!);
+  const gy = toTensor(sample.gy, device);
+  const y = deviceOps[name](xs, sample.args);
+  grad(y, targets, { gradOutputs: [gy] });
+  let outputs = grad(y, targets, { gradOutputs: [gy.requireGrad()], createGraph: true });
+  for (let order = 2; order <= 3; order++) {
+    const sums = outputs.filter((t) => t?.requiresGrad).map((t) => sum(t!));
+    if (sums.length === 0) return;
+    const total = sums.reduce((a, b) => add(a, b));
+    outputs = grad(total, [...targets, gy], { createGraph: true });
+  }
+}
+
+describe('kernels compile with validation and bounds checks', () => {
+  test('a shader that is wrong is noticed', async () => {
+    const source = { name: 'wrong', files: ['elementwise/fill.wgsl'], bindings: ['write'] } as const;
+    device.pipelines.get(source);
+    expect((await failures()).join()).toMatch(/^wrong {}: .*WORKGROUP/s);
+    compiled.pop();
+  });
+
+  test.each(opNames)('%s', async (name) => {
+    const samples = fc.sample(samplesOf(name), { numRuns: 12, seed: 5 });
+    const special = corners.filter(({ op }) => op === name).map(({ sample }) => sample);
+    await expectToCompile(() => {
+      for (const sample of [...samples, ...special]) device.scope(() => runAll(name, sample));
+    });
+  });
+
+  test('every number of separate dimensions', async () => {
+    await expectToCompile(() => {
+      for (let rank = 0; rank <= 8; rank++) {
+        const twos = new Array<number>(rank).fill(2);
+        const everyOther = (first: number) => twos.map((size, d) => (d % 2 === first ? size : 1));
+        add(zeros(everyOther(0)), zeros(everyOther(1)));
+        permute(zeros(twos), [...twos.keys()].reverse());
+        for (const first of [0, 1])
+          max(
+            zeros(twos),
+            [...twos.keys()].filter((d) => d % 2 === first),
+          );
+      }
+    });
+  });
+
+  test.each(gemmCores)('products by the %s core', async (core) => {
+    if (!supportsCore(device, core)) return;
+    await expectToCompile(() =>
+      withGemmCore(core, () => {
+        for (const channels of [3, 7, 33]) {
+          const bias = zeros([channels]);
+          const w = zeros([channels, 5, 4, 4]).requireGrad();
+          const x = zeros([2, 5, 48, 48]).requireGrad();
+          for (const size of [9, 48]) {
+            // The larger image has its sizes compiled in.
+            const image = size === 48 ? x : zeros([2, 5, size, size]).requireGrad();
+            const y = conv2d(image, w, { bias, stride: 2, padding: 1 });
+            grad(sum(y), [image, w]);
+            convTranspose2d(zeros(y.shape), w, { bias: zeros([5]), stride: 2, padding: 1 });
+          }
+          const rows = zeros([channels, 9]).requireGrad();
+          grad(sum(linear(rows, zeros([64, 9]), zeros([64]))), [rows]);
+        }
+      }),
+    );
+  });
+
+  test('losses with one number as the target', async () => {
+    await expectToCompile(() => {
+      for (const loss of [bce, bceWithLogits, mse, l1]) {
+        const x = zeros([3]).requireGrad();
+        for (const reduction of ['mean', 'none'] as const) grad(sum(loss(x, 1, { reduction })), [x]);
+      }
+    });
+  });
+
+  test('normalisation with weight or bias alone, and of channels that are split', async () => {
+    await expectToCompile(() => {
+      const large = zeros([64, 1, 32, 32]).requireGrad();
+      const running = { runningMean: zeros([1]), runningVar: zeros([1]) };
+      grad(sum(batchNorm(large, { ...running, training: true })), [large]);
+      for (const only of ['weight', 'bias']) {
+        const x = zeros([2, 3, 5]).requireGrad();
+        grad(sum(batchNorm(x, { [only]: zeros([3]), training: true })), [x]);
+      }
+    });
+  });
+
+  test('random numbers', async () => {
+    await expectToCompile(() => {
+      const drawn = uniform([9]);
+      normal([9]);
+      dropout(drawn, 0.5);
+      fillRandom(drawn, zeros([8], { dtype: 'uint32' }), { kind: 'bits' });
+    });
+  });
+
+  const optimizers: Record<string, (parameters: Tensor[]) => Optimizer> = {
+    SGD: (p) => new SGD(p, { lr: 0.1 }),
+    'SGD with momentum': (p) => new SGD(p, { lr: 0.1, momentum: 0.9 }),
+    'SGD with Nesterov momentum': (p) => new SGD(p, { lr: 0.1, momentum: 0.9, nesterov: true }),
+    RMSprop: (p) => new RMSprop(p),
+    'RMSprop, centred, with momentum': (p) => new RMSprop(p, { centered: true, momentum: 0.9 }),
+    'RMSprop with momentum': (p) => new RMSprop(p, { momentum: 0.9 }),
+    Adam: (p) => new Adam(p),
+    "Adam with Chainer's epsilon": (p) => new Adam(p, { epsPlacement: 'chainer' }),
+    AdamW: (p) => new AdamW(p),
+    "AdamW with Chainer's epsilon": (p) => new AdamW(p, { epsPlacement: 'chainer' }),
+  };
+  test.each(Object.entries(optimizers))('%s', async (_, make) => {
+    await expectToCompile(() => {
+      const module = new Linear(3, 2);
+      const parameters = [...module.parameters()];
+      const optimizer = make(parameters);
+      for (let pass = 0; pass < 2; pass++) backward(sum(module.forward(zeros([4, 3]))));
+      clipGradNorm(parameters, 1);
+      clipGradValue(parameters, 1);
+      optimizer.step();
+      new EMA(module).update();
+      incrementCounter(zeros([1], { dtype: 'int32' }));
+    });
+  });
+
+  test('what the benchmark measures the adapter with', async () => {
+    const constants = { WORKGROUP: 64 };
+    await expectToCompile(() => {
+      const bindings = ['read', 'write'] as const;
+      device.pipelines.get({ name: 'stream_copy', files: ['bench/stream_copy.wgsl'], constants, bindings });
+      const files = ['bench/multiply_add.wgsl'] as const;
+      device.pipelines.get({ name: 'multiply_add', files, constants, bindings: ['write'] });
+    });
+  });
+});
+
+describe('nothing was left out', () => {
+  const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i);
+  const either = [false, true];
+
+  test('every shader file is part of a kernel', () => {
+    const used = new Set(compiled.flatMap(({ files }) => files));
+    const unused = (Object.keys(shaderSources) as ShaderFile[]).filter((file) => !used.has(file));
+    const needSubgroups = supportsCore(device, 'subgroup') ? [] : ['gemm/core_subgroup.wgsl'];
+    expect(unused).toEqual(needSubgroups);
+  });
+
+  /** Files and the values of their constants, each with each, that must have been compiled. */
+  const sets: [ShaderFile, Record<string, readonly (number | boolean)[]>][] = [
+    ['elementwise/unary_forward.wgsl', { KIND: upTo(15) }],
+    ['elementwise/unary_backward.wgsl', { KIND: upTo(15), ORDER: [1, 2, 3] }],
+    ['elementwise/binary.wgsl', { KIND: upTo(7) }],
+    ['elementwise/binary.wgsl', { RANK: upTo(8) }],
+    ['structure/strided_copy.wgsl', { RANK: upTo(8) }],
+    ['reduce/reduce.wgsl', { KIND: upTo(2) }],
+    ['reduce/reduce.wgsl', { KEPT_RANK: upTo(4) }],
+    ['reduce/reduce.wgsl', { REDUCED_RANK: upTo(4) }],
+    ['softmax/softmax.wgsl', { LOG: either, LINES_FIRST: either }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: [0], T_ORDER: [0], TARGET_TENSOR: either }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: [1], GRADIENT: [1, 2], TARGET_TENSOR: either }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: upTo(3) }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), T_ORDER: upTo(1) }],
+    ['norm/group_walk.wgsl', { LANES: [1, 4, 64] }],
+    ['norm/normalize.wgsl', { HAS_WEIGHT: either, HAS_BIAS: either }],
+    ['norm/normalize_backward.wgsl', { HAS_WEIGHT: either, BATCH_STATISTICS: either }],
+    ['random/fill.wgsl', { KIND: upTo(3) }],
+    ['optimizer/adam.wgsl', { DECOUPLED: either, CHAINER: either }],
+    ['optimizer/momentum.wgsl', { NESTEROV: either }],
+    ['gemm/matmul.wgsl', { HAS_BIAS: either }],
+    ['conv/forward.wgsl', { HAS_BIAS: either }],
+    ['conv/input_gradient.wgsl', { HAS_BIAS: either }],
+  ];
+
+  test.each(sets)('%s with %j', (file, constants) => {
+    const seen = new Set(
+      compiled
+        .filter(({ files }) => files.includes(file))
+        .map((source) => JSON.stringify(Object.keys(constants).map((name) => source.constants?.[name]))),
+    );
+    const wanted = Object.values(constants).reduce<(number | boolean)[][]>(
+      (lists, values) => lists.flatMap((list) => values.map((value) => [...list, value])),
+      [[]],
+    );
+    expect(wanted.filter((list) => !seen.has(JSON.stringify(list)))).toEqual([]);
+  });
+});
