@@ -5,7 +5,7 @@
 // loads A at k + l for every row; a broadcast from a constant lane then shares it with all lanes, so a value of A is
 // loaded once per subgroup and a value of B once per 4·ROW_VECTORS multiply-adds. All invocations of a workgroup share
 // rows; columns lie WORKGROUP apart, so that neighbours read neighbouring addresses. Needs subgroups of 8 lanes or more.
-// Constants: WORKGROUP (a multiple of 8), ROW_VECTORS (1, 2 or 4).
+// Constants: WORKGROUP (a multiple of 8), ROW_VECTORS (1, 2, 4 or 8; the more rows, the fewer loads of B).
 // Grid: x blocks of 4·WORKGROUP columns, y blocks of 4·ROW_VECTORS rows, z the batch.
 
 const ROWS = 4u * ROW_VECTORS;

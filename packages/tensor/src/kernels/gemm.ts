@@ -96,7 +96,7 @@ function launchOf(device: Device, core: GemmCore, { m, n, batch }: GemmProblem):
     const grid: [number, number, number] = [Math.min(65_535, Math.ceil((m * n) / 64)), 1, batch];
     return { file: `gemm/core_${core}.wgsl`, constants: { WORKGROUP: 64 }, grid, subgroups: false };
   }
-  const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : 4;
+  const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : m < 32 ? 4 : 8;
   const blocks = Math.ceil(m / (4 * rowVectors)) * batch;
   // Narrow workgroups when there is little to share out, wide ones otherwise; on GPUs a subgroup must be filled.
   const least = device.adapter.software ? 8 : 64;
