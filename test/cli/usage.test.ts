@@ -159,7 +159,7 @@ describe.runIf(process.platform === 'linux')('with no adapter', () => {
     const cwd = emptyFolder();
     const { status, stderr } = forgerIn(cwd, hidden, 'train', '--out', 'run');
     expect(status).toBe(1);
-    expect(stderr).toContain('forger: No WebGPU adapter answers: run `npm run setup`');
+    expect(stderr).toContain('forger: No WebGPU adapter answers: install your GPU');
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(readdirSync(cwd)).toEqual([]);
   });

@@ -29,28 +29,51 @@ export interface MemoryReport {
   /** Bytes and count of buffers kept for reuse. */
   pooledBytes: number;
   pooledBuffers: number;
-  /** The largest liveBytes + pooledBytes seen so far. */
+  /** The most liveBytes + pooledBytes that there have been at once. */
   peakBytes: number;
 }
 
-/** Buffers by size class. `debug` records where each live buffer was allocated. */
+/** What all pools of a device hold together. */
+export interface MemoryTotals {
+  /** Bytes of all buffers, in use or kept for reuse, and the most there have been. */
+  bytes: number;
+  peakBytes: number;
+}
+
+export interface PoolOptions {
+  readonly totals: MemoryTotals;
+  /** Called before a buffer is destroyed, so that nothing that waits to be submitted uses it. */
+  readonly onDestroy: (buffer: PooledBuffer) => void;
+  /** Record where each live buffer was allocated. */
+  readonly debug: boolean;
+  /** Whether free buffers may be destroyed when they pile up. Not those of a captured plan, which uses them again. */
+  readonly trims: boolean;
+}
+
+/** Free bytes above which a pool lets go of its free buffers, unless more than that are in use. */
+const keptBytes = 256 * 2 ** 20;
+
+/** Buffers by size class. */
 export class BufferPool {
   readonly #device: GPUDevice;
+  readonly #options: PoolOptions;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #live = new Map<PooledBuffer, string>();
-  readonly #onDestroy: (buffer: PooledBuffer) => void;
   readonly #maxBytes: number;
   #liveBytes = 0;
   #pooledBytes = 0;
-  #peakBytes = 0;
+  #retired = false;
   static #nextId = 1;
-  debug: boolean;
 
-  constructor(device: GPUDevice, onDestroy: (buffer: PooledBuffer) => void, debug: boolean) {
+  constructor(device: GPUDevice, options: PoolOptions) {
     this.#device = device;
-    this.#onDestroy = onDestroy;
+    this.#options = options;
     this.#maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-    this.debug = debug;
+  }
+
+  /** Whether this pool was retired and the last of its buffers is gone. */
+  get isGone(): boolean {
+    return this.#retired && this.#live.size === 0;
   }
 
   /** A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit. */
@@ -61,28 +84,21 @@ export class BufferPool {
       );
     }
     const size = Math.min(sizeClass(bytes), this.#maxBytes);
-    const list = this.#free.get(size);
-    let buffer = list?.pop();
-    if (buffer) {
-      this.#pooledBytes -= size;
-    } else {
-      const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
-      buffer = {
-        id: BufferPool.#nextId++,
-        gpu: this.#device.createBuffer({ size, usage }),
-        bytes: size,
-        lastBatch: -1,
-      };
-    }
+    let buffer = this.#free.get(size)?.pop();
+    if (buffer) this.#pooledBytes -= size;
+    else buffer = this.#create(size);
     this.#liveBytes += size;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes + this.#pooledBytes);
-    this.#live.set(buffer, this.debug ? (new Error('allocated').stack ?? '') : '');
+    this.#live.set(buffer, this.#options.debug ? (new Error('allocated').stack ?? '') : '');
     return buffer;
   }
 
   release(buffer: PooledBuffer): void {
     if (!this.#live.delete(buffer)) return;
     this.#liveBytes -= buffer.bytes;
+    if (this.#retired) {
+      this.#destroy(buffer);
+      return;
+    }
     this.#pooledBytes += buffer.bytes;
     const list = this.#free.get(buffer.bytes);
     if (list) list.push(buffer);
@@ -91,17 +107,18 @@ export class BufferPool {
 
   /** Destroys every free buffer. The queue frees them at its next submit. */
   trim(): void {
-    for (const list of this.#free.values()) {
-      for (const buffer of list) {
-        this.#onDestroy(buffer);
-        buffer.gpu.destroy();
-        this.#pooledBytes -= buffer.bytes;
-      }
-    }
+    for (const list of this.#free.values()) for (const buffer of list) this.#destroy(buffer);
     this.#free.clear();
+    this.#pooledBytes = 0;
   }
 
-  report(): MemoryReport {
+  /** Keeps nothing from now on: free buffers are destroyed, live ones when they are released. */
+  retire(): void {
+    this.#retired = true;
+    this.trim();
+  }
+
+  report(): Omit<MemoryReport, 'peakBytes'> {
     let pooledBuffers = 0;
     for (const list of this.#free.values()) pooledBuffers += list.length;
     return {
@@ -109,20 +126,32 @@ export class BufferPool {
       liveBuffers: this.#live.size,
       pooledBytes: this.#pooledBytes,
       pooledBuffers,
-      peakBytes: this.#peakBytes,
     };
   }
 
-  /** Where each live buffer was allocated (needs `debug`), most common place first. */
-  leaks(): { bytes: number; count: number; where: string }[] {
-    const places = new Map<string, { bytes: number; count: number; where: string }>();
-    for (const [buffer, where] of this.#live) {
-      const place = places.get(where) ?? { bytes: 0, count: 0, where };
-      place.bytes += buffer.bytes;
-      place.count += 1;
-      places.set(where, place);
-    }
-    return [...places.values()].sort((a, b) => b.count - a.count);
+  /** Live buffers with the place of their allocation (empty without `debug`). */
+  live(): Iterable<[PooledBuffer, string]> {
+    return this.#live;
+  }
+
+  #create(size: number): PooledBuffer {
+    if (this.#options.trims && this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
+    const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
+    const { totals } = this.#options;
+    totals.bytes += size;
+    totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
+    return {
+      id: BufferPool.#nextId++,
+      gpu: this.#device.createBuffer({ size, usage }),
+      bytes: size,
+      lastBatch: -1,
+    };
+  }
+
+  #destroy(buffer: PooledBuffer): void {
+    this.#options.onDestroy(buffer);
+    buffer.gpu.destroy();
+    this.#options.totals.bytes -= buffer.bytes;
   }
 }
 
