@@ -18,7 +18,7 @@ export { type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/
 export * from './kernels/optimizer.ts';
 export * from './ops/index.ts';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
-export { type Shape, showShape, sizeOf } from './shape.ts';
+export { type Pair, type Shape, type Slide, showShape, sizeOf, slideSize, spreadSize } from './shape.ts';
 export {
   type CreateOptions,
   type DType,

@@ -95,12 +95,11 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
   return target.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
 }
 
+/** A number for both directions, or (height, width). */
+export type Pair = number | readonly [number, number];
+
 /** One pair for height and width from a number or a pair. */
-export function pair(
-  value: number | readonly [number, number],
-  name: string,
-  least: number,
-): [number, number] {
+export function pair(value: Pair, name: string, least: number): [number, number] {
   const [h, w] = typeof value === 'number' ? [value, value] : value;
   if (!Number.isInteger(h) || !Number.isInteger(w) || h < least || w < least) {
     throw new ShapeError(
@@ -108,6 +107,31 @@ export function pair(
     );
   }
   return [h, w];
+}
+
+/** How a kernel slides along one dimension. */
+export interface Slide {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation: number;
+}
+
+/**
+ * Size of one dimension after convolution or pooling, ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1; less
+ * than 1 when the kernel does not fit.
+ */
+export function slideSize(n: number, { kernel, stride, padding, dilation }: Slide): number {
+  return Math.floor((n + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
+}
+
+/** Size after transposed convolution: (n - 1)·stride - 2·padding + dilation·(kernel - 1) + outputPadding + 1. */
+export function spreadSize(
+  n: number,
+  { kernel, stride, padding, dilation }: Slide,
+  outputPadding: number,
+): number {
+  return (n - 1) * stride - 2 * padding + dilation * (kernel - 1) + outputPadding + 1;
 }
 
 /**

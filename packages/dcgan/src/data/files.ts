@@ -9,7 +9,7 @@ import { DataError } from '@forger/tensor';
 export const MAX_BYTES = 2 ** 31 - 1;
 
 /** The DataError for a file or folder that the system would not give. */
-export function fileError(file: string, error: unknown): DataError {
+export function unreadable(file: string, error: unknown): DataError {
   const code = (error as NodeJS.ErrnoException).code;
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist; check the spelling of the path',
@@ -27,7 +27,7 @@ export async function readWhole(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw fileError(file, error);
+    throw unreadable(file, error);
   }
 }
 
@@ -89,7 +89,7 @@ export async function listFiles(folder: string): Promise<string[]> {
         else if (kind?.isFile()) files.push(name);
       }
     } catch (error) {
-      throw error instanceof DataError ? error : fileError(absolute, error);
+      throw error instanceof DataError ? error : unreadable(absolute, error);
     }
   };
   await walk('');

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '@forger/tensor';
 import { CIFAR_ARCHIVE, CIFAR_BATCH, readCifarArchive, readCifarBatches } from './cifar.ts';
-import { fileError, listFiles } from './files.ts';
+import { listFiles, unreadable } from './files.ts';
 import { IDX_NAME, readIdx } from './idx.ts';
 import { openPictures, PICTURE_NAME } from './pictures.ts';
 import { RawImages } from './raw-images.ts';
@@ -15,7 +15,7 @@ const WANTED =
 /** Opens the data set at a path. Throws DataError when there is none, or more than one, or it is damaged. */
 export async function openPath(target: string, options: DatasetOptions): Promise<ImageDataset> {
   const found = await stat(target).catch((error: unknown) => {
-    throw fileError(target, error);
+    throw unreadable(target, error);
   });
   return found.isDirectory() ? openFolder(target, options) : openFile(target, options);
 }

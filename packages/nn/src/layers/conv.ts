@@ -1,13 +1,20 @@
 // Convolution and transposed convolution over images, side by side.
-import { ConfigError, conv2d, convTranspose2d, empty, type Shape, type Tensor } from '@forger/tensor';
+import {
+  ConfigError,
+  conv2d,
+  convTranspose2d,
+  empty,
+  type Pair,
+  type Shape,
+  type Tensor,
+} from '@forger/tensor';
 import { defaultInit_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
 import {
   describeWindow,
+  type HeightWidth,
   imageShape,
-  type Pair,
-  type PairOption,
   slideWindow,
   spreadWindow,
   toPair,
@@ -16,26 +23,26 @@ import {
 
 export interface ConvOptions extends BiasOptions {
   /** Default 1. */
-  readonly stride?: PairOption | undefined;
+  readonly stride?: Pair | undefined;
   /** Zeros around the image. Default 0. */
-  readonly padding?: PairOption | undefined;
+  readonly padding?: Pair | undefined;
   /** Distance between the cells of the kernel. Default 1. */
-  readonly dilation?: PairOption | undefined;
+  readonly dilation?: Pair | undefined;
   /** Default 1. */
   readonly groups?: number | undefined;
 }
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows and columns added at the bottom and right. Default 0. */
-  readonly outputPadding?: PairOption | undefined;
+  readonly outputPadding?: Pair | undefined;
 }
 
 /** What both directions hold; they differ in the order of weight's first sizes and in the way the window goes. */
 abstract class Conv extends Module implements Window {
-  readonly kernelSize: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
+  readonly kernelSize: HeightWidth;
+  readonly stride: HeightWidth;
+  readonly padding: HeightWidth;
+  readonly dilation: HeightWidth;
   readonly groups: number;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
@@ -43,9 +50,9 @@ abstract class Conv extends Module implements Window {
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,
-    kernelSize: PairOption,
+    kernelSize: Pair,
     options: ConvOptions,
-    weightChannels: (groups: number) => Pair,
+    weightChannels: (groups: number) => HeightWidth,
   ) {
     super();
     this.kernelSize = toPair(kernelSize);
@@ -73,7 +80,7 @@ abstract class Conv extends Module implements Window {
 
 /** Convolution: x [N, inChannels, H, W], weight [outChannels, inChannels / groups, kH, kW]. */
 export class Conv2d extends Conv {
-  constructor(inChannels: number, outChannels: number, kernelSize: PairOption, options: ConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvOptions = {}) {
     super(inChannels, outChannels, kernelSize, options, (groups) => [outChannels, inChannels / groups]);
   }
 
@@ -96,14 +103,9 @@ export class Conv2d extends Conv {
 
 /** Transposed convolution: x [N, inChannels, H, W], weight [inChannels, outChannels / groups, kH, kW]. */
 export class ConvTranspose2d extends Conv {
-  readonly outputPadding: Pair;
+  readonly outputPadding: HeightWidth;
 
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: PairOption,
-    options: ConvTransposeOptions = {},
-  ) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvTransposeOptions = {}) {
     super(inChannels, outChannels, kernelSize, options, (groups) => [inChannels, outChannels / groups]);
     this.outputPadding = toPair(options.outputPadding ?? 0);
   }

@@ -1,26 +1,18 @@
 // Pooling over images: without parameters.
-import { avgPool2d, globalAvgPool2d, maxPool2d, type Shape, type Tensor } from '@forger/tensor';
+import { avgPool2d, globalAvgPool2d, maxPool2d, type Pair, type Shape, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
-import {
-  describeWindow,
-  imageShape,
-  type Pair,
-  type PairOption,
-  slideWindow,
-  toPair,
-  type Window,
-} from './window.ts';
+import { describeWindow, type HeightWidth, imageShape, slideWindow, toPair, type Window } from './window.ts';
 
 export interface PoolOptions {
   /** Default: the kernel size. */
-  readonly stride?: PairOption | undefined;
+  readonly stride?: Pair | undefined;
   /** Default 0. */
-  readonly padding?: PairOption | undefined;
+  readonly padding?: Pair | undefined;
 }
 
 export interface MaxPoolOptions extends PoolOptions {
   /** Distance between the cells of a window. Default 1. */
-  readonly dilation?: PairOption | undefined;
+  readonly dilation?: Pair | undefined;
 }
 
 export interface AvgPoolOptions extends PoolOptions {
@@ -29,12 +21,12 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 abstract class Pool extends Module implements Window {
-  readonly kernelSize: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
+  readonly kernelSize: HeightWidth;
+  readonly stride: HeightWidth;
+  readonly padding: HeightWidth;
+  readonly dilation: HeightWidth;
 
-  constructor(kernelSize: PairOption, options: MaxPoolOptions = {}) {
+  constructor(kernelSize: Pair, options: MaxPoolOptions = {}) {
     super();
     this.kernelSize = toPair(kernelSize);
     this.stride = toPair(options.stride ?? kernelSize);
@@ -64,7 +56,7 @@ export class MaxPool2d extends Pool {
 export class AvgPool2d extends Pool {
   readonly countIncludePad: boolean;
 
-  constructor(kernelSize: PairOption, { stride, padding, countIncludePad }: AvgPoolOptions = {}) {
+  constructor(kernelSize: Pair, { stride, padding, countIncludePad }: AvgPoolOptions = {}) {
     super(kernelSize, { stride, padding });
     this.countIncludePad = countIncludePad ?? true;
   }

@@ -1,20 +1,26 @@
 // Shape arithmetic of layers that slide a window over images: one sample is [channels, height, width].
-import { type Shape, ShapeError, showShape } from '@forger/tensor';
+import {
+  type Pair,
+  type Shape,
+  ShapeError,
+  type Slide,
+  showShape,
+  slideSize,
+  spreadSize,
+} from '@forger/tensor';
 
-export type Pair = readonly [number, number];
+/** (height, width). */
+export type HeightWidth = readonly [number, number];
 
-/** A number for both directions, or (height, width). */
-export type PairOption = number | Pair;
-
-export function toPair(value: PairOption): Pair {
+export function toPair(value: Pair): HeightWidth {
   return typeof value === 'number' ? [value, value] : value;
 }
 
 export interface Window {
-  readonly kernelSize: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
+  readonly kernelSize: HeightWidth;
+  readonly stride: HeightWidth;
+  readonly padding: HeightWidth;
+  readonly dilation: HeightWidth;
 }
 
 /** Channels, height and width of one sample. Throws ShapeError unless it is an image of `channels` (if given). */
@@ -27,7 +33,12 @@ export function imageShape(name: string, input: Shape, channels?: number): [numb
   return [...input] as [number, number, number];
 }
 
-function checked(name: string, input: Pair, window: Window, output: [number, number]): [number, number] {
+function checked(
+  name: string,
+  input: HeightWidth,
+  window: Window,
+  output: [number, number],
+): [number, number] {
   if (output[0] < 1 || output[1] < 1) {
     throw new ShapeError(
       `${name}: an image of ${input.join('×')} is too small for a kernel of ${window.kernelSize.join('×')} with padding ${window.padding.join('×')}; use a larger image or a smaller kernel.`,
@@ -36,30 +47,30 @@ function checked(name: string, input: Pair, window: Window, output: [number, num
   return output;
 }
 
-/** Height and width after a convolution or pooling: ⌊(H + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1. */
-export function slideWindow(name: string, input: Pair, window: Window): [number, number] {
-  const { kernelSize, stride, padding, dilation } = window;
-  const along = (i: 0 | 1): number =>
-    Math.floor((input[i] + 2 * padding[i] - dilation[i] * (kernelSize[i] - 1) - 1) / stride[i]) + 1;
-  return checked(name, input, window, [along(0), along(1)]);
+function along({ kernelSize, stride, padding, dilation }: Window, i: 0 | 1): Slide {
+  return { kernel: kernelSize[i], stride: stride[i], padding: padding[i], dilation: dilation[i] };
 }
 
-/** After a transposed convolution: (H - 1)·stride - 2·padding + dilation·(kernel - 1) + outputPadding + 1. */
+/** Height and width after a convolution or pooling. */
+export function slideWindow(name: string, input: HeightWidth, window: Window): [number, number] {
+  const size = (i: 0 | 1): number => slideSize(input[i], along(window, i));
+  return checked(name, input, window, [size(0), size(1)]);
+}
+
+/** Height and width after a transposed convolution. */
 export function spreadWindow(
   name: string,
-  input: Pair,
+  input: HeightWidth,
   window: Window,
-  outputPadding: Pair,
+  outputPadding: HeightWidth,
 ): [number, number] {
-  const { kernelSize, stride, padding, dilation } = window;
-  const along = (i: 0 | 1): number =>
-    (input[i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernelSize[i] - 1) + outputPadding[i] + 1;
-  return checked(name, input, window, [along(0), along(1)]);
+  const size = (i: 0 | 1): number => spreadSize(input[i], along(window, i), outputPadding[i]);
+  return checked(name, input, window, [size(0), size(1)]);
 }
 
 /** The window in a few words, with what differs from the defaults: `4×4 s2 p1`. */
 export function describeWindow({ kernelSize, stride, padding, dilation }: Window): string {
-  const show = ([h, w]: Pair): string => (h === w ? `${h}` : `${h}×${w}`);
+  const show = ([h, w]: HeightWidth): string => (h === w ? `${h}` : `${h}×${w}`);
   const parts = [kernelSize.join('×'), `s${show(stride)}`, `p${show(padding)}`];
   if (dilation[0] !== 1 || dilation[1] !== 1) parts.push(`d${show(dilation)}`);
   return parts.join(' ');

@@ -3,23 +3,11 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type BinaryKind, binary } from '../kernels/binary.ts';
 import { fill } from '../kernels/fill.ts';
-import { type Shape, sameShape } from '../shape.ts';
 import { empty, Tensor } from '../tensor.ts';
-import { sum } from './reduce.ts';
-import { reshape } from './structure.ts';
+import { sumTo } from './sum-to.ts';
 import { neg } from './unary.ts';
 
 export type Operand = Tensor | number;
-
-/** Sums a gradient of a broadcast result back to the shape of the operand. */
-export function sumTo(g: Tensor, shape: Shape): Tensor {
-  if (sameShape(g.shape, shape)) return g;
-  const lead = g.rank - shape.length;
-  const dims = g.shape
-    .map((_, i) => i)
-    .filter((i) => i < lead || (shape[i - lead] === 1 && g.shape[i] !== 1));
-  return reshape(dims.length > 0 ? sum(g, dims, true) : g, shape);
-}
 
 /** A number becomes a tensor of shape [] on the device of the other operand. */
 function operands(a: Operand, b: Operand, name: string): [Tensor, Tensor] {

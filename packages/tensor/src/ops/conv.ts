@@ -3,11 +3,9 @@
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type ConvSizes, convForward, convInputGradient, convWeightGradient } from '../kernels/conv.ts';
-import { pair, showShape } from '../shape.ts';
+import { type Pair, pair, type Slide, showShape, slideSize, spreadSize } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';
-
-type Pair = number | readonly [number, number];
 
 export interface Conv2dOptions {
   /** Added to each output channel; shape [outChannels]. */
@@ -23,17 +21,6 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
   readonly outputPadding?: Pair | undefined;
 }
 
-/** What conv2d(x, weight) gives for one dimension; less than 1 when the kernel does not fit. */
-function outputSize(
-  input: number,
-  kernel: number,
-  stride: number,
-  padding: number,
-  dilation: number,
-): number {
-  return Math.floor((input + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
-}
-
 function options(name: string, o: Conv2dOptions) {
   const groups = o.groups ?? 1;
   if (!Number.isInteger(groups) || groups < 1)
@@ -44,6 +31,10 @@ function options(name: string, o: Conv2dOptions) {
     dilation: pair(o.dilation ?? 1, `${name}: dilation`, 1),
     groups,
   };
+}
+
+function along(window: ReturnType<typeof options>, i: 0 | 1, kernel: number): Slide {
+  return { kernel, stride: window.stride[i], padding: window.padding[i], dilation: window.dilation[i] };
 }
 
 function checkOperands(
@@ -75,7 +66,8 @@ function checkOperands(
  */
 export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor {
   checkOperands('conv2d', x, weight, o.bias, weight.shape[0]!);
-  const { stride, padding, dilation, groups } = options('conv2d', o);
+  const window = options('conv2d', o);
+  const { stride, padding, dilation, groups } = window;
   const [n, c, h, w] = x.shape as [number, number, number, number];
   const [k, perGroup, r, s] = weight.shape as [number, number, number, number];
   if (c !== perGroup * groups || k % groups !== 0) {
@@ -83,8 +75,8 @@ export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor
       `conv2d: input ${showShape(x.shape)}, weight ${showShape(weight.shape)} and groups ${groups} do not fit: the input needs ${perGroup * groups} channels (weight's second size × groups), and ${k} output channels must divide by groups.`,
     );
   }
-  const p = outputSize(h, r, stride[0], padding[0], dilation[0]);
-  const q = outputSize(w, s, stride[1], padding[1], dilation[1]);
+  const p = slideSize(h, along(window, 0, r));
+  const q = slideSize(w, along(window, 1, s));
   if (p < 1 || q < 1) {
     throw new ShapeError(
       `conv2d: kernel ${r}×${s} with dilation ${showShape(dilation)} is larger than the input ${h}×${w} with padding ${showShape(padding)}.`,
@@ -101,7 +93,8 @@ export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, o: ConvTranspose2dOptions = {}): Tensor {
   const name = 'convTranspose2d';
-  const { stride, padding, dilation, groups } = options(name, o);
+  const window = options(name, o);
+  const { stride, padding, dilation, groups } = window;
   checkOperands(name, x, weight, o.bias, (weight.shape[1] ?? 0) * groups);
   const outputPadding = pair(o.outputPadding ?? 0, `${name}: outputPadding`, 0);
   const [n, k, p, q] = x.shape as [number, number, number, number];
@@ -118,8 +111,8 @@ export function convTranspose2d(x: Tensor, weight: Tensor, o: ConvTranspose2dOpt
       );
     }
   }
-  const h = (p - 1) * stride[0] - 2 * padding[0] + dilation[0] * (r - 1) + outputPadding[0] + 1;
-  const w = (q - 1) * stride[1] - 2 * padding[1] + dilation[1] * (s - 1) + outputPadding[1] + 1;
+  const h = spreadSize(p, along(window, 0, r), outputPadding[0]);
+  const w = spreadSize(q, along(window, 1, s), outputPadding[1]);
   if (h < 1 || w < 1) {
     throw new ShapeError(
       `${name}: input ${p}×${q} with kernel ${r}×${s} and padding ${showShape(padding)} gives an output of ${h}×${w}.`,

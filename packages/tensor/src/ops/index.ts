@@ -12,5 +12,15 @@ export * from './pool.ts';
 export * from './random.ts';
 export * from './reduce.ts';
 export * from './softmax.ts';
-export * from './structure.ts';
+export {
+  cat,
+  expand,
+  type PadPair,
+  padConstant,
+  permute,
+  reshape,
+  slice,
+  stack,
+  transpose,
+} from './structure.ts';
 export * from './unary.ts';

@@ -11,9 +11,10 @@ import {
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { Tensor, tensor } from '../tensor.ts';
-import { mul, sumTo } from './binary.ts';
+import { mul } from './binary.ts';
 import { mean, sum } from './reduce.ts';
 import { logSoftmax } from './softmax.ts';
+import { sumTo } from './sum-to.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
 

@@ -4,9 +4,9 @@ import { ShapeError } from '../errors.ts';
 import { type MatrixLayout, matmulKernel } from '../kernels/matmul.ts';
 import { broadcastShapes, type Shape, sameShape, showShape, sizeOf } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
-import { sumTo } from './binary.ts';
 import { sum } from './reduce.ts';
 import { expand, reshape, transpose } from './structure.ts';
+import { sumTo } from './sum-to.ts';
 
 /**
  * Matrix product as torch.matmul: [..., m, k] × [..., k, n] → [..., m, n], leading dimensions broadcast. A vector

@@ -9,12 +9,9 @@ import {
   maxPoolForward,
   type PoolGeometry,
 } from '../kernels/pool.ts';
-import { pair, showShape } from '../shape.ts';
+import { type Pair, pair, showShape, slideSize } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { mean } from './reduce.ts';
-
-/** A number for both directions, or (height, width). */
-export type Pair = number | readonly [number, number];
 
 export interface MaxPool2dOptions {
   /** Default: the kernel size. */
@@ -58,7 +55,12 @@ function geometryOf(
   const along = (axis: 0 | 1): number => {
     const size = inputShape[axis + 2]!;
     const span = dilation[axis] * (kernel[axis] - 1) + 1;
-    const count = Math.floor((size + 2 * padding[axis] - span) / stride[axis]) + 1;
+    const count = slideSize(size, {
+      kernel: kernel[axis],
+      stride: stride[axis],
+      padding: padding[axis],
+      dilation: dilation[axis],
+    });
     const what = `kernelSize ${showShape(kernel)}, padding ${showShape(padding)} and dilation ${showShape(dilation)} were given for images of ${inputShape[2]}×${inputShape[3]}`;
     if (2 * padding[axis] > span) {
       throw new ShapeError(`${name}: ${what}; the padding must be at most half of the kernel.`);

@@ -15,7 +15,7 @@ import {
   stridesOf,
 } from '../shape.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
-import { sumTo } from './binary.ts';
+import { sumTo } from './sum-to.ts';
 
 /** The same values in another shape of equal size; one size may be -1. Shares the storage. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
