@@ -1,7 +1,7 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
-import { BufferPool, type MemoryReport, type PooledBuffer, Storage } from './buffers.ts';
+import { BufferPool, type MemoryReport, type PooledBuffer, type PooledTexture, Storage } from './buffers.ts';
 import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
@@ -149,30 +149,34 @@ export class Device {
   /**
    * Records one dispatch.
    * @param params what `params` holds at binding 0, in order: integers, or `f32(x)`.
-   * @param ranges the buffers at bindings 1, 2, …, in the order of `source.bindings`.
+   * @param operands the buffers and textures at bindings 1, 2, …, in the order of `source.bindings`.
    */
   dispatch(
     source: KernelSource,
     params: readonly (number | FloatParam)[],
-    ranges: readonly BufferRange[],
+    operands: readonly (BufferRange | PooledTexture)[],
     workgroups: readonly [number, number, number],
   ): void {
     this.throwIfFailed();
     const kernel = this.pipelines.get(source);
     const paramKey = this.#paramKey(params);
     let key = `${kernel.id};${paramKey};`;
-    for (const range of ranges) key += `${range.buffer.id}:${range.offset}:${range.bytes},`;
+    for (const operand of operands) {
+      key +=
+        'view' in operand ? `${operand.id}:,` : `${operand.buffer.id}:${operand.offset}:${operand.bytes},`;
+    }
     let bindGroup = this.#bindGroups.get(key);
     if (!bindGroup) {
       const entries: GPUBindGroupEntry[] = [
         { binding: 0, resource: { buffer: this.#paramBuffer(paramKey, params) } },
       ];
-      for (const [i, range] of ranges.entries()) {
+      for (const [i, operand] of operands.entries()) {
         // Kernels read whole elements of 4 bytes; a bound size is a multiple of 4 as WebGPU asks.
-        entries.push({
-          binding: i + 1,
-          resource: { buffer: range.buffer.gpu, offset: range.offset, size: range.bytes },
-        });
+        const resource =
+          'view' in operand
+            ? operand.view
+            : { buffer: operand.buffer.gpu, offset: operand.offset, size: operand.bytes };
+        entries.push({ binding: i + 1, resource });
       }
       bindGroup = this.gpu.createBindGroup({ layout: kernel.layout, entries });
       evictOldest(this.#bindGroups);
@@ -183,7 +187,7 @@ export class Device {
       kernel,
       bindGroup,
       workgroups,
-      buffers: ranges.map((r) => r.buffer),
+      buffers: operands.map((o) => ('view' in o ? o : o.buffer)),
     });
   }
 
@@ -370,9 +374,9 @@ export class Device {
     });
   }
 
-  #forget(buffer: PooledBuffer): void {
+  #forget({ id }: { readonly id: number }): void {
     for (const key of this.#bindGroups.keys()) {
-      if (key.slice(key.indexOf(';')).includes(`${buffer.id}:`)) this.#bindGroups.delete(key);
+      if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#bindGroups.delete(key);
     }
   }
 }
