@@ -25,12 +25,12 @@ fn walk_of(z: u32) -> Walk {
   let begin = min(z * part, params.images);
   let gy_image = ((params.rows + 3u) / 4u) * params.gy_h * params.gy_w;
   let x_image = ((params.channels + 3u) / 4u) * params.x_h * params.x_w;
-  return Walk(
-    begin * gy_image,
-    begin * x_image,
+  return nested(
+    begin * vec2(gy_image, x_image),
     vec3(min(part, params.images - begin), params.gy_h, params.gy_w / 4u),
-    vec3(gy_image, params.gy_w, 4u),
-    vec3(x_image, params.stride_h * params.x_w, 4u * params.stride_w),
+    vec2(gy_image, x_image),
+    vec2(params.gy_w, params.stride_h * params.x_w),
+    vec2(4u, 4u * params.stride_w),
   );
 }
 

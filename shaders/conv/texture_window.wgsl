@@ -31,12 +31,12 @@ fn phase_of(z: u32) -> vec2<u32> { return vec2(z / params.phases_w, z % params.p
 
 fn walk_of(z: u32) -> Walk {
   let taps = params.taps_h * params.taps_w;
-  return Walk(
-    0u,
-    0u,
+  return nested(
+    vec2(0u),
     vec3(params.blocks, params.taps_h, params.taps_w),
-    vec3(taps, params.taps_w, 1u) * 16u,
-    vec3(plane(), params.plane_w, 1u),
+    vec2(taps * 16u, plane()),
+    vec2(params.taps_w * 16u, params.plane_w),
+    vec2(16u, 1u),
   );
 }
 

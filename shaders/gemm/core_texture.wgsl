@@ -11,8 +11,14 @@
 
 const ROWS = 16u;
 
-// Three nested loops over k: how often each runs and what a turn adds to the indices of A's and B's texels.
-struct Walk { first_a: u32, first_b: u32, turns: vec3<u32>, a: vec3<u32>, b: vec3<u32> }
+// Three nested loops over k, run as one since each level would copy C: how often each turns, and what is added to the
+// indices of A's and B's texels after a turn of the inner one, at its end, and at the end of the middle one.
+struct Walk { first: vec2<u32>, turns: vec3<u32>, inner: vec2<u32>, middle: vec2<u32>, outer: vec2<u32> }
+
+// A walk from what a turn of each loop adds, as if it alone turned.
+fn nested(first: vec2<u32>, turns: vec3<u32>, outer: vec2<u32>, middle: vec2<u32>, inner: vec2<u32>) -> Walk {
+  return Walk(first, turns, inner, middle - turns.z * inner, outer - turns.y * middle);
+}
 
 fn value_of(index: u32) -> vec2<u32> { return vec2(index & (TEXTURE_WIDTH - 1u), index / TEXTURE_WIDTH); }
 fn a_texel(index: u32) -> vec4<f32> { return textureLoad(a_texture, value_of(index)); }
@@ -44,29 +50,32 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let walk = walk_of(group.z);
-  let a0 = walk.first_a + a_base(group.z, group.y, lane & 7u);
-  let a1 = walk.first_a + a_base(group.z, group.y, 8u + (lane & 7u));
+  let a0 = walk.first.x + a_base(group.z, group.y, lane & 7u);
+  let a1 = walk.first.x + a_base(group.z, group.y, 8u + (lane & 7u));
   var columns: array<u32, 8>;
-  for (var j = 0u; j < 8u; j++) { columns[j] = walk.first_b + column_at(group.z, group.x, local, j); }
+  for (var j = 0u; j < 8u; j++) { columns[j] = walk.first.y + column_at(group.z, group.x, local, j); }
 
   var c: Tile;
-  for (var i = 0u; i < walk.turns.x; i++) {
-    for (var j = 0u; j < walk.turns.y; j++) {
-      var a = i * walk.a.x + j * walk.a.y;
-      var b = i * walk.b.x + j * walk.b.y;
-      for (var k = 0u; k < walk.turns.z; k++) {
-        let m = a_texel(a0 + a);
-        let n = a_texel(a1 + a);
-        let low = columns_of(b_texel(columns[0] + b), b_texel(columns[1] + b), b_texel(columns[2] + b), b_texel(columns[3] + b));
-        let high = columns_of(b_texel(columns[4] + b), b_texel(columns[5] + b), b_texel(columns[6] + b), b_texel(columns[7] + b));
-        update(&c, 0u, subgroupBroadcast(m, 0u), subgroupBroadcast(m, 1u), subgroupBroadcast(m, 2u), subgroupBroadcast(m, 3u), low, high);
-        update(&c, 4u, subgroupBroadcast(m, 4u), subgroupBroadcast(m, 5u), subgroupBroadcast(m, 6u), subgroupBroadcast(m, 7u), low, high);
-        update(&c, 8u, subgroupBroadcast(n, 0u), subgroupBroadcast(n, 1u), subgroupBroadcast(n, 2u), subgroupBroadcast(n, 3u), low, high);
-        update(&c, 12u, subgroupBroadcast(n, 4u), subgroupBroadcast(n, 5u), subgroupBroadcast(n, 6u), subgroupBroadcast(n, 7u), low, high);
-        a += walk.a.z;
-        b += walk.b.z;
-      }
-    }
+  let steps = walk.turns.x * walk.turns.y * walk.turns.z;
+  var at = vec2<u32>();
+  var turn = vec2<u32>(); // of the two inner loops
+  for (var step = 0u; step < steps; step++) {
+    let m = a_texel(a0 + at.x);
+    let n = a_texel(a1 + at.x);
+    let low = columns_of(b_texel(columns[0] + at.y), b_texel(columns[1] + at.y), b_texel(columns[2] + at.y), b_texel(columns[3] + at.y));
+    let high = columns_of(b_texel(columns[4] + at.y), b_texel(columns[5] + at.y), b_texel(columns[6] + at.y), b_texel(columns[7] + at.y));
+    update(&c, 0u, subgroupBroadcast(m, 0u), subgroupBroadcast(m, 1u), subgroupBroadcast(m, 2u), subgroupBroadcast(m, 3u), low, high);
+    update(&c, 4u, subgroupBroadcast(m, 4u), subgroupBroadcast(m, 5u), subgroupBroadcast(m, 6u), subgroupBroadcast(m, 7u), low, high);
+    update(&c, 8u, subgroupBroadcast(n, 0u), subgroupBroadcast(n, 1u), subgroupBroadcast(n, 2u), subgroupBroadcast(n, 3u), low, high);
+    update(&c, 12u, subgroupBroadcast(n, 4u), subgroupBroadcast(n, 5u), subgroupBroadcast(n, 6u), subgroupBroadcast(n, 7u), low, high);
+    turn.x++;
+    at += walk.inner;
+    let next = turn.x == walk.turns.z;
+    turn = select(turn, vec2(0u, turn.y + 1u), next);
+    at += select(vec2(0u), walk.middle, next);
+    let last = turn.y == walk.turns.y;
+    turn.y = select(turn.y, 0u, last);
+    at += select(vec2(0u), walk.outer, last);
   }
 
   for (var j = 0u; j < 8u; j++) {

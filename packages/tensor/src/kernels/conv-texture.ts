@@ -13,12 +13,16 @@ import { reduce } from './reduce.ts';
 const leastMacs = 2 ** 22;
 
 /** The least share of the multiply-adds that may fall on real channels: rows are padded to 16, texels to 4. */
-const leastUse = 0.3;
+const leastUse = 0.2;
 
 /** Columns that one invocation holds, in texels of A or B (core_texture.wgsl). */
 const rowsHeld = 16;
 const columnsHeld = 8;
 const coreWorkgroup = 16;
+
+/** Positions of a plane that one workgroup packs, and workgroups that keep every core busy. */
+const packWorkgroup = 16;
+const packWorkgroups = 256;
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
@@ -98,18 +102,20 @@ function withTexture<T>(device: Device, texels: number, fn: (texture: PooledText
 /** x [N, C, H, W] in texels of four channels. */
 function withChannels<T>(x: Tensor, plane: Plane, fn: (texture: PooledTexture) => T): T {
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const texels = texelsOf(n, c, plane);
-  return withTexture(x.device, texels, (texture) => {
+  const slices = n * ceilDiv(c, 4);
+  const positions = ceilDiv(plane.h * plane.w, packWorkgroup);
+  const part = ceilDiv(slices, ceilDiv(packWorkgroups, positions));
+  return withTexture(x.device, texelsOf(n, c, plane), (texture) => {
     x.device.dispatch(
       {
         name: 'pack_channels',
         files: ['conv/pack_channels.wgsl'],
-        constants: { WORKGROUP: flatWorkgroup, TEXTURE_WIDTH: textureWidth },
+        constants: { WORKGROUP: packWorkgroup, TEXTURE_WIDTH: textureWidth },
         bindings: ['read', 'texture-write'],
       },
-      [n, c, h, w, plane.h, plane.w, plane.top, plane.left],
+      [slices, part, c, h, w, plane.h, plane.w, plane.top, plane.left],
       [x.range, texture],
-      flatGrid(texels),
+      [positions, ceilDiv(slices, part), 1],
     );
     return fn(texture);
   });
