@@ -2,7 +2,7 @@
 //
 // Work: output element i is read off a flat index; its coordinates give the two operands' offsets through their
 // strides (0 where an operand is broadcast). The host merges dimensions that both operands step through alike, so
-// RANK is 1 for equal shapes.
+// RANK is 1 for equal shapes. Linked with is_nan.wgsl.
 // Constants: WORKGROUP, KIND (0 add, 1 sub, 2 mul, 3 div, 4 maximum, 5 minimum, 6 equal-mask, 7 greater-mask), RANK 0..8.
 
 struct Params { n: u32, pad0: u32, pad1: u32, pad2: u32, dims: array<vec4<u32>, 8> } // dims: size, stride of a, stride of b
@@ -17,8 +17,8 @@ fn apply(p: f32, q: f32) -> f32 {
     case 1u: { return p - q; }
     case 2u: { return p * q; }
     case 3u: { return p / q; }
-    case 4u: { return select(q, p, p > q || p != p); } // NaN wins, as in PyTorch
-    case 5u: { return select(q, p, p < q || p != p); }
+    case 4u: { return select(q, p, p > q || is_nan(p)); } // NaN wins, as in PyTorch
+    case 5u: { return select(q, p, p < q || is_nan(p)); }
     case 6u: { return select(0.0, 1.0, p == q); }
     default: { return select(0.0, 1.0, p > q); }
   }

@@ -1,7 +1,7 @@
 // Elementwise functions and their first three derivatives, so that gradients of gradients come from one place.
 //
 // derivative(x) is the ORDER-th derivative of the function that KIND names, at x; params.a and params.b are its
-// arguments (negative slope, alpha, exponent, bounds). Linked with logistic.wgsl. Constants: KIND, ORDER 0..3.
+// arguments (negative slope, alpha, exponent, bounds). Linked with logistic.wgsl and is_nan.wgsl. Constants: KIND, ORDER 0..3.
 
 const SQRT_HALF = 0.7071067811865476;
 const INV_SQRT_TWO_PI = 0.3989422804014327;
@@ -108,11 +108,12 @@ fn derivative(x: f32) -> f32 {
       }
     }
     case 12u: { // clamp to [a, b]; the gradient passes at the bounds, as in PyTorch
-      return by_order(min(max(x, a), b), select(0.0, 1.0, x >= a && x <= b), 0.0, 0.0);
+      let y = select(min(max(x, a), b), x, is_nan(x)); // min and max may drop a NaN
+      return by_order(y, select(0.0, 1.0, x >= a && x <= b), 0.0, 0.0);
     }
     case 13u: { // elu, a = alpha
       let e = a * exp(min(x, 0.0));
-      return by_order(select(a * expm1(min(x, 0.0)), x, x > 0.0), select(e, 1.0, x > 0.0), select(e, 0.0, x > 0.0), select(e, 0.0, x > 0.0));
+      return by_order(select(x, a * expm1(min(x, 0.0)), x <= 0.0), select(e, 1.0, x > 0.0), select(e, 0.0, x > 0.0), select(e, 0.0, x > 0.0));
     }
     case 14u: { // gelu = x Φ(x), the exact one
       let cdf = 0.5 * (1.0 + erf(x * SQRT_HALF));

@@ -2,7 +2,7 @@
 //
 // Work: output o = (kept coordinates, split s). One invocation walks the s-th of `splits` equal parts of the reduced
 // elements, in order, with two nested strides; a second run of the same kernel over [outputs, splits] finishes in
-// fixed order, so the result never depends on scheduling.
+// fixed order, so the result never depends on scheduling. Linked with elementwise/is_nan.wgsl.
 // Constants: WORKGROUP, KIND (0 sum, 1 max, 2 min), KEPT_RANK, REDUCED_RANK (0..8, after merging dimensions).
 
 struct Params {
@@ -40,8 +40,8 @@ fn reduced_offset(index: u32) -> u32 {
 fn combine(a: f32, b: f32) -> f32 {
   switch KIND {
     case 0u: { return a + b; }
-    case 1u: { return select(b, a, a > b || a != a); }
-    default: { return select(b, a, a < b || a != a); }
+    case 1u: { return select(b, a, a > b || is_nan(a)); } // NaN wins, as in PyTorch
+    default: { return select(b, a, a < b || is_nan(a)); }
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -12,14 +13,16 @@ import { emptyFolder } from './folders.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const runner = join(root, 'scripts/run.mjs');
 
-function forger(...args: string[]) {
+function forgerIn(cwd: string, env: NodeJS.ProcessEnv, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [runner, 'packages/dcgan/src/cli/main.ts', ...args],
-    { encoding: 'utf8', cwd: emptyFolder() },
+    { encoding: 'utf8', cwd, env: { ...process.env, ...env } },
   );
   return { status, stdout, stderr };
 }
+
+const forger = (...args: string[]) => forgerIn(emptyFolder(), {}, ...args);
 
 /** Runs the program in this process, for what it prints to stderr. */
 async function usage(...args: string[]): Promise<{ status: number; stderr: string }> {
@@ -144,5 +147,28 @@ describe('the process', () => {
     child.kill('SIGINT');
     const [code] = await once(child, 'exit');
     expect(code).toBe(130);
+  });
+});
+
+// Elsewhere no variable hides the drivers.
+describe.runIf(process.platform === 'linux')('with no adapter', () => {
+  const none = '/nonexistent/driver.json';
+  const hidden = { FORGER_VULKAN: 'system', VK_DRIVER_FILES: none, VK_ICD_FILENAMES: none };
+
+  test('train says what to do, and leaves no folder behind', () => {
+    const cwd = emptyFolder();
+    const { status, stderr } = forgerIn(cwd, hidden, 'train', '--out', 'run');
+    expect(status).toBe(1);
+    expect(stderr).toContain('forger: No WebGPU adapter answers: install your GPU');
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+
+  test('doctor names the variables that hide the drivers', () => {
+    const { status, stdout } = forgerIn(emptyFolder(), hidden, 'doctor');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/Adapter\n {2}found +none/);
+    expect(stdout).toContain('FORGER_VULKAN=system is set');
+    expect(stdout).toContain(`allows no drivers but ${none}`);
   });
 });

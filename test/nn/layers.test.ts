@@ -67,6 +67,7 @@ const layers: [string, Shape, () => Module][] = [
   ['InstanceNorm2d', [3, 4, 4], () => new InstanceNorm2d(3, { affine: true })],
   ['MaxPool2d', [2, 7, 8], () => new MaxPool2d(2)],
   ['MaxPool2d, padded', [2, 7, 8], () => new MaxPool2d(3, { stride: 2, padding: 1 })],
+  ['MaxPool2d, dilated', [2, 7, 8], () => new MaxPool2d(2, { stride: 1, dilation: [2, 3] })],
   ['AvgPool2d', [2, 7, 8], () => new AvgPool2d([2, 3], { stride: [2, 1], padding: [1, 0] })],
   ['GlobalAvgPool', [2, 7, 8], () => new GlobalAvgPool()],
   ['Flatten', [2, 3, 4], () => new Flatten()],
@@ -113,6 +114,16 @@ describe('a shape that does not fit is a ShapeError, in words', () => {
   test('groups that do not divide the channels', () => {
     expect(() => new Conv2d(3, 4, 4, { groups: 2 })).toThrow(ConfigError);
   });
+});
+
+test('average pooling counts the padding in its divisor unless told otherwise', async () => {
+  const x = tensor([6], [1, 1, 1, 1]);
+  const options = { stride: 1, padding: 1 };
+  const mean = (pool: AvgPool2d) => pool.forward(x).data();
+  expect(await mean(new AvgPool2d(2, options))).toEqual(new Float32Array(4).fill(1.5));
+  expect(await mean(new AvgPool2d(2, { ...options, countIncludePad: false }))).toEqual(
+    new Float32Array(4).fill(6),
+  );
 });
 
 describe('batch norm', () => {

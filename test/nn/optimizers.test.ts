@@ -154,6 +154,12 @@ describe('against float64, 20 steps', () => {
     const actual = await train((p) => new AdamW(p, options));
     const wanted = expected((n) => reference.adam(n, { ...options, decoupled: true }));
     expect(worst(actual, wanted)).toBeLessThan(tolerance);
+    // An option that is given as undefined is one left out: the default decay is 0.01, not Adam's 0.
+    const byDefault = await train((p) => new AdamW(p, { ...options, weightDecay: undefined }));
+    const withDefault = expected((n) =>
+      reference.adam(n, { ...options, weightDecay: 0.01, decoupled: true }),
+    );
+    expect(worst(byDefault, withDefault)).toBeLessThan(tolerance);
     // And it is not the coupled one.
     expect(
       worst(

@@ -120,6 +120,19 @@ describe('memory', () => {
     expect(() => empty([limit / 4 + 1])).toThrow(new RegExp(`${limit + 4} bytes`));
   });
 
+  test('free buffers do not pile up without bound when sizes keep changing', async () => {
+    const mebibyte = 2 ** 18;
+    let most = 0;
+    for (let size = 16; size < 120; size += 3) {
+      device.scope(() => [zeros([mebibyte * size]), zeros([mebibyte * size])].length);
+      most = Math.max(most, device.memory().pooledBytes);
+    }
+    await device.sync();
+    // Two buffers in each of twelve size classes come to 1.3 GiB; 256 MiB are kept, and what one round adds.
+    expect(most).toBeLessThan(512 * 2 ** 20);
+    expect(device.memory().peakBytes).toBeGreaterThanOrEqual(most);
+  });
+
   test('an upload does not overtake commands that were recorded before it', async () => {
     const x = tensor([1]);
     const y = mul(x, 10);
@@ -157,6 +170,18 @@ describe('capture and replay', () => {
     expect(await values(plan.result.y)).toEqual([30, 60]);
     plan.dispose();
     expect(device.memory().liveBuffers).toBe(before.liveBuffers);
+  });
+
+  test('what a plan leaves in use is still counted, and destroyed when it is released', () => {
+    const before = device.memory();
+    const plan = device.capture(() => ({ y: mul(zeros([5000]), 2) }));
+    const held = plan.result.y.detach().keep();
+    plan.dispose();
+    expect(device.memory().liveBuffers).toBe(before.liveBuffers + 1);
+    held.dispose();
+    expect(device.memory().liveBytes + device.memory().pooledBytes).toBe(
+      before.liveBytes + before.pooledBytes,
+    );
   });
 
   test('an upload inside a capture is refused', () => {

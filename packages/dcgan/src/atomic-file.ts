@@ -7,19 +7,19 @@ import { ConfigError } from '@forger/tensor';
 const TEMPORARY = /^\..+\.\d+\.tmp$/;
 
 const REASONS: Record<string, string> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space left on the disk',
-  EDQUOT: 'the disk quota is used up',
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EEXIST: 'there is a file of that name',
-  EISDIR: 'it is a folder',
-  EMFILE: 'too many files are open',
+  EACCES: 'permission denied: change its permissions, or choose another path',
+  EPERM: 'permission denied: change its permissions, or choose another path',
+  EROFS: 'the file system is read-only: choose another path',
+  ENOSPC: 'no space left on the disk: free some, or choose another path',
+  EDQUOT: 'the disk quota is used up: free some space, or choose another path',
+  ENOENT: 'there is no such file or folder: check the path',
+  ENOTDIR: 'a part of the path is a file, not a folder: check the path',
+  EEXIST: 'there is a file of that name: choose another',
+  EISDIR: 'it is a folder: name a file',
+  EMFILE: 'too many files are open: close some programs, or raise `ulimit -n`',
 };
 
-/** `cannot <action> <path>: <reason>` as a ConfigError, for the errors of Node's file functions. */
+/** `cannot <action> <path>: <reason>: <what to do>` as a ConfigError, for the errors of Node's file functions. */
 export function fileError(action: string, path: string, error: unknown): ConfigError {
   const code = (error as NodeJS.ErrnoException).code;
   const reason = (code !== undefined && REASONS[code]) || (error as Error).message;

@@ -1,4 +1,6 @@
 // The browser entry must bundle with nothing of Node in it. A static check: what runs in a browser is tested elsewhere.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 
@@ -18,6 +20,7 @@ async function bundle(options: BuildOptions) {
   return {
     text: outputFiles![0]!.text,
     inputs: Object.keys(metafile!.inputs),
+    graph: metafile!.inputs,
     /** Modules that the bundle would still load when it runs. */
     imports: Object.values(metafile!.outputs).flatMap((output) => output.imports.map(({ path }) => path)),
   };
@@ -37,6 +40,21 @@ describe('the browser entry', () => {
     expect(text).not.toMatch(forNode);
     for (const part of ['navigator', 'createDevice', 'readSafetensors', '@compute'])
       expect(text).toContain(part);
+  });
+
+  it('keeps the chaining methods: package.json names every file that leads to them', async () => {
+    // Bundlers may leave out a file without side effects, and with it what only that file imports.
+    const { graph } = await bundle({ platform: 'browser', conditions: ['browser', '@forger/source'] });
+    const leading = new Set(Object.keys(graph).filter((path) => path.endsWith('src/methods.ts')));
+    for (const path of leading) {
+      for (const [importer, { imports }] of Object.entries(graph))
+        if (imports.some((one) => one.path === path)) leading.add(importer);
+    }
+    const names = [...leading].flatMap((path) => /src\/(.*)\.ts$/.exec(path)?.[1] ?? []);
+    expect(names).toContain('index.browser');
+    const { sideEffects } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
+    for (const name of names)
+      expect(sideEffects).toEqual(expect.arrayContaining([`./src/${name}.ts`, `./dist/${name}.js`]));
   });
 
   it('differs from the Node entry, where the same checks find Node', async () => {

@@ -20,6 +20,9 @@ export interface Checkpoint {
   meta: Record<string, unknown>;
 }
 
+/** What to do about a damaged checkpoint. */
+const MEND = 'copy it again, or use another checkpoint of the run';
+
 const FILE = /^step-(\d+)\.(json|safetensors)$/;
 
 const recordSchema = z.object({
@@ -89,7 +92,9 @@ export class CheckpointStore {
       }
     }
     if (notes.length === 0) return undefined;
-    throw new CheckpointError(`${this.dir} has no whole checkpoint left: ${notes.join('; ')}`);
+    throw new CheckpointError(
+      `${this.dir} has no whole checkpoint left, so start a new run: ${notes.join('; ')}`,
+    );
   }
 
   /** Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for newest again. */
@@ -134,11 +139,13 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   if (bytes.byteLength !== record.size) {
     throw new CheckpointError(
-      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written`,
+      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written; ${MEND}`,
     );
   }
   if (sha256(bytes) !== record.sha256) {
-    throw new CheckpointError(`${path} is damaged: its contents do not match the checksum in its JSON`);
+    throw new CheckpointError(
+      `${path} is damaged: its contents do not match the checksum in its JSON; ${MEND}`,
+    );
   }
   return { step: record.step, path, bytes, meta: record.meta };
 }
@@ -155,13 +162,15 @@ async function readRecord(path: string): Promise<z.infer<typeof recordSchema>> {
     value = JSON.parse(await readFile(source, 'utf8'));
   } catch (error) {
     const reason =
-      error instanceof SyntaxError ? `${source} is not JSON` : fileError('read', source, error).message;
+      error instanceof SyntaxError
+        ? `${source} is not JSON; ${MEND}`
+        : fileError('read', source, error).message;
     throw new CheckpointError(reason, { cause: error });
   }
   const result = recordSchema.safeParse(value);
   if (result.success) return result.data;
   const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
-  throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}`);
+  throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}; ${MEND}`);
 }
 
 function recordPath(path: string): string {

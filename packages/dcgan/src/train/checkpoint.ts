@@ -81,5 +81,7 @@ export function readMeta(checkpoint: Checkpoint): CheckpointMeta {
     return { ...result.data, config: parseConfig(result.data.config, `settings in ${checkpoint.path}`) };
   }
   const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
-  throw new CheckpointError(`${checkpoint.path} is not a checkpoint of a training run: ${faults.join('; ')}`);
+  throw new CheckpointError(
+    `${checkpoint.path} is not a checkpoint of a training run: ${faults.join('; ')}; name one that \`forger train\` wrote`,
+  );
 }

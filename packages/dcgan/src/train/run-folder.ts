@@ -202,13 +202,20 @@ export class RunFolder {
 
 async function readConfig(dir: string): Promise<TrainConfig> {
   const path = join(dir, 'config.json');
-  if (!existsSync(dir)) throw new ConfigError(`${dir}: there is no such folder`);
-  if (!existsSync(path)) throw new ConfigError(`${dir} is not a run: it has no config.json`);
+  if (!existsSync(dir))
+    throw new ConfigError(
+      `${dir}: there is no such folder: check the path; runs are made below runs/ unless --out says otherwise`,
+    );
+  if (!existsSync(path))
+    throw new ConfigError(
+      `${dir} is not a run: it has no config.json; name a folder that \`forger train\` made`,
+    );
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    if (error instanceof SyntaxError) throw new ConfigError(`${path} is not JSON: ${error.message}`);
+    if (error instanceof SyntaxError)
+      throw new ConfigError(`${path} is not JSON: ${error.message}; restore it, or start a new run`);
     throw fileError('read', path, error);
   }
   return parseConfig(value, path);

@@ -99,7 +99,8 @@ export class StepMetricsReader {
     const perStep = this.#secondsPerStep();
     const { batchSize, secondsLeft, onStep } = this.#options;
     const seconds = this.seconds;
-    const left = secondsLeft(step, seconds, perStep);
+    // The first step compiles every kernel: it says nothing about the time that is left.
+    const left = this.#steps > 1 ? secondsLeft(step, seconds, perStep) : undefined;
     this.#last = {
       step,
       epoch,
@@ -113,7 +114,8 @@ export class StepMetricsReader {
 
   #secondsPerStep(): number {
     const now = performance.now() / 1000;
-    if (this.#times.length === 0) this.#times.push(this.#begin / 1000);
+    if (this.#steps === 1) this.#times.push(this.#begin / 1000);
+    if (this.#steps === 2) this.#times.shift();
     this.#times.push(now);
     while (this.#times.length > 2 && this.#times[1]! < now - RATE_WINDOW_SECONDS) this.#times.shift();
     return Math.max(now - this.#times[0]!, 1e-9) / (this.#times.length - 1);

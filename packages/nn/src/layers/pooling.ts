@@ -18,17 +18,28 @@ export interface PoolOptions {
   readonly padding?: PairOption | undefined;
 }
 
+export interface MaxPoolOptions extends PoolOptions {
+  /** Distance between the cells of a window. Default 1. */
+  readonly dilation?: PairOption | undefined;
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether the padding's zeros count in the divisor. Default true. */
+  readonly countIncludePad?: boolean | undefined;
+}
+
 abstract class Pool extends Module implements Window {
   readonly kernelSize: Pair;
   readonly stride: Pair;
   readonly padding: Pair;
-  readonly dilation: Pair = [1, 1];
+  readonly dilation: Pair;
 
-  constructor(kernelSize: PairOption, options: PoolOptions = {}) {
+  constructor(kernelSize: PairOption, options: MaxPoolOptions = {}) {
     super();
     this.kernelSize = toPair(kernelSize);
     this.stride = toPair(options.stride ?? kernelSize);
     this.padding = toPair(options.padding ?? 0);
+    this.dilation = toPair(options.dilation ?? 1);
   }
 
   override outputShape(input: Shape): Shape {
@@ -44,14 +55,23 @@ abstract class Pool extends Module implements Window {
 /** The largest value of each window. */
 export class MaxPool2d extends Pool {
   forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
+    const { kernelSize, stride, padding, dilation } = this;
+    return maxPool2d(x, kernelSize, { stride, padding, dilation });
   }
 }
 
-/** The mean of each window; padding counts as zeros. */
+/** The mean of each window. */
 export class AvgPool2d extends Pool {
+  readonly countIncludePad: boolean;
+
+  constructor(kernelSize: PairOption, { stride, padding, countIncludePad }: AvgPoolOptions = {}) {
+    super(kernelSize, { stride, padding });
+    this.countIncludePad = countIncludePad ?? true;
+  }
+
   forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
+    const { kernelSize, stride, padding, countIncludePad } = this;
+    return avgPool2d(x, kernelSize, { stride, padding, countIncludePad });
   }
 }
 

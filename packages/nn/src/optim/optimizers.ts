@@ -113,6 +113,6 @@ export class Adam extends Optimizer {
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019): parameters shrink by lr · weightDecay. Default 0.01. */
 export class AdamW extends Adam {
   constructor(parameters: ParameterList, options: AdamOptions = {}) {
-    super(parameters, { weightDecay: 0.01, ...options }, true);
+    super(parameters, { ...options, weightDecay: options.weightDecay ?? 0.01 }, true);
   }
 }

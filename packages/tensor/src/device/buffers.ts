@@ -14,7 +14,7 @@ export function sizeClass(bytes: number): number {
 }
 
 /** A GPU buffer or texture with a number of its own (bind groups are cached by it). */
-interface Pooled {
+export interface Pooled {
   readonly id: number;
   readonly bytes: number;
   /** The batch of commands that used it last; uploads look at it. */
@@ -25,7 +25,7 @@ export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
 }
 
-/** A list of rgba32float texels: texel i lies at (i mod textureWidth, ⌊i / textureWidth⌋). Kernels' scratch space. */
+/** A list of rgba32float texels: texel i lies at (i mod textureWidth, ⌊i / textureWidth⌋). Scratch space of kernels. */
 export interface PooledTexture extends Pooled {
   readonly gpu: GPUTexture;
   readonly view: GPUTextureView;
@@ -37,35 +37,58 @@ export const textureWidth = 2048;
 const texelBytes = 16;
 
 export interface MemoryReport {
-  /** Bytes and count of buffers (and textures) in use. */
+  /** Bytes and count of buffers in use by live tensors, and of textures that kernels use. */
   liveBytes: number;
   liveBuffers: number;
   /** Bytes and count of those kept for reuse. */
   pooledBytes: number;
   pooledBuffers: number;
-  /** The largest liveBytes + pooledBytes seen so far. */
+  /** The most liveBytes + pooledBytes that there have been at once. */
   peakBytes: number;
 }
 
-/** Buffers and textures by size class. `debug` records where each live one was allocated. */
+/** What all pools of a device hold together. */
+export interface MemoryTotals {
+  /** Bytes of all buffers and textures, in use or kept for reuse, and the most there have been. */
+  bytes: number;
+  peakBytes: number;
+}
+
+export interface PoolOptions {
+  readonly totals: MemoryTotals;
+  /** Called before a buffer is destroyed, so that nothing that waits to be submitted uses it. */
+  readonly onDestroy: (item: Pooled) => void;
+  /** Record where each live buffer was allocated. */
+  readonly debug: boolean;
+  /** Whether free buffers may be destroyed when they pile up. Not those of a captured plan, which uses them again. */
+  readonly trims: boolean;
+}
+
+/** Free bytes above which a pool lets go of its free buffers, unless more than that are in use. */
+const keptBytes = 256 * 2 ** 20;
+
+/** Buffers and textures by size class. */
 export class BufferPool {
   readonly #device: GPUDevice;
+  readonly #options: PoolOptions;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #freeTextures = new Map<number, PooledTexture[]>();
   readonly #live = new Map<PooledBuffer | PooledTexture, string>();
-  readonly #onDestroy: (item: Pooled) => void;
   readonly #maxBytes: number;
   #liveBytes = 0;
   #pooledBytes = 0;
-  #peakBytes = 0;
+  #retired = false;
   static #nextId = 1;
-  debug: boolean;
 
-  constructor(device: GPUDevice, onDestroy: (item: Pooled) => void, debug: boolean) {
+  constructor(device: GPUDevice, options: PoolOptions) {
     this.#device = device;
-    this.#onDestroy = onDestroy;
+    this.#options = options;
     this.#maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-    this.debug = debug;
+  }
+
+  /** Whether this pool was retired and the last of its buffers is gone. */
+  get isGone(): boolean {
+    return this.#retired && this.#live.size === 0;
   }
 
   /** A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit. */
@@ -90,39 +113,27 @@ export class BufferPool {
   /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
   acquireTexture(texels: number): PooledTexture {
     const row = textureWidth * texelBytes;
-    const bytes = Math.min(
-      Math.ceil(sizeClass(texels * texelBytes) / row) * row,
-      this.maxTexels * texelBytes,
-    );
-    return this.#take(this.#freeTextures, bytes, (id) => {
+    const rows = Math.ceil(sizeClass(texels * texelBytes) / row);
+    const height = Math.min(rows, this.#device.limits.maxTextureDimension2D);
+    return this.#take(this.#freeTextures, height * row, (id) => {
       const gpu = this.#device.createTexture({
-        size: [textureWidth, bytes / row],
+        size: [textureWidth, height],
         format: 'rgba32float',
         usage: textureUsage.STORAGE_BINDING,
       });
-      return { id, gpu, view: gpu.createView(), bytes, lastBatch: -1 };
+      return { id, gpu, view: gpu.createView(), bytes: height * row, lastBatch: -1 };
     });
-  }
-
-  #take<T extends PooledBuffer | PooledTexture>(
-    free: Map<number, T[]>,
-    bytes: number,
-    make: (id: number) => T,
-  ): T {
-    let item = free.get(bytes)?.pop();
-    if (item) this.#pooledBytes -= bytes;
-    else item = make(BufferPool.#nextId++);
-    this.#liveBytes += bytes;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes + this.#pooledBytes);
-    this.#live.set(item, this.debug ? (new Error('allocated').stack ?? '') : '');
-    return item;
   }
 
   release(item: PooledBuffer | PooledTexture): void {
     if (!this.#live.delete(item)) return;
     this.#liveBytes -= item.bytes;
+    if (this.#retired) {
+      this.#destroy(item);
+      return;
+    }
     this.#pooledBytes += item.bytes;
-    const free: Map<number, unknown[]> = 'view' in item ? this.#freeTextures : this.#free;
+    const free: Map<number, Pooled[]> = 'view' in item ? this.#freeTextures : this.#free;
     const list = free.get(item.bytes);
     if (list) list.push(item);
     else free.set(item.bytes, [item]);
@@ -131,16 +142,19 @@ export class BufferPool {
   /** Destroys every free buffer and texture. The queue frees them at its next submit. */
   trim(): void {
     for (const free of [this.#free, this.#freeTextures]) {
-      for (const item of [...free.values()].flat()) {
-        this.#onDestroy(item);
-        item.gpu.destroy();
-        this.#pooledBytes -= item.bytes;
-      }
+      for (const list of free.values()) for (const item of list) this.#destroy(item);
       free.clear();
     }
+    this.#pooledBytes = 0;
   }
 
-  report(): MemoryReport {
+  /** Keeps nothing from now on: free buffers are destroyed, live ones when they are released. */
+  retire(): void {
+    this.#retired = true;
+    this.trim();
+  }
+
+  report(): Omit<MemoryReport, 'peakBytes'> {
     let pooledBuffers = 0;
     for (const free of [this.#free, this.#freeTextures])
       for (const list of free.values()) pooledBuffers += list.length;
@@ -149,20 +163,38 @@ export class BufferPool {
       liveBuffers: this.#live.size,
       pooledBytes: this.#pooledBytes,
       pooledBuffers,
-      peakBytes: this.#peakBytes,
     };
   }
 
-  /** Where each live buffer was allocated (needs `debug`), most common place first. */
-  leaks(): { bytes: number; count: number; where: string }[] {
-    const places = new Map<string, { bytes: number; count: number; where: string }>();
-    for (const [buffer, where] of this.#live) {
-      const place = places.get(where) ?? { bytes: 0, count: 0, where };
-      place.bytes += buffer.bytes;
-      place.count += 1;
-      places.set(where, place);
+  /** Live buffers with the place of their allocation (empty without `debug`). */
+  live(): Iterable<[Pooled, string]> {
+    return this.#live;
+  }
+
+  #take<T extends PooledBuffer | PooledTexture>(
+    free: Map<number, T[]>,
+    bytes: number,
+    create: (id: number) => T,
+  ): T {
+    let item = free.get(bytes)?.pop();
+    if (item) {
+      this.#pooledBytes -= bytes;
+    } else {
+      if (this.#options.trims && this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
+      const { totals } = this.#options;
+      totals.bytes += bytes;
+      totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
+      item = create(BufferPool.#nextId++);
     }
-    return [...places.values()].sort((a, b) => b.count - a.count);
+    this.#liveBytes += bytes;
+    this.#live.set(item, this.#options.debug ? (new Error('allocated').stack ?? '') : '');
+    return item;
+  }
+
+  #destroy(item: PooledBuffer | PooledTexture): void {
+    this.#options.onDestroy(item);
+    item.gpu.destroy();
+    this.#options.totals.bytes -= item.bytes;
   }
 }
 

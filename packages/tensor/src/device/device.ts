@@ -1,7 +1,15 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
-import { BufferPool, type MemoryReport, type PooledBuffer, type PooledTexture, Storage } from './buffers.ts';
+import {
+  BufferPool,
+  type MemoryReport,
+  type MemoryTotals,
+  type Pooled,
+  type PooledBuffer,
+  type PooledTexture,
+  Storage,
+} from './buffers.ts';
 import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
@@ -90,6 +98,8 @@ export class Device {
   readonly pipelines: PipelineCache;
   pool: BufferPool;
   readonly #pools = new Set<BufferPool>();
+  readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
+  readonly #debug: boolean;
   readonly #platform: Platform;
   readonly #params = new Map<string, GPUBuffer>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -117,8 +127,8 @@ export class Device {
     this.adapter = adapter;
     this.features = new Set(gpu.features);
     this.alignment = gpu.limits.minStorageBufferOffsetAlignment;
-    this.pool = this.createPool(options.debug ?? false);
-    this.#pools.add(this.pool);
+    this.#debug = options.debug ?? false;
+    this.pool = this.#createPool(true);
     this.pipelines = new PipelineCache(gpu);
     this.recorder = new Recorder(gpu);
     gpu.addEventListener('uncapturederror', (event) => {
@@ -130,8 +140,11 @@ export class Device {
     });
   }
 
-  createPool(debug = this.pool.debug): BufferPool {
-    return new BufferPool(this.gpu, (buffer) => this.#forget(buffer), debug);
+  #createPool(trims: boolean): BufferPool {
+    const onDestroy = (item: Pooled): void => this.#forget(item);
+    const pool = new BufferPool(this.gpu, { totals: this.#totals, onDestroy, debug: this.#debug, trims });
+    this.#pools.add(pool);
+    return pool;
   }
 
   /** A new storage of at least `bytes` bytes, content undefined. */
@@ -278,9 +291,8 @@ export class Device {
     if (this.recorder.captured) throw new DeviceError('device.capture() was called inside another capture.');
     this.recorder.flush();
     const outer = this.pool;
-    const pool = this.createPool();
+    const pool = this.#createPool(false);
     const commands: Command[] = [];
-    this.#pools.add(pool);
     this.pool = pool;
     this.recorder.captured = commands;
     try {
@@ -297,11 +309,9 @@ export class Device {
     }
   }
 
-  /** Frees the buffers of a plan's pool once nothing of it is live. */
+  /** Lets go of a plan's buffers: free ones at once, those still in use when they are released. */
   dropPool(pool: BufferPool): void {
-    this.recorder.flush();
-    pool.trim();
-    this.#pools.delete(pool);
+    pool.retire();
   }
 
   /** Runs `fn`; tensors made inside are freed at its end unless returned or kept. */
@@ -311,22 +321,25 @@ export class Device {
 
   /** Bytes and buffers in use and kept for reuse, captured plans included. */
   memory(): MemoryReport {
-    const total: MemoryReport = {
-      liveBytes: 0,
-      liveBuffers: 0,
-      pooledBytes: 0,
-      pooledBuffers: 0,
-      peakBytes: 0,
-    };
+    const total = { liveBytes: 0, liveBuffers: 0, pooledBytes: 0, pooledBuffers: 0 };
     for (const pool of this.#pools) {
+      if (pool.isGone) this.#pools.delete(pool);
       const report = pool.report();
-      for (const key of Object.keys(total) as (keyof MemoryReport)[]) total[key] += report[key];
+      for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += report[key];
     }
-    return total;
+    return { ...total, peakBytes: this.#totals.peakBytes };
   }
 
+  /** Where live buffers were allocated (needs `debug`), the most common place first. */
   leaks(): { bytes: number; count: number; where: string }[] {
-    return this.pool.leaks();
+    const places = new Map<string, { bytes: number; count: number; where: string }>();
+    for (const [buffer, where] of [...this.#pools].flatMap((pool) => [...pool.live()])) {
+      const place = places.get(where) ?? { bytes: 0, count: 0, where };
+      place.bytes += buffer.bytes;
+      place.count += 1;
+      places.set(where, place);
+    }
+    return [...places.values()].sort((a, b) => b.count - a.count);
   }
 
   /** Frees everything. Dawn exits cleanly only after this. */
@@ -374,7 +387,9 @@ export class Device {
     });
   }
 
-  #forget({ id }: { readonly id: number }): void {
+  /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */
+  #forget({ id }: Pooled): void {
+    this.recorder.flush();
     for (const key of this.#bindGroups.keys()) {
       if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#bindGroups.delete(key);
     }

@@ -4,7 +4,7 @@
 // lives, the process crashes, so instances are held for good. (2) While any promise is pending Dawn re-posts
 // itself through `globalThis.setImmediate` in a busy loop, which takes a core from a software adapter; during
 // Dawn's own calls, and only then, `setImmediate` is swapped for a timer that polls every millisecond.
-import { create } from 'webgpu';
+import { DeviceError } from '../errors.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
 import { hasSystemVulkanLoader, usePrivateVulkan } from './vulkan.ts';
 
@@ -28,7 +28,14 @@ function withGentlePolling<T>(call: () => T): T {
 const uncheckedToggles =
   'enable-dawn-features=skip_validation,disable_robustness,disable_workgroup_init,disable_polyfills_on_integer_div_and_mod';
 
-function createInstance(options: PlatformOptions): GPU {
+/** Loaded when it is first needed, so that a machine that Dawn has no binary for gets a sentence, not a stack. */
+async function createInstance(options: PlatformOptions): Promise<GPU> {
+  const { create } = await import('webgpu').catch((cause: unknown) => {
+    throw new DeviceError(
+      `Dawn (npm package webgpu) does not load on ${process.platform} ${process.arch}; it has binaries for Linux with glibc, macOS and Windows: ${(cause as Error).message}`,
+      { cause },
+    );
+  });
   const flags = ['disable-dawn-features=timestamp_quantization'];
   if (options.validation === false) flags.push(uncheckedToggles);
   const instance = create(flags);
@@ -39,20 +46,22 @@ function createInstance(options: PlatformOptions): GPU {
 export const nodePlatform: Platform = {
   name: 'node',
   noAdapterHelp:
-    "No WebGPU adapter answers: run `npm run setup`, which fetches a software Vulkan driver, or install your GPU's Vulkan driver; `forger doctor` tells more.",
+    "No WebGPU adapter answers: install your GPU's Vulkan driver or a software one (Debian and Ubuntu: mesa-vulkan-drivers); in a clone of Forger `npm run setup` fetches one without root. `forger doctor` tells more.",
   async requestAdapter(options) {
-    const request = (gpu: GPU) =>
-      withGentlePolling(() =>
+    const request = async (): Promise<GPUAdapter | null> => {
+      const gpu = await createInstance(options);
+      return withGentlePolling(() =>
         gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }),
       );
-    const adapter = hasSystemVulkanLoader() ? await request(createInstance(options)) : null;
+    };
+    const adapter = hasSystemVulkanLoader() ? await request() : null;
     if (adapter) {
       instances.push(adapter);
       return { adapter, detail: "the system's driver" };
     }
     const copy = usePrivateVulkan();
     if (!copy) return null;
-    const fallback = await request(createInstance(options));
+    const fallback = await request();
     if (!fallback) return null;
     instances.push(fallback);
     return { adapter: fallback, detail: `the private Vulkan driver in ${copy.folder}` };

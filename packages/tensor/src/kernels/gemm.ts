@@ -127,7 +127,7 @@ export function gemm(device: Device, problem: GemmProblem): void {
   const launch = launchOf(device, core, problem);
   if (launch.grid.some((n) => n > 65_535)) {
     throw new ShapeError(
-      `${problem.name}: ${problem.batch} products of ${problem.m} × ${problem.n} are more than one dispatch can hold; use a smaller batch.`,
+      `${problem.name}: ${problem.batch} products of ${problem.m} × ${problem.n} are more than one dispatch can hold (65,535 products, or as many tiles a side); compute the leading dimensions, groups or batch in parts.`,
     );
   }
   device.dispatch(

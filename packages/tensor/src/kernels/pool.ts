@@ -31,7 +31,7 @@ export function maxPoolForward(x: Tensor, g: PoolGeometry): { y: Tensor; index: 
   x.device.dispatch(
     {
       name: 'max_pool',
-      files: ['pool/window.wgsl', 'pool/max_forward.wgsl'],
+      files: ['elementwise/is_nan.wgsl', 'pool/window.wgsl', 'pool/max_forward.wgsl'],
       constants,
       bindings: ['read', 'write', 'write'],
     },

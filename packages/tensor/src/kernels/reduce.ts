@@ -75,7 +75,7 @@ function launch(
   x.device.dispatch(
     {
       name: `reduce_${kind}`,
-      files: ['reduce/reduce.wgsl'],
+      files: ['elementwise/is_nan.wgsl', 'reduce/reduce.wgsl'],
       constants: {
         WORKGROUP: flatWorkgroup,
         KIND: kinds[kind],

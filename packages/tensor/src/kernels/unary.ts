@@ -36,7 +36,11 @@ export interface UnaryFunction {
   readonly b?: number;
 }
 
-const functions: readonly ShaderFile[] = ['elementwise/logistic.wgsl', 'elementwise/unary_functions.wgsl'];
+const functions: readonly ShaderFile[] = [
+  'elementwise/is_nan.wgsl',
+  'elementwise/logistic.wgsl',
+  'elementwise/unary_functions.wgsl',
+];
 
 function constants(f: UnaryFunction, order: number): Record<string, number> {
   return { WORKGROUP: flatWorkgroup, KIND: kinds.indexOf(f.kind), ORDER: order };

@@ -49,7 +49,8 @@ export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
 
 /**
  * Variance over `dims`: the mean squared distance from the mean.
- * @param correction 0 (default) divides by n, the biased variance; 1 by n - 1. Throws ShapeError when n <= correction.
+ * @param correction 0 (default) divides by n, the biased variance, as batch norm does; 1, PyTorch's default, by n - 1.
+ * Throws ShapeError when n <= correction.
  */
 export function variance(x: Tensor, dims?: Dims, keepdim = false, correction = 0): Tensor {
   checkFloat32('variance', x);
@@ -73,12 +74,12 @@ function extreme(kind: 'max' | 'min', x: Tensor, dims: Dims, keepdim: boolean): 
   });
 }
 
-/** Largest value over `dims` (all when left out). Ties share the gradient equally, as torch.amax. */
+/** Largest value over `dims` (all when left out); NaN where any is. Ties share the gradient equally, as torch.amax. */
 export function max(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return extreme('max', x, dims, keepdim);
 }
 
-/** Smallest value over `dims` (all when left out). Ties share the gradient equally, as torch.amin. */
+/** Smallest value over `dims` (all when left out); NaN where any is. Ties share the gradient equally, as torch.amin. */
 export function min(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return extreme('min', x, dims, keepdim);
 }

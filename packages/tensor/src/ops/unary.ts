@@ -50,7 +50,7 @@ export const gelu = (x: Tensor): Tensor => apply({ kind: 'gelu' }, x);
 export const silu = (x: Tensor): Tensor => apply({ kind: 'silu' }, x);
 
 /** x limited to [min, max]; the gradient passes inside and at the bounds. Throws ConfigError when min > max. */
-export function clamp(x: Tensor, min = -3.4028234e38, max = 3.4028234e38): Tensor {
+export function clamp(x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor {
   if (!(min <= max))
     throw new ConfigError(`clamp: min ${min} and max ${max} were given; min must not exceed max.`);
   return apply({ kind: 'clamp', a: min, b: max }, x);
