@@ -36,7 +36,7 @@ fn walk_of(z: u32) -> Walk {
 
 // Slot 4·v + t: rows 4·v to 4·v + 3 at the t-th of four positions. Rows past the end read what is never stored.
 fn a_base(z: u32, row_block: u32, slot: u32) -> u32 {
-  return min(row_block * 4u + slot / 4u, (params.rows - 1u) / 4u) * params.gy_h * params.gy_w + slot % 4u;
+  return min(row_block * (ROWS / 4u) + slot / 4u, (params.rows - 1u) / 4u) * params.gy_h * params.gy_w + slot % 4u;
 }
 
 // The texel (c / 4, r, s) of weights that four columns of an invocation are.

@@ -2,7 +2,7 @@
 // operands, and the gradient of a convolution in its input, which is stride² such sums (see input_gradient.wgsl): each
 // phase is a dense stride-1 convolution of gy with every stride-th tap, taken backwards.
 //
-// A: the weights by pack_weights.wgsl, [phase][⌈rows / 16⌉][block][tap_h][tap_w][16] texels of four inner channels.
+// A: the weights by pack_weights.wgsl, [phase][⌈rows / ROWS⌉][block][tap_h][tap_w][ROWS] texels of four inner channels.
 // B: the source by pack_channels.wgsl, [image][block][plane_h][plane_w] texels of four channels. Columns are output
 // positions (image, h, w) of a phase, z is the phase, the inner axis is (block, tap_h, tap_w).
 
@@ -34,14 +34,14 @@ fn walk_of(z: u32) -> Walk {
   return nested(
     vec2(0u),
     vec3(params.blocks, params.taps_h, params.taps_w),
-    vec2(taps * 16u, plane()),
-    vec2(params.taps_w * 16u, params.plane_w),
-    vec2(16u, 1u),
+    vec2(taps * ROWS, plane()),
+    vec2(params.taps_w * ROWS, params.plane_w),
+    vec2(ROWS, 1u),
   );
 }
 
 fn a_base(z: u32, row_block: u32, slot: u32) -> u32 {
-  return (z * ((params.rows + 15u) / 16u) + row_block) * steps() * 16u + slot;
+  return (z * ((params.rows + ROWS - 1u) / ROWS) + row_block) * steps() * ROWS + slot % ROWS;
 }
 
 fn position_of(block: u32, local: u32, j: u32) -> Position {

@@ -1,15 +1,13 @@
 // Matrix product, version 4, for software adapters with costly loads: both operands lie in textures of four values to
 // a texel, since such an adapter reads a texel for less than a single element of a buffer.
 //
-// Work: an invocation holds 16 rows × 8 columns of C and takes four steps of k at once. The eight lanes of a subgroup
-// load two texels of A each and share them by broadcasts from constant lanes; an invocation loads eight texels of B.
+// Work: an invocation holds ROWS rows × 8 columns of C and takes four steps of k at once. The eight lanes of a subgroup
+// load one or two texels of A each and share them by broadcasts from constant lanes; an invocation loads eight texels of B.
 // Operands are packed with their borders, so there are no bounds checks: every texel's index is a base and an offset
 // that the loops count up. The problem file says where (`walk_of`, `a_base`, `column_at`, `output_at`, `store`) and how
 // the four values of a texel lie (INNER_TEXELS): along k, or along the rows of A and the columns of B.
-// Constants: WORKGROUP (a multiple of 8), INNER_TEXELS. Needs subgroups of 8 lanes or more.
-// Grid: x blocks of 8·WORKGROUP columns, y blocks of 16 rows, z the batch.
-
-const ROWS = 16u;
+// Constants: WORKGROUP (a multiple of 8), ROWS (4 or 16), INNER_TEXELS, TEXTURE_WIDTH (texels to a row of a texture). Needs subgroups of 8 lanes or more.
+// Grid: x blocks of 8·WORKGROUP columns, y blocks of ROWS rows, z the batch.
 
 // Three nested loops over k, run as one since each level would copy C: how often each turns, and what is added to the
 // indices of A's and B's texels after a turn of the inner one, at its end, and at the end of the middle one.
@@ -61,13 +59,15 @@ fn main(
   var turn = vec2<u32>(); // of the two inner loops
   for (var step = 0u; step < steps; step++) {
     let m = a_texel(a0 + at.x);
-    let n = a_texel(a1 + at.x);
     let low = columns_of(b_texel(columns[0] + at.y), b_texel(columns[1] + at.y), b_texel(columns[2] + at.y), b_texel(columns[3] + at.y));
     let high = columns_of(b_texel(columns[4] + at.y), b_texel(columns[5] + at.y), b_texel(columns[6] + at.y), b_texel(columns[7] + at.y));
     update(&c, 0u, subgroupBroadcast(m, 0u), subgroupBroadcast(m, 1u), subgroupBroadcast(m, 2u), subgroupBroadcast(m, 3u), low, high);
-    update(&c, 4u, subgroupBroadcast(m, 4u), subgroupBroadcast(m, 5u), subgroupBroadcast(m, 6u), subgroupBroadcast(m, 7u), low, high);
-    update(&c, 8u, subgroupBroadcast(n, 0u), subgroupBroadcast(n, 1u), subgroupBroadcast(n, 2u), subgroupBroadcast(n, 3u), low, high);
-    update(&c, 12u, subgroupBroadcast(n, 4u), subgroupBroadcast(n, 5u), subgroupBroadcast(n, 6u), subgroupBroadcast(n, 7u), low, high);
+    if (ROWS > 4u) {
+      update(&c, 4u, subgroupBroadcast(m, 4u), subgroupBroadcast(m, 5u), subgroupBroadcast(m, 6u), subgroupBroadcast(m, 7u), low, high);
+      let n = a_texel(a1 + at.x);
+      update(&c, 8u, subgroupBroadcast(n, 0u), subgroupBroadcast(n, 1u), subgroupBroadcast(n, 2u), subgroupBroadcast(n, 3u), low, high);
+      update(&c, 12u, subgroupBroadcast(n, 4u), subgroupBroadcast(n, 5u), subgroupBroadcast(n, 6u), subgroupBroadcast(n, 7u), low, high);
+    }
     turn.x++;
     at += walk.inner;
     let next = turn.x == walk.turns.z;

@@ -6,21 +6,20 @@ import { ConfigError } from '../errors.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import type { ConvSizes } from './conv.ts';
 import { forcedCore, supportsCore, wantedWorkgroups } from './gemm.ts';
-import { flatGrid, flatWorkgroup } from './launch.ts';
 import { reduce } from './reduce.ts';
 
 /** Multiply-adds below which packing is not worth its dispatches. */
 const leastMacs = 2 ** 22;
 
-/** The least share of the multiply-adds that may fall on real channels: rows are padded to 16, texels to 4. */
-const leastUse = 0.2;
+/** Channels, packed four to a texel, below which too much of what is packed and multiplied is padding. */
+const leastChannels = 5;
 
-/** Columns that one invocation holds, in texels of A or B (core_texture.wgsl). */
-const rowsHeld = 16;
+/** Rows and columns that one invocation holds (core_texture.wgsl): few rows for pictures of a channel or three. */
+const rowsHeld = (rows: number): number => (rows > 4 ? 16 : 4);
 const columnsHeld = 8;
 const coreWorkgroup = 16;
 
-/** Positions of a plane that one workgroup packs, and workgroups that keep every core busy. */
+/** Invocations of a workgroup that packs, and workgroups that keep every core busy. */
 const packWorkgroup = 16;
 const packWorkgroups = 256;
 
@@ -73,7 +72,7 @@ export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): 
     texelsOf(z.n, z.c, xPlane(z, paddedQ(z))),
     texelsOf(z.n, z.k, gyPlane(z)),
     texelsOf(z.n, z.k, { h: z.p, w: paddedQ(z), top: 0, left: 0 }),
-    (z.k + rowsHeld) * (z.c + rowsHeld) * z.r * z.s,
+    (z.k + 16) * (z.c + 16) * z.r * z.s,
   );
   if (texels > device.pool.maxTexels) return false;
   if (forced) {
@@ -81,11 +80,9 @@ export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): 
     return true;
   }
   if (!device.adapter.software || !supportsCore(device, 'texture')) return false;
-  const full = (size: number, unit: number): number => size / (ceilDiv(size, unit) * unit);
-  const [rows, quads] = product === 'inputGradient' ? [z.c, z.k] : [z.k, z.c];
-  const positions = product === 'weightGradient' ? full(z.q, 4) : 1;
-  const use = full(rows, rowsHeld) * full(quads, 4) * positions;
-  return z.n * z.k * z.p * z.q * z.c * z.r * z.s >= leastMacs && use >= leastUse;
+  const packed = product === 'inputGradient' ? z.k : z.c;
+  if (packed < leastChannels || (product === 'weightGradient' && 2 * z.q <= paddedQ(z))) return false;
+  return z.n * z.k * z.p * z.q * z.c * z.r * z.s >= leastMacs;
 }
 
 /** Runs `fn` with a scratch texture, which later commands may use again. */
@@ -135,19 +132,19 @@ interface Taps {
 
 function withWeights<T>(weight: Tensor, t: Taps, fn: (texture: PooledTexture) => T): T {
   const [r, s] = weight.shape.slice(2) as [number, number];
-  const perPhase = ceilDiv(t.rows, rowsHeld) * ceilDiv(t.inner, 4) * t.taps[0] * t.taps[1] * rowsHeld;
-  const texels = t.phases[0] * t.phases[1] * perPhase;
-  return withTexture(weight.device, texels, (texture) => {
+  const held = rowsHeld(t.rows);
+  const invocations = t.phases[0] * t.phases[1] * ceilDiv(t.rows, held) * t.taps[0] * t.taps[1] * held;
+  return withTexture(weight.device, invocations * ceilDiv(t.inner, 4), (texture) => {
     weight.device.dispatch(
       {
         name: 'pack_weights',
         files: ['conv/pack_weights.wgsl'],
-        constants: { WORKGROUP: flatWorkgroup, TEXTURE_WIDTH: textureWidth, FLIP: t.flip },
+        constants: { WORKGROUP: packWorkgroup, TEXTURE_WIDTH: textureWidth, FLIP: t.flip },
         bindings: ['read', 'texture-write'],
       },
-      [t.rows, t.rowStride, t.inner, t.innerStride, r, s, ...t.taps, ...t.phases, ...t.pad],
+      [t.rows, t.rowStride, t.inner, t.innerStride, r, s, ...t.taps, ...t.phases, ...t.pad, held],
       [weight.range, texture],
-      flatGrid(texels),
+      [ceilDiv(invocations, packWorkgroup), 1, 1],
     );
     return fn(texture);
   });
@@ -210,6 +207,7 @@ function product(
       constants: {
         WORKGROUP: coreWorkgroup,
         TEXTURE_WIDTH: textureWidth,
+        ROWS: rowsHeld(rows),
         INNER_TEXELS: problem === 'texture_window',
       },
       bindings: [
@@ -220,7 +218,7 @@ function product(
     },
     params,
     [...textures, ...ranges],
-    [ceilDiv(columns, columnsHeld * coreWorkgroup), ceilDiv(rows, rowsHeld), batch],
+    [ceilDiv(columns, columnsHeld * coreWorkgroup), ceilDiv(rows, rowsHeld(rows)), batch],
   );
 }
 
@@ -263,7 +261,7 @@ export function inputGradientOnTextures(
 export function weightGradientOnTextures(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
   const columns = ceilDiv(z.c, 4) * 4 * z.r * z.s;
-  const tiles = ceilDiv(z.k, rowsHeld) * ceilDiv(columns, columnsHeld * coreWorkgroup);
+  const tiles = ceilDiv(z.k, rowsHeld(z.k)) * ceilDiv(columns, columnsHeld * coreWorkgroup);
   const splits = Math.min(z.n, ceilDiv(wantedWorkgroups(device), tiles));
   const shape = [z.k, z.c, z.r, z.s];
   const parts = empty([splits, ...shape], { device });

@@ -66,7 +66,7 @@ function chooseCore(device: Device, problem: GemmProblem): Exclude<GemmCore, 'te
     if (!supportsCore(device, forced)) throw new ConfigError(`This adapter cannot run the ${forced} core.`);
     return forced;
   }
-  if (problem.macs < smallProblem || (device.adapter.software && problem.n < 32)) return 'naive';
+  if (problem.macs < smallProblem || (device.adapter.software && problem.n < 16)) return 'naive';
   if (device.adapter.software && supportsCore(device, 'subgroup')) return 'subgroup';
   return problem.m >= leastForTile && problem.n >= leastForTile ? 'tiled' : 'naive';
 }
