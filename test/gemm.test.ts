@@ -6,10 +6,12 @@
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
 import {
+  conv2d,
   createDevice,
   type Device,
   type GemmCore,
   gemmCores,
+  normal as normalTensor,
   supportsCore,
   withGemmCore,
 } from '@forger/tensor';
@@ -169,5 +171,23 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     await check('conv2d', sampleOf('conv2d', [x, weight], args));
     const [n, , h, w] = x;
     await check('convTranspose2d', sampleOf('convTranspose2d', [[n!, weight[0]!, h!, w!], weight], args));
+  });
+
+  test('textures of a captured step are its own, and go with it', async () => {
+    const { x, weight, args } = packed.at(-1)!;
+    const [input, w, other] = [normalTensor(x), normalTensor(weight), normalTensor(x)].map((t) => t.keep());
+    const run = () => conv2d(input!, w!, args);
+    const eager = withGemmCore(core, run);
+    await device.sync();
+    const before = device.memory();
+    const plan = withGemmCore(core, () => device.capture(run));
+    expect(device.memory().pooledBuffers).toBeGreaterThan(before.pooledBuffers);
+    // The same textures in other hands between two replays.
+    withGemmCore(core, () => conv2d(other!, w!, args)).dispose();
+    plan.replay();
+    expect(await plan.result.data()).toEqual(await eager.data());
+    plan.dispose();
+    expect(device.memory().liveBytes).toBe(before.liveBytes);
+    for (const t of [input!, w!, other!, eager]) t.dispose();
   });
 });
