@@ -68,10 +68,14 @@ describe('creating', () => {
     await expect(create).rejects.toThrow(/cannot make the folder .*: a part of the path is a file/);
   });
 
-  test('leaves no trace of a run that failed before its first step', async () => {
+  test('leaves no trace of a run that failed before or at its first step', async () => {
     const run = await newRun();
     await run.discardIfUntrained();
     expect(existsSync(run.dir)).toBe(false);
+    const first = await newRun();
+    writeFileSync(first.samplePath(0), '');
+    await first.discardIfUntrained();
+    expect(existsSync(first.dir)).toBe(false);
     const trained = await newRun();
     trained.appendMetrics(metrics(1));
     await trained.discardIfUntrained();

@@ -26,7 +26,7 @@ export interface Told {
 export interface RunOptions {
   /** Folder of an existing run to go on with. */
   resume?: string;
-  /** Abort once this step is known. */
+  /** Abort once this step is known; at 0, before the data are open. */
   stopAt?: number;
 }
 
@@ -39,6 +39,7 @@ export async function runTraining(
   const run =
     resume === undefined ? await RunFolder.create(settings, { out: dir }) : await RunFolder.open(dir);
   const abort = new AbortController();
+  if (stopAt === 0) abort.abort();
   const told: Told = { steps: [], notes: [] };
   const reporter = {
     start: (info: { totalSteps?: number }) => {

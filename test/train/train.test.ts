@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DivergenceError, parseConfig, RunFolder, type TrainConfig } from '@forger/dcgan';
+import { DivergenceError, parseConfig, RunFolder, StoppedError, type TrainConfig } from '@forger/dcgan';
 import { CheckpointError, ConfigError, readSafetensors } from '@forger/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { emptyFolder } from '../cli/folders.ts';
@@ -108,6 +108,14 @@ describe('a run of six steps', () => {
     expect(checkpoint).toBe(join(stopped.dir, 'checkpoints', `step-00000${step}.safetensors`));
     const rest = await runTraining(tiny, { resume: stopped.dir });
     expect(checkpointBytes(rest.dir, 6).equals(checkpointBytes(straight.dir, 6))).toBe(true);
+  });
+
+  test('ends before its first step when told to stop while the data are opened', async () => {
+    const early = runTraining(tiny, { stopAt: 0 });
+    await expect(early).rejects.toThrow(StoppedError);
+    // Pictures ask at every file, so a folder is not read to its end.
+    const told = runTraining({ ...tiny, data: await pictures(3) }, { stopAt: 0 });
+    await expect(told).rejects.toThrow('Stopped before the first step: nothing was trained');
   });
 
   test('is not trained on when its end is reached', async () => {

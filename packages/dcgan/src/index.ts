@@ -26,7 +26,7 @@ export type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from
 export { RunFolder, type RunFolderOptions } from './train/run-folder.ts';
 export { drawLatent, generate, PIXELS, TrainState, type TrainStateOptions } from './train/step.ts';
 export { DivergenceError } from './train/step-metrics.ts';
-export { train } from './train/train.ts';
+export { StoppedError, train } from './train/train.ts';
 export type {
   Describe,
   Description,

@@ -33,7 +33,9 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
   const reporter = createReporter({ json, quiet });
   const { signal, dispose } = stopOnSignals(() =>
-    reporter.note('Stopping after this step and saving. Press Ctrl-C again to quit at once.'),
+    reporter.note(
+      `${reporter.info ? 'Stopping after this step and saving.' : 'Stopping before the first step.'} Press Ctrl-C again to quit at once.`,
+    ),
   );
   try {
     const summary = await train(config, { run, reporter, signal, debug, resume: resume !== undefined });

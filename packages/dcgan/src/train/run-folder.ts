@@ -183,13 +183,14 @@ export class RunFolder {
     }
   }
 
-  /** Closes the folder, and removes what `create` made if nothing was trained: a run that fails at its start leaves no trace. */
+  /** Closes the folder, and removes what `create` made if nothing was trained: a run that fails by its first step leaves no trace. */
   async discardIfUntrained(): Promise<void> {
-    const trained =
-      this.readMetrics().length + (await this.samples()).length + (await this.checkpointSteps()).length;
+    // The grid of step 0 shows the first weights: no step was needed for it.
+    const grids = (await this.samples()).filter(({ step }) => step > 0);
+    const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
     this.close();
     if (trained > 0) return;
-    await rm(this.path('config.json'), { force: true });
+    for (const file of [this.path('config.json'), this.samplePath(0)]) await rm(file, { force: true });
     for (const folder of [
       this.path('samples'),
       this.path('checkpoints'),

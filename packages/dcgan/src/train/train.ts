@@ -5,6 +5,7 @@ import {
   ConfigError,
   createDevice,
   type Device,
+  ForgerError,
   type Tensor,
   tensor,
 } from '@forger/tensor';
@@ -23,11 +24,15 @@ import type { Train, TrainIO } from './types.ts';
 /** Pictures in a sample grid. */
 const GRID_PICTURES = 64;
 
+/** The signal came before the first step: nothing was trained. */
+export class StoppedError extends ForgerError {}
+
 /**
  * Trains as `Train` says.
  * @throws ConfigError on settings that do not fit the recipe, the data or the run that is resumed; DataError on data
  * that cannot be used; CheckpointError on one that is damaged or foreign; DeviceError without an adapter;
- * DivergenceError when a loss becomes NaN or infinite, the checkpoints before it kept.
+ * DivergenceError when a loss becomes NaN or infinite, the checkpoints before it kept; StoppedError when the signal
+ * comes while the data are opened.
  */
 export const train: Train = async (config, io) => {
   const recipe = findRecipe(config.recipe);
@@ -43,10 +48,11 @@ export const train: Train = async (config, io) => {
   }
 };
 
-async function openData(config: TrainConfig, { reporter }: TrainIO): Promise<ImageDataset> {
+async function openData(config: TrainConfig, { reporter, signal }: TrainIO): Promise<ImageDataset> {
   const { data, dataDir, imageSize, channels, background, seed } = config;
   let told = '';
   const onProgress = (_done: number, total: number, unit: 'pictures' | 'bytes'): void => {
+    signal.throwIfAborted(); // ends a long download or reading early
     const message =
       unit === 'bytes'
         ? `Downloading ${data}: ${(total / 1e6).toFixed(1)} MB.`
@@ -54,7 +60,13 @@ async function openData(config: TrainConfig, { reporter }: TrainIO): Promise<Ima
     if (message !== told) reporter.note(message);
     told = message;
   };
-  const dataset = await openDataset(data, { imageSize, channels, background, dataDir, seed, onProgress });
+  const options = { imageSize, channels, background, dataDir, seed, onProgress };
+  const dataset = await openDataset(data, options).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  if (signal.aborted || !dataset) {
+    throw new StoppedError('Stopped before the first step: nothing was trained.');
+  }
   for (const note of dataset.notes) reporter.note(note);
   return dataset;
 }

@@ -35,7 +35,10 @@ export interface RecipeInfo {
 export interface TrainIO {
   run: RunFolder;
   reporter: Reporter;
-  /** Once aborted, the step under way is finished, a checkpoint is written, and training returns. */
+  /**
+   * Once aborted, the step under way is finished, a checkpoint is written, and training returns; while the data are
+   * still being opened it throws StoppedError instead.
+   */
   signal: AbortSignal;
   /** Slower checks, with where things were made in the messages. */
   debug: boolean;
