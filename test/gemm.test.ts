@@ -6,10 +6,12 @@
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
 import {
+  conv2d,
   createDevice,
   type Device,
   type GemmCore,
   gemmCores,
+  normal as normalTensor,
   supportsCore,
   withGemmCore,
 } from '@forger/tensor';
@@ -83,7 +85,32 @@ const tolerances: Record<GemmCore, number> = {
   compensated: 2 * unitRoundoff,
   tiled: 32 * unitRoundoff,
   subgroup: 32 * unitRoundoff,
+  texture: 32 * unitRoundoff,
 };
+
+/** Shapes that the texture core packs in their own way; its kernels are compiled once for all of them. */
+const packed: { what: string; x: number[]; weight: number[]; args: object }[] = [
+  { what: 'stride 1', x: [2, 5, 6, 7], weight: [17, 5, 3, 3], args: { padding: 1 } },
+  {
+    what: 'a kernel, stride and padding of two lengths',
+    x: [3, 9, 9, 8],
+    weight: [18, 9, 4, 2],
+    args: { stride: [3, 1], padding: [2, 0] },
+  },
+  { what: 'phases without a tap', x: [2, 8, 9, 10], weight: [8, 8, 1, 2], args: { stride: 3 } },
+  {
+    what: 'rows and columns that no window reaches',
+    x: [2, 8, 10, 11],
+    weight: [16, 8, 3, 3],
+    args: { stride: 4 },
+  },
+  {
+    what: 'several blocks each way',
+    x: [5, 34, 9, 13],
+    weight: [33, 34, 2, 2],
+    args: { stride: 1, padding: 1 },
+  },
+];
 
 describe.each(gemmCores)('%s core', (core: GemmCore) => {
   async function check(op: ReferenceOpName, sample: Sample): Promise<void> {
@@ -98,7 +125,10 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     if (!supportsCore(device, core)) context.skip(`this adapter cannot run the ${core} core`);
   });
 
-  test.each(products)('matmul %i×%i×%i, %i at once', async (m, k, n, batch) => {
+  /** The texture core serves convolutions alone. */
+  const matmulTest = test.skipIf(core === 'texture');
+
+  matmulTest.each(products)('matmul %i×%i×%i, %i at once', async (m, k, n, batch) => {
     await check(
       'matmul',
       sampleOf('matmul', [
@@ -108,7 +138,7 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     );
   });
 
-  test('matmul with one matrix shared by all', async () => {
+  matmulTest('matmul with one matrix shared by all', async () => {
     await check(
       'matmul',
       sampleOf('matmul', [
@@ -118,7 +148,7 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     );
   });
 
-  test('linear: a transposed operand', async () => {
+  matmulTest('linear: a transposed operand', async () => {
     await check(
       'linear',
       sampleOf('linear', [
@@ -134,5 +164,30 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
 
   test.each(transposed)('convTranspose2d: $what', async ({ x, weight, groups = 1 }) => {
     await check('convTranspose2d', sampleOf('convTranspose2d', [x, weight], { ...args, groups }));
+  });
+
+  if (core !== 'texture') return;
+  test.each(packed)('$what', async ({ x, weight, args }) => {
+    await check('conv2d', sampleOf('conv2d', [x, weight], args));
+    const [n, , h, w] = x;
+    await check('convTranspose2d', sampleOf('convTranspose2d', [[n!, weight[0]!, h!, w!], weight], args));
+  });
+
+  test('textures of a captured step are its own, and go with it', async () => {
+    const { x, weight, args } = packed.at(-1)!;
+    const [input, w, other] = [normalTensor(x), normalTensor(weight), normalTensor(x)].map((t) => t.keep());
+    const run = () => conv2d(input!, w!, args);
+    const eager = withGemmCore(core, run);
+    await device.sync();
+    const before = device.memory();
+    const plan = withGemmCore(core, () => device.capture(run));
+    expect(device.memory().pooledBuffers).toBeGreaterThan(before.pooledBuffers);
+    // The same textures in other hands between two replays.
+    withGemmCore(core, () => conv2d(other!, w!, args)).dispose();
+    plan.replay();
+    expect(await plan.result.data()).toEqual(await eager.data());
+    plan.dispose();
+    expect(device.memory().liveBytes).toBe(before.liveBytes);
+    for (const t of [input!, w!, other!, eager]) t.dispose();
   });
 });

@@ -234,7 +234,16 @@ describe('nothing was left out', () => {
   test('every shader file is part of a kernel', () => {
     const used = new Set(compiled.flatMap(({ files }) => files));
     const unused = (Object.keys(shaderSources) as ShaderFile[]).filter((file) => !used.has(file));
-    const needSubgroups = supportsCore(device, 'subgroup') ? [] : ['gemm/core_subgroup.wgsl'];
+    const needSubgroups = supportsCore(device, 'subgroup')
+      ? []
+      : [
+          'conv/pack_channels.wgsl',
+          'conv/pack_weights.wgsl',
+          'conv/texture_weight_gradient.wgsl',
+          'conv/texture_window.wgsl',
+          'gemm/core_subgroup.wgsl',
+          'gemm/core_texture.wgsl',
+        ];
     expect(unused).toEqual(needSubgroups);
   });
 
@@ -262,6 +271,8 @@ describe('nothing was left out', () => {
     ['gemm/matmul.wgsl', { HAS_BIAS: either }],
     ['conv/forward.wgsl', { HAS_BIAS: either }],
     ['conv/input_gradient.wgsl', { HAS_BIAS: either }],
+    ['conv/pack_weights.wgsl', { FLIP: either }],
+    ['gemm/core_texture.wgsl', { ROWS: [4, 16], INNER_TEXELS: either }],
   ];
 
   test.each(sets)('%s with %j', (file, constants) => {

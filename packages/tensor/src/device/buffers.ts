@@ -1,9 +1,9 @@
-// GPU memory: a pool of buffers by size class, and reference-counted storages on top of it.
+// GPU memory: a pool of buffers and textures by size class, and reference-counted storages on top of it.
 //
 // A released buffer may be handed out again at once: the recorder keeps the order of commands, so whoever used
 // the buffer before has been recorded before. Uploads jump that order (see Recorder.upload).
 import { DeviceError } from '../errors.ts';
-import { bufferUsage } from './webgpu-constants.ts';
+import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
 /** Bytes of `n` rounded up to its size class: four classes to each power of two, 256 bytes at least. */
 export function sizeClass(bytes: number): number {
@@ -13,20 +13,34 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-/** A GPU buffer with a number of its own (bind groups are cached by it). */
-export interface PooledBuffer {
+/** A GPU buffer or texture with a number of its own (bind groups are cached by it). */
+export interface Pooled {
   readonly id: number;
-  readonly gpu: GPUBuffer;
   readonly bytes: number;
   /** The batch of commands that used it last; uploads look at it. */
   lastBatch: number;
 }
 
+export interface PooledBuffer extends Pooled {
+  readonly gpu: GPUBuffer;
+}
+
+/** A list of rgba32float texels: texel i lies at (i mod textureWidth, ⌊i / textureWidth⌋). Scratch space of kernels. */
+export interface PooledTexture extends Pooled {
+  readonly gpu: GPUTexture;
+  readonly view: GPUTextureView;
+}
+
+/** Texels to a row of a pooled texture. A power of two, so that kernels need no division. */
+export const textureWidth = 2048;
+
+const texelBytes = 16;
+
 export interface MemoryReport {
-  /** Bytes and count of buffers in use by live tensors. */
+  /** Bytes and count of buffers in use by live tensors, and of textures that kernels use. */
   liveBytes: number;
   liveBuffers: number;
-  /** Bytes and count of buffers kept for reuse. */
+  /** Bytes and count of those kept for reuse. */
   pooledBytes: number;
   pooledBuffers: number;
   /** The most liveBytes + pooledBytes that there have been at once. */
@@ -35,7 +49,7 @@ export interface MemoryReport {
 
 /** What all pools of a device hold together. */
 export interface MemoryTotals {
-  /** Bytes of all buffers, in use or kept for reuse, and the most there have been. */
+  /** Bytes of all buffers and textures, in use or kept for reuse, and the most there have been. */
   bytes: number;
   peakBytes: number;
 }
@@ -43,7 +57,7 @@ export interface MemoryTotals {
 export interface PoolOptions {
   readonly totals: MemoryTotals;
   /** Called before a buffer is destroyed, so that nothing that waits to be submitted uses it. */
-  readonly onDestroy: (buffer: PooledBuffer) => void;
+  readonly onDestroy: (item: Pooled) => void;
   /** Record where each live buffer was allocated. */
   readonly debug: boolean;
   /** Whether free buffers may be destroyed when they pile up. Not those of a captured plan, which uses them again. */
@@ -53,12 +67,13 @@ export interface PoolOptions {
 /** Free bytes above which a pool lets go of its free buffers, unless more than that are in use. */
 const keptBytes = 256 * 2 ** 20;
 
-/** Buffers by size class. */
+/** Buffers and textures by size class. */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #options: PoolOptions;
   readonly #free = new Map<number, PooledBuffer[]>();
-  readonly #live = new Map<PooledBuffer, string>();
+  readonly #freeTextures = new Map<number, PooledTexture[]>();
+  readonly #live = new Map<PooledBuffer | PooledTexture, string>();
   readonly #maxBytes: number;
   #liveBytes = 0;
   #pooledBytes = 0;
@@ -84,31 +99,52 @@ export class BufferPool {
       );
     }
     const size = Math.min(sizeClass(bytes), this.#maxBytes);
-    let buffer = this.#free.get(size)?.pop();
-    if (buffer) this.#pooledBytes -= size;
-    else buffer = this.#create(size);
-    this.#liveBytes += size;
-    this.#live.set(buffer, this.#options.debug ? (new Error('allocated').stack ?? '') : '');
-    return buffer;
+    return this.#take(this.#free, size, (id) => {
+      const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
+      return { id, gpu: this.#device.createBuffer({ size, usage }), bytes: size, lastBatch: -1 };
+    });
   }
 
-  release(buffer: PooledBuffer): void {
-    if (!this.#live.delete(buffer)) return;
-    this.#liveBytes -= buffer.bytes;
+  /** The most texels that a texture can hold on this device. */
+  get maxTexels(): number {
+    return textureWidth * this.#device.limits.maxTextureDimension2D;
+  }
+
+  /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
+  acquireTexture(texels: number): PooledTexture {
+    const row = textureWidth * texelBytes;
+    const rows = Math.ceil(sizeClass(texels * texelBytes) / row);
+    const height = Math.min(rows, this.#device.limits.maxTextureDimension2D);
+    return this.#take(this.#freeTextures, height * row, (id) => {
+      const gpu = this.#device.createTexture({
+        size: [textureWidth, height],
+        format: 'rgba32float',
+        usage: textureUsage.STORAGE_BINDING,
+      });
+      return { id, gpu, view: gpu.createView(), bytes: height * row, lastBatch: -1 };
+    });
+  }
+
+  release(item: PooledBuffer | PooledTexture): void {
+    if (!this.#live.delete(item)) return;
+    this.#liveBytes -= item.bytes;
     if (this.#retired) {
-      this.#destroy(buffer);
+      this.#destroy(item);
       return;
     }
-    this.#pooledBytes += buffer.bytes;
-    const list = this.#free.get(buffer.bytes);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.bytes, [buffer]);
+    this.#pooledBytes += item.bytes;
+    const free: Map<number, Pooled[]> = 'view' in item ? this.#freeTextures : this.#free;
+    const list = free.get(item.bytes);
+    if (list) list.push(item);
+    else free.set(item.bytes, [item]);
   }
 
-  /** Destroys every free buffer. The queue frees them at its next submit. */
+  /** Destroys every free buffer and texture. The queue frees them at its next submit. */
   trim(): void {
-    for (const list of this.#free.values()) for (const buffer of list) this.#destroy(buffer);
-    this.#free.clear();
+    for (const free of [this.#free, this.#freeTextures]) {
+      for (const list of free.values()) for (const item of list) this.#destroy(item);
+      free.clear();
+    }
     this.#pooledBytes = 0;
   }
 
@@ -120,7 +156,8 @@ export class BufferPool {
 
   report(): Omit<MemoryReport, 'peakBytes'> {
     let pooledBuffers = 0;
-    for (const list of this.#free.values()) pooledBuffers += list.length;
+    for (const free of [this.#free, this.#freeTextures])
+      for (const list of free.values()) pooledBuffers += list.length;
     return {
       liveBytes: this.#liveBytes,
       liveBuffers: this.#live.size,
@@ -130,28 +167,34 @@ export class BufferPool {
   }
 
   /** Live buffers with the place of their allocation (empty without `debug`). */
-  live(): Iterable<[PooledBuffer, string]> {
+  live(): Iterable<[Pooled, string]> {
     return this.#live;
   }
 
-  #create(size: number): PooledBuffer {
-    if (this.#options.trims && this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
-    const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
-    const { totals } = this.#options;
-    totals.bytes += size;
-    totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
-    return {
-      id: BufferPool.#nextId++,
-      gpu: this.#device.createBuffer({ size, usage }),
-      bytes: size,
-      lastBatch: -1,
-    };
+  #take<T extends PooledBuffer | PooledTexture>(
+    free: Map<number, T[]>,
+    bytes: number,
+    create: (id: number) => T,
+  ): T {
+    let item = free.get(bytes)?.pop();
+    if (item) {
+      this.#pooledBytes -= bytes;
+    } else {
+      if (this.#options.trims && this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
+      const { totals } = this.#options;
+      totals.bytes += bytes;
+      totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
+      item = create(BufferPool.#nextId++);
+    }
+    this.#liveBytes += bytes;
+    this.#live.set(item, this.#options.debug ? (new Error('allocated').stack ?? '') : '');
+    return item;
   }
 
-  #destroy(buffer: PooledBuffer): void {
-    this.#options.onDestroy(buffer);
-    buffer.gpu.destroy();
-    this.#options.totals.bytes -= buffer.bytes;
+  #destroy(item: PooledBuffer | PooledTexture): void {
+    this.#options.onDestroy(item);
+    item.gpu.destroy();
+    this.#options.totals.bytes -= item.bytes;
   }
 }
 

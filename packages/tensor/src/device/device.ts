@@ -1,7 +1,15 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
-import { BufferPool, type MemoryReport, type MemoryTotals, type PooledBuffer, Storage } from './buffers.ts';
+import {
+  BufferPool,
+  type MemoryReport,
+  type MemoryTotals,
+  type Pooled,
+  type PooledBuffer,
+  type PooledTexture,
+  Storage,
+} from './buffers.ts';
 import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
@@ -133,7 +141,7 @@ export class Device {
   }
 
   #createPool(trims: boolean): BufferPool {
-    const onDestroy = (buffer: PooledBuffer): void => this.#forget(buffer);
+    const onDestroy = (item: Pooled): void => this.#forget(item);
     const pool = new BufferPool(this.gpu, { totals: this.#totals, onDestroy, debug: this.#debug, trims });
     this.#pools.add(pool);
     return pool;
@@ -154,30 +162,34 @@ export class Device {
   /**
    * Records one dispatch.
    * @param params what `params` holds at binding 0, in order: integers, or `f32(x)`.
-   * @param ranges the buffers at bindings 1, 2, …, in the order of `source.bindings`.
+   * @param operands the buffers and textures at bindings 1, 2, …, in the order of `source.bindings`.
    */
   dispatch(
     source: KernelSource,
     params: readonly (number | FloatParam)[],
-    ranges: readonly BufferRange[],
+    operands: readonly (BufferRange | PooledTexture)[],
     workgroups: readonly [number, number, number],
   ): void {
     this.throwIfFailed();
     const kernel = this.pipelines.get(source);
     const paramKey = this.#paramKey(params);
     let key = `${kernel.id};${paramKey};`;
-    for (const range of ranges) key += `${range.buffer.id}:${range.offset}:${range.bytes},`;
+    for (const operand of operands) {
+      key +=
+        'view' in operand ? `${operand.id}:,` : `${operand.buffer.id}:${operand.offset}:${operand.bytes},`;
+    }
     let bindGroup = this.#bindGroups.get(key);
     if (!bindGroup) {
       const entries: GPUBindGroupEntry[] = [
         { binding: 0, resource: { buffer: this.#paramBuffer(paramKey, params) } },
       ];
-      for (const [i, range] of ranges.entries()) {
+      for (const [i, operand] of operands.entries()) {
         // Kernels read whole elements of 4 bytes; a bound size is a multiple of 4 as WebGPU asks.
-        entries.push({
-          binding: i + 1,
-          resource: { buffer: range.buffer.gpu, offset: range.offset, size: range.bytes },
-        });
+        const resource =
+          'view' in operand
+            ? operand.view
+            : { buffer: operand.buffer.gpu, offset: operand.offset, size: operand.bytes };
+        entries.push({ binding: i + 1, resource });
       }
       bindGroup = this.gpu.createBindGroup({ layout: kernel.layout, entries });
       evictOldest(this.#bindGroups);
@@ -188,7 +200,7 @@ export class Device {
       kernel,
       bindGroup,
       workgroups,
-      buffers: ranges.map((r) => r.buffer),
+      buffers: operands.map((o) => ('view' in o ? o : o.buffer)),
     });
   }
 
@@ -375,11 +387,11 @@ export class Device {
     });
   }
 
-  /** Before a buffer is destroyed: what uses it is submitted, and bind groups with it are dropped. */
-  #forget(buffer: PooledBuffer): void {
+  /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */
+  #forget({ id }: Pooled): void {
     this.recorder.flush();
     for (const key of this.#bindGroups.keys()) {
-      if (key.slice(key.indexOf(';')).includes(`${buffer.id}:`)) this.#bindGroups.delete(key);
+      if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#bindGroups.delete(key);
     }
   }
 }

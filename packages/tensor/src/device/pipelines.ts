@@ -6,13 +6,16 @@ import { computeStage } from './webgpu-constants.ts';
 /** A constant of a kernel: whole numbers become u32, booleans bool, `{f32: x}` f32. */
 export type Constant = number | boolean | { readonly f32: number };
 
-/** What identifies a compiled kernel: its name in profiles, its files, constants, and how it binds its buffers. */
+/** How a kernel uses a storage buffer, or a storage texture of rgba32float. */
+export type Access = 'read' | 'write' | 'texture-read' | 'texture-write';
+
+/** What identifies a compiled kernel: its name in profiles, its files, constants, and how it binds its operands. */
 export interface KernelSource {
   readonly name: string;
   readonly files: readonly ShaderFile[];
   readonly constants?: Readonly<Record<string, Constant>>;
-  /** Access of the storage buffers at bindings 1, 2, …; binding 0 is the uniform `params`. */
-  readonly bindings: readonly ('read' | 'write')[];
+  /** What is at bindings 1, 2, …; binding 0 is the uniform `params`. */
+  readonly bindings: readonly Access[];
   readonly subgroups?: boolean;
 }
 
@@ -22,6 +25,13 @@ export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
+
+const layoutEntries: Record<Access, Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>> = {
+  read: { buffer: { type: 'read-only-storage' } },
+  write: { buffer: { type: 'storage' } },
+  'texture-read': { storageTexture: { access: 'read-only', format: 'rgba32float' } },
+  'texture-write': { storageTexture: { access: 'write-only', format: 'rgba32float' } },
+};
 
 function declareConstant(name: string, value: Constant): string {
   if (typeof value === 'boolean') return `const ${name}: bool = ${value};`;
@@ -83,7 +93,7 @@ export class PipelineCache {
     return { id: this.#nextId++, name: source.name, pipeline, layout: layout.group };
   }
 
-  #layoutOf(bindings: readonly ('read' | 'write')[]): {
+  #layoutOf(bindings: readonly Access[]): {
     group: GPUBindGroupLayout;
     pipeline: GPUPipelineLayout;
   } {
@@ -93,11 +103,7 @@ export class PipelineCache {
       const visibility = computeStage;
       const entries: GPUBindGroupLayoutEntry[] = [{ binding: 0, visibility, buffer: { type: 'uniform' } }];
       for (const [i, access] of bindings.entries()) {
-        entries.push({
-          binding: i + 1,
-          visibility,
-          buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-        });
+        entries.push({ binding: i + 1, visibility, ...layoutEntries[access] });
       }
       const group = this.#device.createBindGroupLayout({ entries });
       layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };

@@ -1,7 +1,7 @@
 // The command recorder. Kernels, copies and clears are appended to a list, in order; a flush encodes the list and
 // submits it. Eager work flushes every few commands so that the device starts early; a capture also keeps the list
 // so that it can be encoded again (see capture.ts).
-import type { PooledBuffer } from './buffers.ts';
+import type { PooledBuffer, PooledTexture } from './buffers.ts';
 import type { CompiledKernel } from './pipelines.ts';
 
 export interface DispatchCommand {
@@ -9,7 +9,7 @@ export interface DispatchCommand {
   readonly kernel: CompiledKernel;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
-  readonly buffers: readonly PooledBuffer[];
+  readonly buffers: readonly (PooledBuffer | PooledTexture)[];
 }
 
 export interface CopyCommand {

@@ -7,5 +7,6 @@ export const bufferUsage = {
   UNIFORM: 0x40,
   STORAGE: 0x80,
 } as const;
+export const textureUsage = { STORAGE_BINDING: 0x8 } as const;
 export const mapModeRead = 0x1;
 export const computeStage = 0x4;

@@ -4,6 +4,12 @@
 import type { Constant } from '../device/pipelines.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
+import {
+  forwardOnTextures,
+  inputGradientOnTextures,
+  onTextures,
+  weightGradientOnTextures,
+} from './conv-texture.ts';
 import { gemm, innerSplits } from './gemm.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
@@ -61,6 +67,7 @@ const files = (problem: ShaderFile): ShaderFile[] => ['conv/shape.wgsl', problem
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  if (onTextures(x.device, 'forward', z)) return forwardOnTextures(x, weight, bias, z);
   const y = empty([z.n, z.k, z.p, z.q], { device: x.device });
   gemm(x.device, {
     name: 'conv_forward',
@@ -98,6 +105,7 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
     product.dispose();
     return result;
   }
+  if (onTextures(device, 'inputGradient', z)) return inputGradientOnTextures(gy, weight, bias, z);
   const gx = empty([z.n, z.c, z.h, z.w], { device });
   const step = z.stride.map((stride, i) => stride / gcd(stride, z.dilation[i]!));
   const phases = z.stride[0] * z.stride[1];
@@ -132,6 +140,7 @@ function isOuterProduct(z: ConvSizes): boolean {
 /** The w-shaped product of x and gy: the gradient in the weight. */
 export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
+  if (onTextures(device, 'weightGradient', z)) return weightGradientOnTextures(x, gy, z);
   const m = z.k / z.groups;
   const n = (z.c / z.groups) * z.r * z.s;
   const splits = innerSplits(device, m, n, z.groups, z.n * z.p * z.q);

@@ -5,10 +5,14 @@ import type { Constant } from '../device/pipelines.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 
-/** Cores in the order of shaders/gemm: the plain reference, the same in twice the precision, the GPU tile, and the one for costly loads. */
-export type GemmCore = 'naive' | 'compensated' | 'tiled' | 'subgroup';
+/**
+ * Cores in the order of shaders/gemm: the plain reference, the same in twice the precision, the GPU tile, and two for
+ * costly loads. `texture` serves convolutions that are neither grouped nor dilated (conv-texture.ts); other products
+ * take the core that suits them.
+ */
+export type GemmCore = 'naive' | 'compensated' | 'tiled' | 'subgroup' | 'texture';
 
-export const gemmCores: readonly GemmCore[] = ['naive', 'compensated', 'tiled', 'subgroup'];
+export const gemmCores: readonly GemmCore[] = ['naive', 'compensated', 'tiled', 'subgroup', 'texture'];
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -39,9 +43,15 @@ export function withGemmCore<T>(core: GemmCore, fn: () => T): T {
   }
 }
 
+/** The core that `withGemmCore` asks for, if any. */
+export function forcedCore(): GemmCore | null {
+  return forced;
+}
+
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
-  if (core === 'subgroup') return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
+  if (core === 'subgroup' || core === 'texture')
+    return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
   return true;
 }
 
@@ -51,12 +61,12 @@ const smallProblem = 2 ** 20;
 /** Fewer rows or columns than this and a 64×64 tile is mostly empty. */
 const leastForTile = 16;
 
-function chooseCore(device: Device, problem: GemmProblem): GemmCore {
-  if (forced) {
+function chooseCore(device: Device, problem: GemmProblem): Exclude<GemmCore, 'texture'> {
+  if (forced && forced !== 'texture') {
     if (!supportsCore(device, forced)) throw new ConfigError(`This adapter cannot run the ${forced} core.`);
     return forced;
   }
-  if (problem.macs < smallProblem || (device.adapter.software && problem.n < 32)) return 'naive';
+  if (problem.macs < smallProblem || (device.adapter.software && problem.n < 16)) return 'naive';
   if (device.adapter.software && supportsCore(device, 'subgroup')) return 'subgroup';
   return problem.m >= leastForTile && problem.n >= leastForTile ? 'tiled' : 'naive';
 }
@@ -83,7 +93,7 @@ interface Launch {
   subgroups: boolean;
 }
 
-function launchOf(device: Device, core: GemmCore, { m, n, batch }: GemmProblem): Launch {
+function launchOf(device: Device, core: Exclude<GemmCore, 'texture'>, { m, n, batch }: GemmProblem): Launch {
   if (core === 'tiled') {
     return {
       file: 'gemm/core_tiled.wgsl',
