@@ -16,13 +16,14 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 let device: Device;
-beforeAll(async () => {
+// A device for each test: tensors that an earlier one dropped may be collected at any time, which would move the counts.
+beforeEach(async () => {
   device = await createDevice({ debug: true });
 });
-afterAll(() => device.destroy());
+afterEach(() => device.destroy());
 
 const values = async (t: { data(): Promise<ArrayLike<number>> }): Promise<number[]> =>
   Array.from(await t.data());
@@ -37,7 +38,7 @@ describe('scopes', () => {
     });
     expect(await values(y)).toEqual([5, 10]);
     expect(device.memory().liveBuffers).toBe(before + 1);
-    y.dispose();
+    for (const t of [x, y]) t.dispose();
   });
 
   test('keep() takes a tensor out of every scope', async () => {
@@ -170,6 +171,7 @@ describe('capture and replay', () => {
     expect(await values(plan.result.y)).toEqual([30, 60]);
     plan.dispose();
     expect(device.memory().liveBuffers).toBe(before.liveBuffers);
+    x.dispose();
   });
 
   test('what a plan leaves in use is still counted, and destroyed when it is released', () => {
