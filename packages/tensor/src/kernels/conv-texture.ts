@@ -25,7 +25,7 @@ const packWorkgroups = 256;
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
-/** Which of the three products: its rows, what is packed four to a texel, and the texels of its operands. */
+/** Which of the three products. */
 export type ConvProduct = 'forward' | 'inputGradient' | 'weightGradient';
 
 /** Where the values of a channel lie in its plane of texels. */
@@ -68,13 +68,15 @@ export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): 
   const forced = forcedCore();
   if (forced && forced !== 'texture') return false;
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
-  const texels = Math.max(
-    texelsOf(z.n, z.c, xPlane(z, paddedQ(z))),
-    texelsOf(z.n, z.k, gyPlane(z)),
-    texelsOf(z.n, z.k, { h: z.p, w: paddedQ(z), top: 0, left: 0 }),
-    (z.k + 16) * (z.c + 16) * z.r * z.s,
-  );
+  const planes: [number, Plane][] = [
+    [z.c, xPlane(z, paddedQ(z))],
+    [z.k, gyPlane(z)],
+    [z.k, { h: z.p, w: paddedQ(z), top: 0, left: 0 }],
+  ];
+  const weights = (z.k + 16) * (z.c + 16) * (z.r + z.stride[0]) * (z.s + z.stride[1]);
+  const texels = Math.max(weights, ...planes.map(([channels, plane]) => texelsOf(z.n, channels, plane)));
   if (texels > device.pool.maxTexels) return false;
+  if (planes.some(([, { h, w }]) => h * w > 65_535 * packWorkgroup)) return false; // one dispatch packs a plane
   if (forced) {
     if (!supportsCore(device, 'texture')) throw new ConfigError('This adapter cannot run the texture core.');
     return true;
