@@ -12,7 +12,7 @@ export interface Ceilings {
 export async function measureCeilings(device: Device): Promise<Ceilings> {
   const workgroup = 64;
   const groups = device.adapter.software ? 64 : 4096;
-  const rounds = device.adapter.software ? 4096 : 2048;
+  const rounds = 2048;
   const small = empty([groups * workgroup], { device }).keep();
   const bytes = Math.min(64 * 2 ** 20, device.gpu.limits.maxStorageBufferBindingSize / 2);
   const source = empty([bytes / 4], { device }).keep();
@@ -46,7 +46,7 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
   ]);
   for (const t of [small, source, target]) t.dispose();
   return {
-    gflops: (groups * workgroup * rounds * 16 * 4 * 2) / arithmetic!.median / 1e6,
+    gflops: (groups * workgroup * rounds * 16 * 8 * 2) / arithmetic!.median / 1e6,
     gbs: (2 * bytes) / copy!.median / 1e6,
   };
 }

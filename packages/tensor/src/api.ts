@@ -2,8 +2,9 @@
 import './methods.ts';
 
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
+export type { AdapterReport } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
-export { type AdapterReport, Device, type DeviceOptions } from './device/device.ts';
+export { Device, type DeviceOptions } from './device/device.ts';
 export * from './errors.ts';
 export {
   readSafetensors,

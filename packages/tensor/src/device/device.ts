@@ -1,6 +1,7 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
+import { type AdapterReport, reportOf } from './adapter.ts';
 import {
   BufferPool,
   type MemoryReport,
@@ -35,20 +36,6 @@ export interface BufferRange {
   readonly bytes: number;
 }
 
-/** What an adapter offers, as plain data. */
-export interface AdapterReport {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-  /** True for a CPU implementation such as lavapipe or SwiftShader. */
-  readonly software: boolean;
-  readonly source: string;
-  readonly features: readonly string[];
-  readonly limits: Readonly<Record<string, number>>;
-  readonly subgroupSize: readonly [number, number];
-}
-
 const wantedFeatures: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
 
 const raisedLimits = [
@@ -63,26 +50,6 @@ const raisedLimits = [
   'maxComputeWorkgroupsPerDimension',
   'minStorageBufferOffsetAlignment',
 ] as const;
-
-function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
-  const info = adapter.info;
-  const limits: Record<string, number> = {};
-  for (const key in adapter.limits) {
-    const value = (adapter.limits as unknown as Record<string, unknown>)[key];
-    if (typeof value === 'number') limits[key] = value;
-  }
-  return {
-    vendor: info.vendor,
-    architecture: info.architecture,
-    device: info.device,
-    description: info.description,
-    software: info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`),
-    source,
-    features: [...adapter.features].sort(),
-    limits,
-    subgroupSize: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
-  };
-}
 
 /** How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. */
 const cacheEntries = 16_384;

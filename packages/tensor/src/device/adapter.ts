@@ -1,0 +1,36 @@
+// What an adapter says of itself, for `forger doctor`, benchmarks and the choice of kernels.
+
+/** What an adapter offers, as plain data. */
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True for a CPU implementation such as lavapipe or SwiftShader. */
+  readonly software: boolean;
+  readonly source: string;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+  readonly subgroupSize: readonly [number, number];
+}
+
+/** Reads an adapter's description; `source` says which driver it came from. */
+export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
+  const info = adapter.info;
+  const limits: Record<string, number> = {};
+  for (const key in adapter.limits) {
+    const value = (adapter.limits as unknown as Record<string, unknown>)[key];
+    if (typeof value === 'number') limits[key] = value;
+  }
+  return {
+    vendor: info.vendor,
+    architecture: info.architecture,
+    device: info.device,
+    description: info.description,
+    software: info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`),
+    source,
+    features: [...adapter.features].sort(),
+    limits,
+    subgroupSize: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
+  };
+}
