@@ -1,6 +1,6 @@
 // Results as JSON under bench/results/, with the machine, driver and date they belong to.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, platform, release } from 'node:os';
+import { cpus, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '@forger/tensor';
@@ -28,7 +28,7 @@ export function describeMachine(device: Device): Machine {
     software: device.adapter.software,
     cpu: list[0]?.model ?? 'unknown',
     cores: list.length,
-    system: `${platform()} ${release()}`,
+    system: platform(),
     node: process.version,
   };
 }
