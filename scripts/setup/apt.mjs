@@ -138,7 +138,7 @@ function fetchFailed(system, ...results) {
 export function byHand({ backports }) {
   const sudo = process.getuid() === 0 ? '' : 'sudo ';
   const from = backports ? `-t ${backports} ` : '';
-  const source = `  echo 'deb http://deb.debian.org/debian ${backports} main' | ${sudo}tee /etc/apt/sources.list.d/${backports}.list\n`;
+  const source = `  in /etc/apt, add the suite ${backports} to the entry of your Debian mirror, then type\n`;
   return `${backports ? source : ''}  ${sudo}apt-get update && ${sudo}apt-get install ${from}mesa-vulkan-drivers libvulkan1`;
 }
 
