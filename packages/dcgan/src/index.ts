@@ -10,6 +10,7 @@ export type {
   Optimizers,
   Recipe,
   StepContext,
+  StepProgress,
   StepResult,
 } from './recipes/recipe.ts';
 export { type GridOptions, writeGrid } from './report/grid.ts';

@@ -34,8 +34,18 @@ export interface StepContext extends Networks {
   real: Tensor;
   /** Fresh latents, [N, latentSize, 1, 1]; each call draws others. */
   drawLatent: () => Tensor;
-  /** Steps done before this one, for recipes that alternate. */
+  /** The part of the step that is asked for: 'step', or what the recipe's `nextPart` named. */
+  part: string;
+}
+
+/** What a recipe knows when it names the next part of a step. */
+export interface StepProgress {
+  /** Steps done before this one. */
   stepsDone: number;
+  /** Parts of this step that are done, in order. */
+  done: readonly string[];
+  /** What those parts found; empty unless the recipe has `decidesByLoss`. Of several generator losses, the last. */
+  losses: { lossD?: number; lossG?: number };
 }
 
 /**
@@ -70,10 +80,23 @@ export interface Recipe extends RecipeInfo {
   /** Optimizers that call the parameters by their names in the networks' state dicts. */
   optimizers(networks: Networks, lr: number): Optimizers;
   /**
-   * One training step. It runs in a scope: tensors made here are freed at its end, the result's aside. It must not
-   * wait, and may change nothing but the networks, the optimizers and the random generator.
+   * One training step, or the part of it that the context names. It runs in a scope: tensors made here are freed at its
+   * end, the result's aside. Its commands are captured once for each part and replayed from then on, so it must not wait
+   * or upload, what it does on the host must follow from the part alone, and it may change nothing but the networks, the
+   * optimizers and the random generator. Gradients live on from one part to the next; tensors do not.
    */
   step(context: StepContext): StepResult;
+  /**
+   * For recipes whose steps are not all alike: names the part that comes next, undefined when the step is over. All parts
+   * of a step see the same pictures. A recipe that alternates has steps of one part each, chosen by `stepsDone`; one
+   * that trains only past some loss has a part that measures and, perhaps, a second that updates. Without it each step
+   * is one part, 'step'.
+   */
+  nextPart?(progress: StepProgress): string | undefined;
+  /** `nextPart` looks at losses: after each part, training waits for them. */
+  decidesByLoss?: boolean;
+  /** Sets on the host what is not captured, before each step: learning rates by a schedule, where `lr` is the asked one. */
+  beforeStep?(settings: { optimizers: Optimizers; lr: number; stepsDone: number }): void;
   /** The sizes of the generator that weights of these names and shapes belong to; undefined when it is no generator of this recipe. */
   recognize?(shapes: ReadonlyMap<string, Shape>): NetworkSizes | undefined;
 }

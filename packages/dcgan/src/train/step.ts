@@ -2,7 +2,14 @@
 
 import type { Module, StateDict } from '@forger/nn';
 import { type Device, empty, Generator, noGrad, normal, type Tensor, uniform } from '@forger/tensor';
-import type { NetworkSizes, Networks, Optimizers, Recipe, StepResult } from '../recipes/recipe.ts';
+import type {
+  NetworkSizes,
+  Networks,
+  Optimizers,
+  Recipe,
+  StepProgress,
+  StepResult,
+} from '../recipes/recipe.ts';
 
 /** The values that are black and white in pictures of each range. */
 export const PIXELS = { tanh: [-1, 1], sigmoid: [0, 1] } as const;
@@ -24,12 +31,15 @@ export class TrainState {
   readonly optimizers: Optimizers;
   /** The one stream that first weights, latents and noise are drawn from. */
   readonly random: Generator;
+  /** The asked learning rate, which a recipe's schedule starts from. */
+  readonly lr: number;
   stepsDone = 0;
 
   constructor(recipe: Recipe, { sizes, lr, seed, device }: TrainStateOptions) {
     this.recipe = recipe;
     this.sizes = sizes;
     this.device = device;
+    this.lr = lr;
     this.random = new Generator(seed, { device });
     this.networks = device.scope(() => recipe.build(sizes, this.random));
     this.optimizers = recipe.optimizers(this.networks, lr);
@@ -41,18 +51,40 @@ export class TrainState {
   }
 
   /**
-   * One training step of the recipe. Nothing waits.
+   * One training step of a recipe that does not decide by losses. Nothing waits.
    * @param real training pictures, [N, channels, H, W].
    * @param latents where latents come from, instead of the random stream.
    * @returns what the step measured, for the caller to dispose of.
    */
-  step(real: Tensor, latents = (): Tensor => this.drawLatent(real.shape[0]!)): StepResult {
-    const { recipe, networks, optimizers, stepsDone } = this;
-    const result = this.device.scope(() =>
-      recipe.step({ ...networks, optimizers, real, drawLatent: latents, stepsDone }),
-    );
+  step(real: Tensor, latents?: () => Tensor): StepResult {
+    const done: string[] = [];
+    const results: StepResult[] = [];
+    this.beforeStep();
+    for (let part = this.nextPart(done); part !== undefined; part = this.nextPart(done)) {
+      results.push(this.part(part, real, latents));
+      done.push(part);
+    }
     this.stepsDone++;
-    return result;
+    return joined(results);
+  }
+
+  /** Settings of the host that belong to the next step; then come its parts, until `nextPart` gives none. */
+  beforeStep(): void {
+    const { recipe, optimizers, lr, stepsDone } = this;
+    recipe.beforeStep?.({ optimizers, lr, stepsDone });
+  }
+
+  /** The part of the step that comes after those done; undefined when the step is over. */
+  nextPart(done: readonly string[], losses: StepProgress['losses'] = {}): string | undefined {
+    const { recipe, stepsDone } = this;
+    if (!recipe.nextPart) return done.length === 0 ? 'step' : undefined;
+    return recipe.nextPart({ stepsDone, done, losses });
+  }
+
+  /** One part of a step, by itself: does not count as a step. Parameters as of `step`. */
+  part(part: string, real: Tensor, latents = (): Tensor => this.drawLatent(real.shape[0]!)): StepResult {
+    const { recipe, networks, optimizers } = this;
+    return this.device.scope(() => recipe.step({ ...networks, optimizers, real, drawLatent: latents, part }));
   }
 
   /** Pictures for latents, drawn as the recipe's sample grids are; leaves no trace in the state. */
@@ -103,6 +135,15 @@ export function drawLatent(
 export function generate(generator: Module, latents: Tensor, mode: 'train' | 'eval'): Tensor {
   generator.train(mode === 'train');
   return noGrad(() => generator.forward(latents));
+}
+
+/** The results of a step's parts as one: of a value that several measured, the last; all losses of the generator. */
+function joined(results: readonly StepResult[]): StepResult {
+  const lossG = results.flatMap((result) => result.lossG ?? []);
+  const whole: StepResult = Object.assign({}, ...results, lossG.length > 0 && { lossG });
+  const kept = new Set(Object.values(whole).flat());
+  for (const t of results.flatMap((result) => Object.values(result).flat())) if (!kept.has(t)) t.dispose();
+  return whole;
 }
 
 function prefixed(prefix: string, state: StateDict): [string, Tensor][] {
