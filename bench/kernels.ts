@@ -17,10 +17,11 @@ import {
   tensor,
   withGemmCore,
 } from '@forger/tensor';
+import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 import type { Ceilings } from './ceilings.ts';
 import { timeInterleaved } from './timing.ts';
 
-export interface KernelResult {
+interface KernelResult {
   readonly kernel: string;
   readonly shape: string;
   readonly variant: string;
@@ -106,7 +107,7 @@ async function relativeDifference(a: Tensor, b: Tensor): Promise<number> {
   return difference / most;
 }
 
-export async function benchProducts(
+async function benchProducts(
   device: Device,
   ceilings: Ceilings,
   report: (r: KernelResult) => void,
@@ -149,7 +150,7 @@ export async function benchProducts(
 }
 
 /** Kernels that only move memory: bytes that must be read and written, over the time. */
-export async function benchStreams(
+async function benchStreams(
   device: Device,
   ceilings: Ceilings,
   report: (r: KernelResult) => void,
@@ -196,3 +197,33 @@ export async function benchStreams(
     });
   }
 }
+
+const widths = [24, 34, 9, -9, -15, -13, -11, -9];
+
+async function run(context: BenchContext): Promise<object> {
+  const device = await context.device();
+  const ceilings = await context.ceilings();
+  const results: KernelResult[] = [];
+  context.print(row(widths, ['kernel', 'shape', 'variant', 'ms', 'spread', 'rate', 'of ceiling', 'error']));
+  const report = (r: KernelResult): void => {
+    results.push(r);
+    const cells = [
+      r.milliseconds.toFixed(2),
+      r.spread.map((t) => t.toFixed(2)).join('–'),
+      `${r.rate.toFixed(2)} ${r.unit}`,
+      `${(100 * r.shareOfCeiling).toFixed(1)}%`,
+      r.error === null ? '' : r.error.toExponential(1),
+    ];
+    context.print(row(widths, [r.kernel, r.shape, r.variant, ...cells]));
+  };
+  await benchProducts(device, ceilings, report);
+  await benchStreams(device, ceilings, report);
+  return { ceilings, kernels: results };
+}
+
+export const kernels: Benchmark = {
+  name: 'kernels',
+  summary:
+    "each kernel at a DCGAN's shapes: GFLOP/s or GB/s, share of the ceiling of this run, naive variant beside it",
+  run,
+};

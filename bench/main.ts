@@ -1,126 +1,111 @@
-// `pnpm bench [kernels|step] [--json] …`: throughput of the kernels and of a whole training step.
+// `pnpm bench [subcommand] [options]`: measures what the adapter can do and what we make of it (registry.ts).
 import { parseArgs } from 'node:util';
 import { createDevice, type Device, ForgerError } from '@forger/tensor';
+import { type BenchContext, type Benchmark, type BenchOption, row, UsageError } from './benchmark.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
-import { benchProducts, benchStreams, type KernelResult } from './kernels.ts';
+import { benchmarks, defaults } from './registry.ts';
 import { writeResult } from './results.ts';
-import { benchStep, type StepOptions } from './step.ts';
 
-const usage = `Usage: pnpm bench [kernels | step] [options]
-  kernels   each kernel at a DCGAN's shapes: GFLOP/s or GB/s, share of the ceiling measured in this run, naive variant beside it
-  step      a full DCGAN training step: --size 32 --width 32 --channels 1 --batch 64 [--steps 10]
-  With neither, both run.
-  --json      print the results as JSON     --no-save   write nothing under bench/results/`;
+function usage(): string {
+  const option = ([name, { default: value, help }]: [string, BenchOption]): string =>
+    row([0, 22], ['   ', `--${name} ${value}`, help]);
+  const lines = benchmarks.flatMap(({ name, summary, options = {} }) => [
+    row([0, 10], [' ', name, summary]),
+    ...Object.entries(options).map(option),
+  ]);
+  return [
+    'Usage: pnpm bench [subcommand] [options]',
+    ...lines,
+    `Without a subcommand: ${defaults.map(({ name }) => name).join(' and ')}. Options are shown with their defaults.`,
+    'Of all: --json prints the results as JSON, --no-save writes nothing under bench/results/.',
+  ].join('\n');
+}
 
-const { values, positionals } = (() => {
+interface Request {
+  readonly chosen: readonly Benchmark[];
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** Throws UsageError. */
+function parse(args: readonly string[]): Request {
+  const name = args[0]?.startsWith('-') ? undefined : args[0];
+  const chosen = name === undefined ? defaults : benchmarks.filter((b) => b.name === name);
+  if (chosen.length === 0) throw new UsageError(`There is no benchmark called ${name}.`);
+  const own = Object.assign({}, ...chosen.map(({ options = {} }) => options)) as Record<string, BenchOption>;
+  const options = Object.fromEntries(
+    Object.entries(own).map(([key, { default: value }]) => [
+      key,
+      { type: 'string', default: value } as const,
+    ]),
+  );
+  const flag = { type: 'boolean', default: false } as const;
   try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        size: { type: 'string', default: '32' },
-        width: { type: 'string', default: '32' },
-        channels: { type: 'string', default: '1' },
-        batch: { type: 'string', default: '64' },
-        steps: { type: 'string', default: '10' },
-        json: { type: 'boolean', default: false },
-        'no-save': { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
+    const { values } = parseArgs({
+      args: args.slice(name === undefined ? 0 : 1),
+      options: { ...options, json: flag, 'no-save': flag, help: flag },
     });
+    return { chosen, values };
   } catch (error) {
-    console.error(`${(error as Error).message}\n${usage}`);
-    process.exit(2);
+    throw new UsageError((error as Error).message);
   }
-})();
-
-function whole(name: 'size' | 'width' | 'channels' | 'batch' | 'steps'): number {
-  const n = Number(values[name]);
-  if (Number.isInteger(n) && n >= 1) return n;
-  console.error(`--${name} ${values[name]}: expected a whole number of at least 1.`);
-  process.exit(2);
 }
 
-const print = (line: string): void => {
-  if (!values.json) console.log(line);
-};
-
-async function kernels(device: Device, ceilings: Ceilings): Promise<KernelResult[]> {
-  const results: KernelResult[] = [];
-  const row = (cells: string[]): string =>
-    [
-      cells[0]!.padEnd(24),
-      cells[1]!.padEnd(34),
-      cells[2]!.padEnd(9),
-      ...cells.slice(3).map((c) => c.padStart(13)),
-    ].join(' ');
-  print(row(['kernel', 'shape', 'variant', 'ms', 'rate', 'of ceiling', 'error']));
-  const report = (r: KernelResult): void => {
-    results.push(r);
-    print(
-      row([
-        r.kernel,
-        r.shape,
-        r.variant,
-        r.milliseconds.toFixed(2),
-        `${r.rate.toFixed(2)} ${r.unit}`,
-        `${(100 * r.shareOfCeiling).toFixed(1)}%`,
-        r.error === null ? '' : r.error.toExponential(1),
-      ]),
-    );
+/** Once computed, kept. */
+function lazy<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
-  await benchProducts(device, ceilings, report);
-  await benchStreams(device, ceilings, report);
-  return results;
 }
 
-async function step(device: Device, options: StepOptions): Promise<object> {
-  const result = await benchStep(device, options);
-  print(
-    `step ${options.size}×${options.size}, width ${options.width}, ${options.channels} channel(s), batch ${options.batch}: ` +
-      `${result.milliseconds.toFixed(1)} ms (${result.spread.map((t) => t.toFixed(1)).join(' to ')}), ${result.imagesPerSecond.toFixed(1)} images/s, ${result.gflops.toFixed(2)} GFLOP/s; first step ${result.firstStepMilliseconds.toFixed(0)} ms`,
-  );
-  return result;
-}
-
-const known = ['kernels', 'step'];
-const chosen = positionals.length > 0 ? positionals : known;
-const unknown = chosen.filter((name) => !known.includes(name));
-if (values.help || unknown.length > 0) {
-  (values.help ? console.log : console.error)(
-    unknown.length > 0 ? `Unknown benchmark: ${unknown.join(', ')}.\n${usage}` : usage,
-  );
-  process.exit(values.help ? 0 : 2);
-}
-
-const options: StepOptions = {
-  size: whole('size'),
-  width: whole('width'),
-  channels: whole('channels'),
-  batch: whole('batch'),
-  steps: whole('steps'),
-};
-let device: Device | undefined;
-try {
-  device = await createDevice();
-  print(`adapter: ${device.adapter.description || device.adapter.device}`);
-  const ceilings = await measureCeilings(device);
-  print(
-    `ceilings in this run: ${ceilings.gflops.toFixed(1)} GFLOP/s in registers, ${ceilings.gbs.toFixed(2)} GB/s copying\n`,
-  );
-  const all: Record<string, unknown> = { ceilings };
-  for (const name of chosen) {
-    const result =
-      name === 'kernels'
-        ? { kernels: await kernels(device, ceilings) }
-        : { step: await step(device, options) };
-    Object.assign(all, result);
-    if (!values['no-save']) print(`saved ${writeResult(name, device, { ceilings, ...result })}\n`);
+async function run({ chosen, values }: Request): Promise<void> {
+  let opened: Device | undefined;
+  const print = (line: string): void => {
+    if (!values.json) console.log(line);
+  };
+  const device = lazy(async () => {
+    opened = await createDevice();
+    print(`adapter: ${opened.adapter.description || opened.adapter.device}`);
+    return opened;
+  });
+  const ceilings = lazy(async (): Promise<Ceilings> => {
+    const found = await measureCeilings(await device());
+    print(
+      `ceilings in this run: ${found.gflops.toFixed(1)} GFLOP/s in registers, ${found.gbs.toFixed(2)} GB/s copying\n`,
+    );
+    return found;
+  });
+  const text = (option: string): string => String(values[option]);
+  const whole = (option: string): number => {
+    const n = Number(text(option));
+    if (Number.isInteger(n) && n >= 1) return n;
+    throw new UsageError(`--${option} ${text(option)}: expected a whole number of at least 1.`);
+  };
+  const context: BenchContext = { device, ceilings, text, whole, print };
+  const all: Record<string, object> = {};
+  try {
+    for (const { name, run } of chosen) {
+      const result = await run(context);
+      all[name] = result;
+      if (!values['no-save']) print(`saved ${writeResult(name, await device(), result)}\n`);
+    }
+    if (values.json) console.log(JSON.stringify(all, null, 2));
+  } finally {
+    opened?.destroy();
   }
-  if (values.json) console.log(JSON.stringify(all, null, 2));
+}
+
+try {
+  const request = parse(process.argv.slice(2));
+  if (request.values.help) console.log(usage());
+  else await run(request);
 } catch (error) {
-  if (!(error instanceof ForgerError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-} finally {
-  device?.destroy();
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n${usage()}`);
+    process.exitCode = 2;
+  } else if (error instanceof ForgerError) {
+    console.error(error.message);
+    process.exitCode = 1;
+  } else throw error;
 }

@@ -1,23 +1,16 @@
-// A full DCGAN training step: both networks, both updates, on the `pytorch` recipe's network at any size.
-import { recipes, TrainState } from '@forger/dcgan';
-import { summarize } from '@forger/nn';
-import { type Device, tensor } from '@forger/tensor';
+// Throughput of a full DCGAN training step: both networks, both updates.
+import type { Device } from '@forger/tensor';
+import type { BenchContext, Benchmark } from './benchmark.ts';
+import { openStep, type StepSizes, showStep, stepOptions, stepSizes } from './dcgan.ts';
 
-export interface StepOptions {
-  readonly size: number;
-  readonly width: number;
-  readonly channels: number;
-  readonly batch: number;
-  /** Steps that are timed, after the first. */
+interface StepResult extends StepSizes {
+  /** Steps that were timed, after the first two. */
   readonly steps: number;
-}
-
-export interface StepResult extends StepOptions {
   /** One step: median over the timed steps, least and most. */
   readonly milliseconds: number;
   readonly spread: readonly [number, number];
   readonly imagesPerSecond: number;
-  /** Operations that the step's convolutions need (2 per multiply-add, 8 F_D + 3 F_G a picture) over the time. */
+  /** Operations that the step's convolutions need over the time. */
   readonly gflops: number;
   /** The first step, with the compilation of every kernel. */
   readonly firstStepMilliseconds: number;
@@ -25,20 +18,8 @@ export interface StepResult extends StepOptions {
   readonly deviceBytes: number;
 }
 
-export async function benchStep(device: Device, options: StepOptions): Promise<StepResult> {
-  const { size, width, channels, batch, steps } = options;
-  const recipe = recipes.pytorch!;
-  recipe.checkImageSize(size);
-  const latentSize = recipe.latent.size;
-  const state = new TrainState(recipe, {
-    sizes: { imageSize: size, width, channels, latentSize },
-    lr: 2e-4,
-    seed: 1,
-    device,
-  });
-  const shape = [batch, channels, size, size];
-  const pixels = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.7));
-  const real = tensor(pixels, shape, { device }).keep();
+async function benchStep(device: Device, sizes: StepSizes, steps: number): Promise<StepResult> {
+  const { state, real, flop, dispose } = openStep(device, sizes);
   const one = async (): Promise<number> => {
     const start = performance.now();
     device.scope(() => void state.step(real));
@@ -53,21 +34,39 @@ export async function benchStep(device: Device, options: StepOptions): Promise<S
   const dispatchesPerStep = (device.recorder.dispatches - before) / steps;
   times.sort((a, b) => a - b);
   const milliseconds = times[Math.floor(times.length / 2)]!;
-  const macs = (rows: { macs: number }[]): number => rows.reduce((sum, row) => sum + row.macs, 0);
-  const forwardG = macs(summarize(state.networks.generator, [latentSize, 1, 1]));
-  const forwardD = macs(summarize(state.networks.discriminator, [channels, size, size]));
-  const flop = 2 * batch * (8 * forwardD + 3 * forwardG);
   const deviceBytes = device.memory().peakBytes;
-  state.dispose();
-  real.dispose();
+  dispose();
   return {
-    ...options,
+    ...sizes,
+    steps,
     milliseconds,
     spread: [times[0]!, times.at(-1)!],
-    imagesPerSecond: (1000 * batch) / milliseconds,
+    imagesPerSecond: (1000 * sizes.batch) / milliseconds,
     gflops: flop / milliseconds / 1e6,
     firstStepMilliseconds,
     dispatchesPerStep,
     deviceBytes,
   };
 }
+
+async function run(context: BenchContext): Promise<object> {
+  const sizes = stepSizes(context);
+  const steps = context.whole('steps');
+  const device = await context.device();
+  const ceilings = await context.ceilings();
+  const r = await benchStep(device, sizes, steps);
+  const spread = r.spread.map((t) => t.toFixed(1)).join(' to ');
+  const share = (100 * r.gflops) / ceilings.gflops;
+  context.print(
+    `step ${showStep(sizes)}: ${r.milliseconds.toFixed(1)} ms (${spread}), ${r.imagesPerSecond.toFixed(1)} images/s, ` +
+      `${r.gflops.toFixed(2)} GFLOP/s (${share.toFixed(1)}% of the ceiling); first step ${r.firstStepMilliseconds.toFixed(0)} ms`,
+  );
+  return { ceilings, step: r };
+}
+
+export const step: Benchmark = {
+  name: 'step',
+  summary: 'a full DCGAN training step',
+  options: { ...stepOptions, steps: { default: '10', help: 'steps to time' } },
+  run,
+};
