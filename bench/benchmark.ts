@@ -1,6 +1,5 @@
 // What a benchmark is: a subcommand of `pnpm bench` with options of its own. registry.ts lists them, main.ts runs them.
-import type { Device } from '@forger/tensor';
-import type { Ceilings } from './ceilings.ts';
+import type { Ceilings, Device } from '@forger/tensor';
 
 /** An option `--name value` of a benchmark. */
 export interface BenchOption {

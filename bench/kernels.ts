@@ -2,6 +2,7 @@
 import {
   add,
   batchNorm,
+  type Ceilings,
   conv2d,
   convTranspose2d,
   type Device,
@@ -15,11 +16,10 @@ import {
   supportsCore,
   type Tensor,
   tensor,
+  timeInterleaved,
   withGemmCore,
 } from '@forger/tensor';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
-import type { Ceilings } from './ceilings.ts';
-import { timeInterleaved } from './timing.ts';
 
 interface KernelResult {
   readonly kernel: string;

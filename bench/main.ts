@@ -1,8 +1,7 @@
 // `pnpm bench [subcommand] [options]`: measures what the adapter can do and what we make of it (registry.ts).
 import { parseArgs } from 'node:util';
-import { createDevice, type Device, ForgerError } from '@forger/tensor';
+import { type Ceilings, createDevice, type Device, ForgerError, measureCeilings } from '@forger/tensor';
 import { type BenchContext, type Benchmark, type BenchOption, row, UsageError } from './benchmark.ts';
-import { type Ceilings, measureCeilings } from './ceilings.ts';
 import { benchmarks, defaults } from './registry.ts';
 import { writeResult } from './results.ts';
 

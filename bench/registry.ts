@@ -1,9 +1,10 @@
 // The benchmarks, by subcommand. A new one is a file that exports a Benchmark, and a line here.
 import type { Benchmark } from './benchmark.ts';
 import { kernels } from './kernels.ts';
+import { profile } from './profile.ts';
 import { step } from './step.ts';
 
-export const benchmarks: readonly Benchmark[] = [kernels, step];
+export const benchmarks: readonly Benchmark[] = [kernels, step, profile];
 
 /** What `pnpm bench` runs without a subcommand. */
 export const defaults: readonly Benchmark[] = [kernels, step];

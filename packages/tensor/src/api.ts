@@ -4,7 +4,19 @@ import './methods.ts';
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
 export type { AdapterReport } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
+export { type Ceilings, measureCeilings } from './device/ceilings.ts';
 export { Device, type DeviceOptions } from './device/device.ts';
+export type {
+  DeviceSpan,
+  HostSpan,
+  HostTime,
+  KernelProfile,
+  Profile,
+  ProfileMethod,
+} from './device/profile.ts';
+export { chromeTrace, type ProfileTableOptions, profileTable } from './device/profile-report.ts';
+export type { ProfileOptions } from './device/profiler.ts';
+export { type Timing, timeInterleaved } from './device/timing.ts';
 export * from './errors.ts';
 export {
   readSafetensors,

@@ -14,9 +14,12 @@ import {
 import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
+import type { Profile } from './profile.ts';
+import { type ProfileOptions, profile } from './profiler.ts';
 import { type Command, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
+import type { Work } from './work.ts';
 
 export interface DeviceOptions extends PlatformOptions {
   /** Record where each live buffer was allocated, for `device.leaks()`. */
@@ -130,12 +133,14 @@ export class Device {
    * Records one dispatch.
    * @param params what `params` holds at binding 0, in order: integers, or `f32(x)`.
    * @param operands the buffers and textures at bindings 1, 2, …, in the order of `source.bindings`.
+   * @param work what profiles say of it.
    */
   dispatch(
     source: KernelSource,
     params: readonly (number | FloatParam)[],
     operands: readonly (BufferRange | PooledTexture)[],
     workgroups: readonly [number, number, number],
+    work?: Work,
   ): void {
     this.throwIfFailed();
     const kernel = this.pipelines.get(source);
@@ -168,6 +173,9 @@ export class Device {
       bindGroup,
       workgroups,
       buffers: operands.map((o) => ('view' in o ? o : o.buffer)),
+      params,
+      operands,
+      work,
     });
   }
 
@@ -276,6 +284,15 @@ export class Device {
     }
   }
 
+  /**
+   * Runs `fn`, which may be async and may replay captured plans, and times every kernel it runs. Nothing that is
+   * computed changes. What ran before is waited for first, and what `fn` began is waited for at its end.
+   * Throws DeviceError inside another profile or a capture, and without timestamps where those are asked for.
+   */
+  profile<T>(fn: () => T | Promise<T>, options: ProfileOptions = {}): Promise<Profile<Awaited<T>>> {
+    return profile(this, fn, options);
+  }
+
   /** Lets go of a plan's buffers: free ones at once, those still in use when they are released. */
   dropPool(pool: BufferPool): void {
     pool.retire();
@@ -357,6 +374,7 @@ export class Device {
   /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */
   #forget({ id }: Pooled): void {
     this.recorder.flush();
+    this.recorder.timer?.forget(id);
     for (const key of this.#bindGroups.keys()) {
       if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#bindGroups.delete(key);
     }

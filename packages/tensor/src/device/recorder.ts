@@ -2,7 +2,10 @@
 // submits it. Eager work flushes every few commands so that the device starts early; a capture also keeps the list
 // so that it can be encoded again (see capture.ts).
 import type { PooledBuffer, PooledTexture } from './buffers.ts';
+import type { BufferRange, FloatParam } from './device.ts';
 import type { CompiledKernel } from './pipelines.ts';
+import type { CommandTimer } from './profile.ts';
+import type { Work } from './work.ts';
 
 export interface DispatchCommand {
   readonly kind: 'dispatch';
@@ -10,6 +13,10 @@ export interface DispatchCommand {
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
   readonly buffers: readonly (PooledBuffer | PooledTexture)[];
+  /** What profiles tell of it. */
+  readonly params: readonly (number | FloatParam)[];
+  readonly operands: readonly (BufferRange | PooledTexture)[];
+  readonly work: Work | undefined;
 }
 
 export interface CopyCommand {
@@ -42,6 +49,8 @@ export class Recorder {
   #dispatches = 0;
   /** While a capture records, every command goes here as well. */
   captured: Command[] | null = null;
+  /** While a profile is made, it submits in the recorder's place. */
+  timer: CommandTimer | null = null;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -71,36 +80,12 @@ export class Recorder {
 
   /** Encodes a list of commands in one command buffer and submits it. */
   submit(commands: readonly Command[]): void {
-    const encoder = this.#device.createCommandEncoder();
-    let pass: GPUComputePassEncoder | null = null;
-    let pipeline: GPUComputePipeline | null = null;
-    for (const command of commands) {
-      if (command.kind === 'dispatch') {
-        pass ??= encoder.beginComputePass();
-        if (pipeline !== command.kernel.pipeline) {
-          pipeline = command.kernel.pipeline;
-          pass.setPipeline(pipeline);
-        }
-        pass.setBindGroup(0, command.bindGroup);
-        pass.dispatchWorkgroups(...command.workgroups);
-        continue;
-      }
-      pass?.end();
-      pass = null;
-      pipeline = null;
-      if (command.kind === 'copy') {
-        encoder.copyBufferToBuffer(
-          command.source,
-          command.sourceOffset,
-          command.target,
-          command.targetOffset,
-          command.bytes,
-        );
-      } else {
-        encoder.clearBuffer(command.buffer, command.offset, command.bytes);
-      }
+    if (this.timer) {
+      this.timer.submit(commands);
+      return;
     }
-    pass?.end();
+    const encoder = this.#device.createCommandEncoder();
+    encodeCommands(encoder, commands);
     this.#device.queue.submit([encoder.finish()]);
   }
 
@@ -121,4 +106,37 @@ export class Recorder {
       view.byteLength,
     );
   }
+}
+
+/** Encodes commands in their order; dispatches that follow one another share a pass. */
+export function encodeCommands(encoder: GPUCommandEncoder, commands: readonly Command[]): void {
+  let pass: GPUComputePassEncoder | null = null;
+  let pipeline: GPUComputePipeline | null = null;
+  for (const command of commands) {
+    if (command.kind === 'dispatch') {
+      pass ??= encoder.beginComputePass();
+      if (pipeline !== command.kernel.pipeline) {
+        pipeline = command.kernel.pipeline;
+        pass.setPipeline(pipeline);
+      }
+      pass.setBindGroup(0, command.bindGroup);
+      pass.dispatchWorkgroups(...command.workgroups);
+      continue;
+    }
+    pass?.end();
+    pass = null;
+    pipeline = null;
+    encodeTransfer(encoder, command);
+  }
+  pass?.end();
+}
+
+/** Encodes a copy or a clear, outside any pass. */
+export function encodeTransfer(encoder: GPUCommandEncoder, command: CopyCommand | ClearCommand): void {
+  if (command.kind === 'clear') {
+    encoder.clearBuffer(command.buffer, command.offset, command.bytes);
+    return;
+  }
+  const { source, sourceOffset, target, targetOffset, bytes } = command;
+  encoder.copyBufferToBuffer(source, sourceOffset, target, targetOffset, bytes);
 }

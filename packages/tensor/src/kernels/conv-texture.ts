@@ -63,6 +63,9 @@ const paddedQ = (z: ConvSizes): number => ceilDiv(z.q, 4) * 4;
 const texelsOf = (n: number, channels: number, plane: Plane): number =>
   n * ceilDiv(channels, 4) * plane.h * plane.w;
 
+/** Multiply-adds of each of the three products (one group). */
+const macsOf = (z: ConvSizes): number => z.n * z.k * z.p * z.q * z.c * z.r * z.s;
+
 /** Whether a product takes this path: it can, and it is forced, or the adapter is a software one and it pays. */
 export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): boolean {
   const forced = forcedCore();
@@ -84,7 +87,7 @@ export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): 
   if (!device.adapter.software || !supportsCore(device, 'texture')) return false;
   const packed = product === 'inputGradient' ? z.k : z.c;
   if (packed < leastChannels || (product === 'weightGradient' && 2 * z.q <= paddedQ(z))) return false;
-  return z.n * z.k * z.p * z.q * z.c * z.r * z.s >= leastMacs;
+  return macsOf(z) >= leastMacs;
 }
 
 /** Runs `fn` with a scratch texture, which later commands may use again. */
@@ -161,6 +164,7 @@ function windowSums(
   stride: readonly [number, number],
   t: Taps,
   out: readonly [number, number],
+  macs: number,
 ): Tensor {
   const { device } = source;
   const n = source.shape[0]!;
@@ -188,6 +192,7 @@ function windowSums(
         [weights, channels],
         [(bias ?? weight).range, y.range],
         [columns, t.rows, t.phases[0] * t.phases[1]],
+        macs,
       ),
     ),
   );
@@ -201,6 +206,7 @@ function product(
   textures: readonly PooledTexture[],
   ranges: readonly BufferRange[],
   [columns, rows, batch]: readonly [number, number, number],
+  macs: number,
 ): void {
   device.dispatch(
     {
@@ -221,6 +227,7 @@ function product(
     params,
     [...textures, ...ranges],
     [ceilDiv(columns, columnsHeld * coreWorkgroup), ceilDiv(rows, rowsHeld(rows)), batch],
+    { flop: 2 * macs, sizes: [batch, rows, columns, Math.round(macs / (batch * rows * columns))] },
   );
 }
 
@@ -236,7 +243,7 @@ export function forwardOnTextures(x: Tensor, weight: Tensor, bias: Tensor | null
     pad: [0, 0],
     flip: false,
   };
-  return windowSums(x, weight, bias, xPlane(z, z.q), z.stride, t, [z.p, z.q]);
+  return windowSums(x, weight, bias, xPlane(z, z.q), z.stride, t, [z.p, z.q], macsOf(z));
 }
 
 /** The x-shaped product of gy and w, + bias. */
@@ -256,7 +263,7 @@ export function inputGradientOnTextures(
     pad: z.padding,
     flip: true,
   };
-  return windowSums(gy, weight, bias, gyPlane(z), [1, 1], t, [z.h, z.w]);
+  return windowSums(gy, weight, bias, gyPlane(z), [1, 1], t, [z.h, z.w], macsOf(z));
 }
 
 /** The w-shaped product of x and gy. */
@@ -278,6 +285,7 @@ export function weightGradientOnTextures(x: Tensor, gy: Tensor, z: ConvSizes): T
         [gyTexels, xTexels],
         [parts.range],
         [columns, z.k, splits],
+        macsOf(z),
       ),
     ),
   );

@@ -121,6 +121,12 @@ function launchOf(device: Device, core: Exclude<GemmCore, 'texture'>, { m, n, ba
   };
 }
 
+/** [products,] rows, columns, inner axis. */
+function productSizes({ macs, m, n, batch }: GemmProblem): number[] {
+  const sizes = [m, n, Math.round(macs / (m * n * batch))];
+  return batch === 1 ? sizes : [batch, ...sizes];
+}
+
 /** Records the products. Throws ShapeError when the grid would pass WebGPU's 65,535 workgroups in a dimension. */
 export function gemm(device: Device, problem: GemmProblem): void {
   const core = chooseCore(device, problem);
@@ -141,5 +147,6 @@ export function gemm(device: Device, problem: GemmProblem): void {
     problem.params,
     [...problem.reads, problem.output],
     launch.grid,
+    { flop: 2 * problem.macs, sizes: productSizes(problem) },
   );
 }

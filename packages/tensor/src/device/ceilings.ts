@@ -1,5 +1,5 @@
-// What the adapter could reach: arithmetic without memory, and memory without arithmetic, measured in this run.
-import { type Device, empty } from '@forger/tensor';
+// What the adapter could reach: arithmetic without memory, and memory without arithmetic, measured now.
+import type { BufferRange, Device } from './device.ts';
 import { timeInterleaved } from './timing.ts';
 
 export interface Ceilings {
@@ -9,14 +9,17 @@ export interface Ceilings {
   readonly gbs: number;
 }
 
+/** Measures for a second or two; takes up to 128 MiB of device memory meanwhile. */
 export async function measureCeilings(device: Device): Promise<Ceilings> {
   const workgroup = 64;
   const groups = device.adapter.software ? 64 : 4096;
   const rounds = 2048;
-  const small = empty([groups * workgroup], { device }).keep();
   const bytes = Math.min(64 * 2 ** 20, device.gpu.limits.maxStorageBufferBindingSize / 2);
-  const source = empty([bytes / 4], { device }).keep();
-  const target = empty([bytes / 4], { device }).keep();
+  const sizes = [groups * workgroup * 4, bytes, bytes];
+  const storages = sizes.map((size) => device.allocate(size));
+  const [small, source, target] = storages.map(({ buffer }, i) => {
+    return { buffer, offset: 0, bytes: sizes[i]! };
+  }) as [BufferRange, BufferRange, BufferRange];
   const vectors = bytes / 16;
   const [arithmetic, copy] = await timeInterleaved(device, [
     () =>
@@ -28,7 +31,7 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
           bindings: ['write'],
         },
         [rounds, { f32: 0.999 }],
-        [small.range],
+        [small],
         [groups, 1, 1],
       ),
     () =>
@@ -40,11 +43,11 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
           bindings: ['read', 'write'],
         },
         [vectors],
-        [source.range, target.range],
+        [source, target],
         [Math.min(65_535, Math.ceil(vectors / (workgroup * 4))), 1, 1],
       ),
   ]);
-  for (const t of [small, source, target]) t.dispose();
+  for (const storage of storages) storage.release();
   return {
     gflops: (groups * workgroup * rounds * 16 * 8 * 2) / arithmetic!.median / 1e6,
     gbs: (2 * bytes) / copy!.median / 1e6,

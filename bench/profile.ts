@@ -1,0 +1,35 @@
+// Where the time of a DCGAN training step goes, kernel by kernel.
+import { profileTable } from '@forger/tensor';
+import type { BenchContext, Benchmark } from './benchmark.ts';
+import { openStep, showStep, stepOptions, stepSizes } from './dcgan.ts';
+
+/** Steps before, which compile and fill caches. */
+const warmUp = 3;
+
+async function run(context: BenchContext): Promise<object> {
+  const sizes = stepSizes(context);
+  const steps = context.whole('steps');
+  const device = await context.device();
+  const ceilings = await context.ceilings();
+  const { state, real, dispose } = openStep(device, sizes);
+  const one = (): void => device.scope(() => void state.step(real));
+  for (let i = 0; i < warmUp; i++) one();
+  const profile = await device.profile(async () => {
+    for (let i = 0; i < steps; i++) {
+      one();
+      await device.sync();
+    }
+  });
+  dispose();
+  context.print(`step ${showStep(sizes)}`);
+  for (const line of profileTable(profile, { ceilings, steps })) context.print(line);
+  const { milliseconds, deviceMilliseconds, host, kernels } = profile;
+  return { ceilings, ...sizes, steps, milliseconds, deviceMilliseconds, host, kernels };
+}
+
+export const profile: Benchmark = {
+  name: 'profile',
+  summary: 'the time of each kernel in a DCGAN training step, and the host time beside it',
+  options: { ...stepOptions, steps: { default: '5', help: 'steps to profile' } },
+  run,
+};
