@@ -50,7 +50,7 @@ export class Generator {
   constructor(seed: number | bigint, options: { readonly device?: Device | undefined } = {}) {
     const key = parse(seed, 64, 'Seed');
     this.device = options.device ?? getDefaultDevice();
-    if (this.device.recorder.captured) {
+    if (this.device.capturing) {
       throw new DeviceError(
         'A random generator was first needed inside device.capture(); make it, or call manualSeed(), before.',
       );

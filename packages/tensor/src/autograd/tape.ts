@@ -134,6 +134,11 @@ function walk(
   for (const [tensor, g] of grads) if (wanted(tensor)) finish(tensor, g);
 }
 
+/** Runs a backward pass from `output`, itself recorded or not. */
+function asBackward<T>(output: Tensor, createGraph: boolean, fn: () => T): T {
+  return output.device.inBackward(() => withRecording(createGraph, fn));
+}
+
 function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | undefined): Tensor[] {
   return outputs.map((output, i) => {
     if (!output.requiresGrad) {
@@ -166,7 +171,7 @@ function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | un
 export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardOptions = {}): void {
   const createGraph = options.createGraph ?? false;
   const run = (): void =>
-    withRecording(createGraph, () => {
+    asBackward(output, createGraph, () => {
       const seeds = seedGradients([output], gradOutput && [gradOutput]);
       const isLeaf = (t: Tensor): boolean => t.requiresGrad && t.gradFunction === null;
       walk([output], seeds, isLeaf, (leaf, g) => accumulate(leaf, g, createGraph), createGraph);
@@ -201,7 +206,7 @@ export function grad(
   const list = outputs instanceof Tensor ? [outputs] : outputs;
   const createGraph = options.createGraph ?? false;
   const run = (): (Tensor | null)[] =>
-    withRecording(createGraph, () => {
+    asBackward(list[0]!, createGraph, () => {
       const results = new Map<Tensor, Tensor>();
       const targets = new Set(inputs);
       walk(

@@ -5,12 +5,22 @@
 import { DeviceError } from '../errors.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
-/** Bytes of `n` rounded up to its size class: four classes to each power of two, 256 bytes at least. */
+/**
+ * Bytes of `n` rounded up to its size class: four classes to each power of two, 64 from a mebibyte on, where rounding up
+ * costs more than it saves; 256 bytes at least.
+ */
 export function sizeClass(bytes: number): number {
   if (bytes <= 256) return 256;
   const power = 2 ** Math.floor(Math.log2(bytes));
-  const step = Math.max(power / 4, 256);
+  const step = Math.max(power / (bytes < 2 ** 20 ? 4 : 64), 256);
   return Math.ceil(bytes / step) * step;
+}
+
+let lastId = 0;
+
+/** The next number for a buffer or texture. */
+export function nextId(): number {
+  return ++lastId;
 }
 
 /** A GPU buffer or texture with a number of its own (bind groups are cached by it). */
@@ -25,6 +35,13 @@ export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
 }
 
+/** A part of a buffer that a kernel binds. Offsets are multiples of the device's storage alignment. */
+export interface BufferRange {
+  readonly buffer: PooledBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 /** A list of rgba32float texels: texel i lies at (i mod textureWidth, ⌊i / textureWidth⌋). Scratch space of kernels. */
 export interface PooledTexture extends Pooled {
   readonly gpu: GPUTexture;
@@ -34,7 +51,43 @@ export interface PooledTexture extends Pooled {
 /** Texels to a row of a pooled texture. A power of two, so that kernels need no division. */
 export const textureWidth = 2048;
 
-const texelBytes = 16;
+/** Bytes of a row of a pooled texture. */
+export const textureRowBytes = textureWidth * 16;
+
+/** Gives out buffers and textures: the pool, or a step that is being captured. */
+export interface Allocator {
+  /** The most texels that a texture can hold on this device. */
+  readonly maxTexels: number;
+  /** A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit. */
+  acquire(bytes: number): PooledBuffer;
+  /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
+  acquireTexture(texels: number): PooledTexture;
+  /** Takes back; it may be given out again at once. */
+  release(item: PooledBuffer | PooledTexture): void;
+}
+
+/** Throws DeviceError when a buffer of this size cannot be bound. */
+export function checkBindable({ limits }: GPUDevice, bytes: number): void {
+  const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  if (bytes <= most) return;
+  throw new DeviceError(
+    `A tensor of ${bytes} bytes was asked for; this adapter binds at most ${most} bytes at once: use a smaller batch, width or image size.`,
+  );
+}
+
+export function maxTexels({ limits }: GPUDevice): number {
+  return textureWidth * limits.maxTextureDimension2D;
+}
+
+export function createBuffer(device: GPUDevice, size: number): GPUBuffer {
+  const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
+  return device.createBuffer({ size, usage });
+}
+
+export function createTexture(device: GPUDevice, rows: number): GPUTexture {
+  const size = [textureWidth, rows];
+  return device.createTexture({ size, format: 'rgba32float', usage: textureUsage.STORAGE_BINDING });
+}
 
 export interface MemoryReport {
   /** Bytes and count of buffers in use by live tensors, and of textures that kernels use. */
@@ -60,78 +113,51 @@ export interface PoolOptions {
   readonly onDestroy: (item: Pooled) => void;
   /** Record where each live buffer was allocated. */
   readonly debug: boolean;
-  /** Whether free buffers may be destroyed when they pile up. Not those of a captured plan, which uses them again. */
-  readonly trims: boolean;
 }
 
 /** Free bytes above which a pool lets go of its free buffers, unless more than that are in use. */
 const keptBytes = 256 * 2 ** 20;
 
 /** Buffers and textures by size class. */
-export class BufferPool {
+export class BufferPool implements Allocator {
   readonly #device: GPUDevice;
   readonly #options: PoolOptions;
   readonly #free = new Map<number, PooledBuffer[]>();
   readonly #freeTextures = new Map<number, PooledTexture[]>();
   readonly #live = new Map<PooledBuffer | PooledTexture, string>();
-  readonly #maxBytes: number;
   #liveBytes = 0;
   #pooledBytes = 0;
-  #retired = false;
-  static #nextId = 1;
 
   constructor(device: GPUDevice, options: PoolOptions) {
     this.#device = device;
     this.#options = options;
-    this.#maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   }
 
-  /** Whether this pool was retired and the last of its buffers is gone. */
-  get isGone(): boolean {
-    return this.#retired && this.#live.size === 0;
-  }
-
-  /** A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit. */
   acquire(bytes: number): PooledBuffer {
-    if (bytes > this.#maxBytes) {
-      throw new DeviceError(
-        `A tensor of ${bytes} bytes was asked for; this adapter binds at most ${this.#maxBytes} bytes at once: use a smaller batch, width or image size.`,
-      );
-    }
-    const size = Math.min(sizeClass(bytes), this.#maxBytes);
+    const { limits } = this.#device;
+    checkBindable(this.#device, bytes);
+    const size = Math.min(sizeClass(bytes), limits.maxStorageBufferBindingSize, limits.maxBufferSize);
     return this.#take(this.#free, size, (id) => {
-      const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
-      return { id, gpu: this.#device.createBuffer({ size, usage }), bytes: size, lastBatch: -1 };
+      return { id, gpu: createBuffer(this.#device, size), bytes: size, lastBatch: -1 };
     });
   }
 
-  /** The most texels that a texture can hold on this device. */
   get maxTexels(): number {
-    return textureWidth * this.#device.limits.maxTextureDimension2D;
+    return maxTexels(this.#device);
   }
 
-  /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
   acquireTexture(texels: number): PooledTexture {
-    const row = textureWidth * texelBytes;
-    const rows = Math.ceil(sizeClass(texels * texelBytes) / row);
-    const height = Math.min(rows, this.#device.limits.maxTextureDimension2D);
-    return this.#take(this.#freeTextures, height * row, (id) => {
-      const gpu = this.#device.createTexture({
-        size: [textureWidth, height],
-        format: 'rgba32float',
-        usage: textureUsage.STORAGE_BINDING,
-      });
-      return { id, gpu, view: gpu.createView(), bytes: height * row, lastBatch: -1 };
+    const wanted = Math.ceil(sizeClass(texels * 16) / textureRowBytes);
+    const rows = Math.min(wanted, this.#device.limits.maxTextureDimension2D);
+    return this.#take(this.#freeTextures, rows * textureRowBytes, (id) => {
+      const gpu = createTexture(this.#device, rows);
+      return { id, gpu, view: gpu.createView(), bytes: rows * textureRowBytes, lastBatch: -1 };
     });
   }
 
   release(item: PooledBuffer | PooledTexture): void {
     if (!this.#live.delete(item)) return;
     this.#liveBytes -= item.bytes;
-    if (this.#retired) {
-      this.#destroy(item);
-      return;
-    }
     this.#pooledBytes += item.bytes;
     const free: Map<number, Pooled[]> = 'view' in item ? this.#freeTextures : this.#free;
     const list = free.get(item.bytes);
@@ -146,12 +172,6 @@ export class BufferPool {
       free.clear();
     }
     this.#pooledBytes = 0;
-  }
-
-  /** Keeps nothing from now on: free buffers are destroyed, live ones when they are released. */
-  retire(): void {
-    this.#retired = true;
-    this.trim();
   }
 
   report(): Omit<MemoryReport, 'peakBytes'> {
@@ -180,31 +200,40 @@ export class BufferPool {
     if (item) {
       this.#pooledBytes -= bytes;
     } else {
-      if (this.#options.trims && this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
-      const { totals } = this.#options;
-      totals.bytes += bytes;
-      totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
-      item = create(BufferPool.#nextId++);
+      if (this.#pooledBytes > Math.max(keptBytes, this.#liveBytes)) this.trim();
+      count(this.#options.totals, bytes);
+      item = create(nextId());
     }
     this.#liveBytes += bytes;
-    this.#live.set(item, this.#options.debug ? (new Error('allocated').stack ?? '') : '');
+    this.#live.set(item, this.#options.debug ? whereAmI() : '');
     return item;
   }
 
   #destroy(item: PooledBuffer | PooledTexture): void {
     this.#options.onDestroy(item);
     item.gpu.destroy();
-    this.#options.totals.bytes -= item.bytes;
+    count(this.#options.totals, -item.bytes);
   }
+}
+
+/** Adds to (or takes from) the bytes of a device. */
+export function count(totals: MemoryTotals, bytes: number): void {
+  totals.bytes += bytes;
+  totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
+}
+
+/** The stack, for leak reports. */
+export function whereAmI(): string {
+  return new Error('allocated').stack ?? '';
 }
 
 /** A pooled buffer shared by the tensors that view it; back to the pool when the last lets go. */
 export class Storage {
   readonly buffer: PooledBuffer;
-  readonly #pool: BufferPool;
+  readonly #pool: Allocator;
   #references = 1;
 
-  constructor(pool: BufferPool, bytes: number) {
+  constructor(pool: Allocator, bytes: number) {
     this.#pool = pool;
     this.buffer = pool.acquire(bytes);
   }

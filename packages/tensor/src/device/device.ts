@@ -2,22 +2,25 @@
 // not tensors.
 import { DeviceError } from '../errors.ts';
 import { type AdapterReport, reportOf } from './adapter.ts';
+import { Bindings, type FloatParam } from './bindings.ts';
 import {
+  type Allocator,
   BufferPool,
+  type BufferRange,
   type MemoryReport,
   type MemoryTotals,
   type Pooled,
-  type PooledBuffer,
-  type PooledTexture,
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
 import { type KernelSource, PipelineCache } from './pipelines.ts';
+import { PlanMemory } from './plan-memory.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
-import { type Command, Recorder } from './recorder.ts';
+import { type Command, clearCommand, copyCommand, itemOf, type Operand, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
+import { Trace } from './trace.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 import type { Work } from './work.ts';
 
@@ -26,18 +29,8 @@ export interface DeviceOptions extends PlatformOptions {
   readonly debug?: boolean;
 }
 
-/** A float among a kernel's parameters; plain numbers are written as 32-bit integers. */
-export interface FloatParam {
-  readonly f32: number;
-}
-export const f32 = (value: number): FloatParam => ({ f32: value });
-
-/** A part of a buffer that a kernel binds. Offsets are multiples of the device's storage alignment. */
-export interface BufferRange {
-  readonly buffer: PooledBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-}
+export { type FloatParam, f32 } from './bindings.ts';
+export type { BufferRange } from './buffers.ts';
 
 const wantedFeatures: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
 
@@ -54,9 +47,6 @@ const raisedLimits = [
   'minStorageBufferOffsetAlignment',
 ] as const;
 
-/** How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. */
-const cacheEntries = 16_384;
-
 export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: AdapterReport;
@@ -66,13 +56,15 @@ export class Device {
   readonly scopes = new ScopeStack();
   readonly recorder: Recorder;
   readonly pipelines: PipelineCache;
-  pool: BufferPool;
-  readonly #pools = new Set<BufferPool>();
+  readonly #pool: BufferPool;
+  readonly #planMemory: PlanMemory;
+  /** The step that is being captured. */
+  #trace: Trace | null = null;
+  #backwardDepth = 0;
   readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
   readonly #debug: boolean;
   readonly #platform: Platform;
-  readonly #params = new Map<string, GPUBuffer>();
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #bindings: Bindings;
   readonly #staging: GPUBuffer[] = [];
   #failure: DeviceError | null = null;
   #destroyed = false;
@@ -98,7 +90,15 @@ export class Device {
     this.features = new Set(gpu.features);
     this.alignment = gpu.limits.minStorageBufferOffsetAlignment;
     this.#debug = options.debug ?? false;
-    this.pool = this.#createPool(true);
+    const memory = {
+      totals: this.#totals,
+      onDestroy: (item: Pooled) => this.#forget(item),
+      onLeave: ({ id }: Pooled) => this.recorder.timer?.forget(id),
+      debug: this.#debug,
+    };
+    this.#pool = new BufferPool(gpu, memory);
+    this.#planMemory = new PlanMemory(gpu, memory);
+    this.#bindings = new Bindings(gpu);
     this.pipelines = new PipelineCache(gpu);
     this.recorder = new Recorder(gpu);
     gpu.addEventListener('uncapturederror', (event) => {
@@ -110,11 +110,14 @@ export class Device {
     });
   }
 
-  #createPool(trims: boolean): BufferPool {
-    const onDestroy = (item: Pooled): void => this.#forget(item);
-    const pool = new BufferPool(this.gpu, { totals: this.#totals, onDestroy, debug: this.#debug, trims });
-    this.#pools.add(pool);
-    return pool;
+  /** Where memory comes from: the pool, or the step that is being captured. */
+  get pool(): Allocator {
+    return this.#trace ?? this.#pool;
+  }
+
+  /** Whether a step is being captured. */
+  get capturing(): boolean {
+    return this.#trace !== null;
   }
 
   /** A new storage of at least `bytes` bytes, content undefined. */
@@ -138,70 +141,63 @@ export class Device {
   dispatch(
     source: KernelSource,
     params: readonly (number | FloatParam)[],
-    operands: readonly (BufferRange | PooledTexture)[],
+    operands: readonly Operand[],
     workgroups: readonly [number, number, number],
     work?: Work,
   ): void {
     this.throwIfFailed();
     const kernel = this.pipelines.get(source);
-    const paramKey = this.#paramKey(params);
-    let key = `${kernel.id};${paramKey};`;
-    for (const operand of operands) {
-      key +=
-        'view' in operand ? `${operand.id}:,` : `${operand.buffer.id}:${operand.offset}:${operand.bytes},`;
+    const found = this.#bindings.params(params);
+    if (this.#trace) {
+      this.#trace.record({
+        kind: 'dispatch',
+        kernel,
+        paramBuffer: found.buffer,
+        params,
+        operands,
+        workgroups,
+        work,
+        ...this.#phase,
+      });
+      return;
     }
-    let bindGroup = this.#bindGroups.get(key);
-    if (!bindGroup) {
-      const entries: GPUBindGroupEntry[] = [
-        { binding: 0, resource: { buffer: this.#paramBuffer(paramKey, params) } },
-      ];
-      for (const [i, operand] of operands.entries()) {
-        // Kernels read whole elements of 4 bytes; a bound size is a multiple of 4 as WebGPU asks.
-        const resource =
-          'view' in operand
-            ? operand.view
-            : { buffer: operand.buffer.gpu, offset: operand.offset, size: operand.bytes };
-        entries.push({ binding: i + 1, resource });
-      }
-      bindGroup = this.gpu.createBindGroup({ layout: kernel.layout, entries });
-      evictOldest(this.#bindGroups);
-      this.#bindGroups.set(key, bindGroup);
-    }
+    const bindGroup = this.#bindings.group(kernel, found, operands);
+    const buffers = operands.map(itemOf);
     this.recorder.record({
       kind: 'dispatch',
       kernel,
       bindGroup,
       workgroups,
-      buffers: operands.map((o) => ('view' in o ? o : o.buffer)),
       params,
       operands,
       work,
+      buffers,
     });
   }
 
   /** Records a copy of `bytes` bytes (a multiple of 4) between two ranges of different buffers. */
   copy(source: BufferRange, target: BufferRange, bytes: number): void {
-    this.recorder.record({
-      kind: 'copy',
-      source: source.buffer.gpu,
-      sourceOffset: source.offset,
-      target: target.buffer.gpu,
-      targetOffset: target.offset,
-      bytes,
-      buffers: [source.buffer, target.buffer],
-    });
+    if (this.#trace) {
+      this.#trace.record({ kind: 'copy', source, target, bytes, ...this.#phase });
+      return;
+    }
+    const buffers = [source.buffer, target.buffer];
+    this.recorder.record(copyCommand(source, target.buffer.gpu, target.offset, bytes, buffers));
   }
 
   /** Records a fill with zeros. */
   clear(range: BufferRange): void {
-    const { buffer, offset, bytes } = range;
-    this.recorder.record({ kind: 'clear', buffer: buffer.gpu, offset, bytes, buffers: [buffer] });
+    if (this.#trace) {
+      this.#trace.record({ kind: 'clear', range, ...this.#phase });
+      return;
+    }
+    this.recorder.record(clearCommand(range));
   }
 
   /** Writes host data into a range, after everything recorded so far. */
   upload(range: BufferRange, data: ArrayBufferView): void {
     this.throwIfFailed();
-    if (this.recorder.captured) {
+    if (this.#trace) {
       throw new DeviceError(
         'Host data was uploaded inside device.capture(); upload into a tensor made before it.',
       );
@@ -212,20 +208,13 @@ export class Device {
   /** Reads several ranges back with one copy and one wait. */
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     this.throwIfFailed();
+    this.#refuseToWait();
     const total = ranges.reduce((sum, range) => sum + range.bytes, 0);
     const staging = this.#takeStaging(total);
     let at = 0;
     const commands: Command[] = [];
     for (const range of ranges) {
-      commands.push({
-        kind: 'copy',
-        source: range.buffer.gpu,
-        sourceOffset: range.offset,
-        target: staging,
-        targetOffset: at,
-        bytes: range.bytes,
-        buffers: [],
-      });
+      commands.push(copyCommand(range, staging, at, range.bytes, []));
       at += range.bytes;
     }
     this.recorder.flush();
@@ -252,6 +241,7 @@ export class Device {
   /** Submits what is recorded and waits until the device has finished it. Throws what went wrong on the way. */
   async sync(): Promise<void> {
     this.throwIfFailed();
+    this.#refuseToWait();
     this.recorder.flush();
     await this.#platform.asynchronous(() => this.gpu.queue.onSubmittedWorkDone().then(() => undefined));
     this.throwIfFailed();
@@ -263,24 +253,33 @@ export class Device {
    */
   capture<T>(fn: () => T): Plan<T> {
     this.throwIfFailed();
-    if (this.recorder.captured) throw new DeviceError('device.capture() was called inside another capture.');
+    if (this.#trace) throw new DeviceError('device.capture() was called inside another capture.');
     this.recorder.flush();
-    const outer = this.pool;
-    const pool = this.#createPool(false);
-    const commands: Command[] = [];
-    this.pool = pool;
-    this.recorder.captured = commands;
+    const trace = new Trace(this.gpu, this.#debug);
+    this.#trace = trace;
+    let found: ReturnType<typeof this.scopes.runKeeping<T>>;
     try {
-      const { result, kept } = this.scopes.runKeeping(fn);
-      return new Plan(this, commands, pool, result, () => {
-        for (const item of kept) item.dispose();
-      });
-    } catch (error) {
-      this.dropPool(pool);
-      throw error;
+      found = this.scopes.runKeeping(fn);
     } finally {
-      this.recorder.captured = null;
-      this.pool = outer;
+      this.#trace = null;
+    }
+    const { result, kept } = found;
+    // The step will bring its own memory: what eager work left behind makes room for it.
+    this.#pool.trim();
+    const plan = new Plan(this, trace, this.#planMemory, result, () => {
+      for (const item of kept) item.dispose();
+    });
+    plan.replay();
+    return plan;
+  }
+
+  /** Runs `fn`, a backward pass: a captured step tells by this what is kept for it. */
+  inBackward<T>(fn: () => T): T {
+    this.#backwardDepth++;
+    try {
+      return fn();
+    } finally {
+      this.#backwardDepth--;
     }
   }
 
@@ -293,11 +292,6 @@ export class Device {
     return profile(this, fn, options);
   }
 
-  /** Lets go of a plan's buffers: free ones at once, those still in use when they are released. */
-  dropPool(pool: BufferPool): void {
-    pool.retire();
-  }
-
   /** Runs `fn`; tensors made inside are freed at its end unless returned or kept. */
   scope<T>(fn: () => T): T {
     return this.scopes.run(fn);
@@ -305,19 +299,16 @@ export class Device {
 
   /** Bytes and buffers in use and kept for reuse, captured plans included. */
   memory(): MemoryReport {
-    const total = { liveBytes: 0, liveBuffers: 0, pooledBytes: 0, pooledBuffers: 0 };
-    for (const pool of this.#pools) {
-      if (pool.isGone) this.#pools.delete(pool);
-      const report = pool.report();
-      for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += report[key];
-    }
+    const total = this.#pool.report();
+    const plans = this.#planMemory.report();
+    for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += plans[key];
     return { ...total, peakBytes: this.#totals.peakBytes };
   }
 
   /** Where live buffers were allocated (needs `debug`), the most common place first. */
   leaks(): { bytes: number; count: number; where: string }[] {
     const places = new Map<string, { bytes: number; count: number; where: string }>();
-    for (const [buffer, where] of [...this.#pools].flatMap((pool) => [...pool.live()])) {
+    for (const [buffer, where] of [...this.#pool.live(), ...this.#planMemory.live()]) {
       const place = places.get(where) ?? { bytes: 0, count: 0, where };
       place.bytes += buffer.bytes;
       place.count += 1;
@@ -330,33 +321,17 @@ export class Device {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#bindGroups.clear();
-    this.#params.clear();
+    this.#bindings.clear();
     this.gpu.destroy();
   }
 
-  #paramKey(params: readonly (number | FloatParam)[]): string {
-    let key = '';
-    for (const p of params) key += typeof p === 'number' ? `${p},` : `${p.f32}f,`;
-    return key;
+  get #phase(): { backward: boolean } {
+    return { backward: this.#backwardDepth > 0 };
   }
 
-  /** Parameter buffers never change once written, so equal parameters share one. */
-  #paramBuffer(key: string, params: readonly (number | FloatParam)[]): GPUBuffer {
-    let buffer = this.#params.get(key);
-    if (!buffer) {
-      const words = Math.max(4, Math.ceil(params.length / 4) * 4);
-      buffer = this.gpu.createBuffer({ size: words * 4, usage: bufferUsage.UNIFORM, mappedAtCreation: true });
-      const view = new DataView(buffer.getMappedRange());
-      for (const [i, p] of params.entries()) {
-        if (typeof p !== 'number') view.setFloat32(i * 4, p.f32, true);
-        else view.setInt32(i * 4, p | 0, true);
-      }
-      buffer.unmap();
-      evictOldest(this.#params);
-      this.#params.set(key, buffer);
-    }
-    return buffer;
+  #refuseToWait(): void {
+    if (!this.#trace) return;
+    throw new DeviceError('Results were read inside device.capture(); return them and read after it.');
   }
 
   #takeStaging(bytes: number): GPUBuffer {
@@ -372,20 +347,9 @@ export class Device {
   }
 
   /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */
-  #forget({ id }: Pooled): void {
+  #forget(item: Pooled): void {
     this.recorder.flush();
-    this.recorder.timer?.forget(id);
-    for (const key of this.#bindGroups.keys()) {
-      if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#bindGroups.delete(key);
-    }
-  }
-}
-
-/** Keeps a cache within bounds: Maps iterate in order of insertion, so the first key is the oldest. */
-function evictOldest(cache: Map<string, unknown>): void {
-  if (cache.size < cacheEntries) return;
-  for (const key of cache.keys()) {
-    cache.delete(key);
-    if (cache.size < cacheEntries * 0.75) return;
+    this.#bindings.forget(item);
+    this.recorder.timer?.forget(item.id);
   }
 }

@@ -25,7 +25,7 @@ export async function profile<T>(
   if (method === 'timestamps' && !features.has('timestamp-query'))
     throw new DeviceError("This adapter offers no timestamp queries: profile with method 'repeats'.");
   if (recorder.timer) throw new DeviceError('device.profile() was called inside another profile.');
-  if (recorder.captured) throw new DeviceError('device.profile() was called inside device.capture().');
+  if (device.capturing) throw new DeviceError('device.profile() was called inside device.capture().');
   await device.sync();
   const begin = performance.now();
   const idle = idleClock();

@@ -1,22 +1,27 @@
 // The command recorder. Kernels, copies and clears are appended to a list, in order; a flush encodes the list and
-// submits it. Eager work flushes every few commands so that the device starts early; a capture also keeps the list
-// so that it can be encoded again (see capture.ts).
-import type { PooledBuffer, PooledTexture } from './buffers.ts';
-import type { BufferRange, FloatParam } from './device.ts';
+// submits it. Eager work flushes every few commands so that the device starts early; a captured step (capture.ts) comes as
+// a whole list, again and again.
+
+import type { FloatParam } from './bindings.ts';
+import type { BufferRange, PooledBuffer, PooledTexture } from './buffers.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { CommandTimer } from './profile.ts';
 import type { Work } from './work.ts';
+
+/** What a kernel binds. */
+export type Operand = BufferRange | PooledTexture;
 
 export interface DispatchCommand {
   readonly kind: 'dispatch';
   readonly kernel: CompiledKernel;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
-  readonly buffers: readonly (PooledBuffer | PooledTexture)[];
   /** What profiles tell of it. */
   readonly params: readonly (number | FloatParam)[];
-  readonly operands: readonly (BufferRange | PooledTexture)[];
+  readonly operands: readonly Operand[];
   readonly work: Work | undefined;
+  /** What it reads or writes. */
+  readonly buffers: readonly (PooledBuffer | PooledTexture)[];
 }
 
 export interface CopyCommand {
@@ -39,6 +44,44 @@ export interface ClearCommand {
 
 export type Command = DispatchCommand | CopyCommand | ClearCommand;
 
+export const itemOf = (operand: Operand): PooledBuffer | PooledTexture =>
+  'view' in operand ? operand : operand.buffer;
+
+/** A copy out of a range. @param buffers what the copy uses, as far as others may use it too. */
+export function copyCommand(
+  source: BufferRange,
+  target: GPUBuffer,
+  targetOffset: number,
+  bytes: number,
+  buffers: readonly PooledBuffer[],
+): CopyCommand {
+  const { buffer, offset: sourceOffset } = source;
+  return { kind: 'copy', source: buffer.gpu, sourceOffset, target, targetOffset, bytes, buffers };
+}
+
+export function clearCommand({ buffer, offset, bytes }: BufferRange): ClearCommand {
+  return { kind: 'clear', buffer: buffer.gpu, offset, bytes, buffers: [buffer] };
+}
+
+/** The bind group of one dispatch: parameters, then operands. */
+export function bindGroupOf(
+  device: GPUDevice,
+  { layout }: CompiledKernel,
+  params: GPUBuffer,
+  operands: readonly Operand[],
+): GPUBindGroup {
+  const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: params } }];
+  for (const [i, operand] of operands.entries()) {
+    // Kernels read whole elements of 4 bytes; a bound size is a multiple of 4 as WebGPU asks.
+    const resource =
+      'view' in operand
+        ? operand.view
+        : { buffer: operand.buffer.gpu, offset: operand.offset, size: operand.bytes };
+    entries.push({ binding: i + 1, resource });
+  }
+  return device.createBindGroup({ layout, entries });
+}
+
 /** Commands per submit while encoding eagerly: enough to amortise a submit, few enough to overlap with encoding. */
 const eagerBatch = 32;
 
@@ -47,8 +90,7 @@ export class Recorder {
   #pending: Command[] = [];
   #batch = 0;
   #dispatches = 0;
-  /** While a capture records, every command goes here as well. */
-  captured: Command[] | null = null;
+
   /** While a profile is made, it submits in the recorder's place. */
   timer: CommandTimer | null = null;
 
@@ -62,10 +104,9 @@ export class Recorder {
   }
 
   record(command: Command): void {
-    for (const buffer of command.buffers) buffer.lastBatch = this.#batch;
+    for (const item of command.buffers) item.lastBatch = this.#batch;
     if (command.kind === 'dispatch') this.#dispatches++;
     this.#pending.push(command);
-    this.captured?.push(command);
     if (this.#pending.length >= eagerBatch) this.flush();
   }
 
@@ -120,7 +161,8 @@ export function encodeCommands(encoder: GPUCommandEncoder, commands: readonly Co
         pass.setPipeline(pipeline);
       }
       pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(...command.workgroups);
+      const [x, y, z] = command.workgroups;
+      pass.dispatchWorkgroups(x, y, z);
       continue;
     }
     pass?.end();

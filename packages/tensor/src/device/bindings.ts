@@ -1,0 +1,89 @@
+// What dispatches bind: parameter buffers and bind groups, made once for equal content and kept for reuse.
+import type { Pooled } from './buffers.ts';
+import type { CompiledKernel } from './pipelines.ts';
+import { bindGroupOf, type Operand } from './recorder.ts';
+import { bufferUsage } from './webgpu-constants.ts';
+
+/** A float among a kernel's parameters; plain numbers are written as 32-bit integers. */
+export interface FloatParam {
+  readonly f32: number;
+}
+export const f32 = (value: number): FloatParam => ({ f32: value });
+
+/** How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. */
+const cacheEntries = 16_384;
+
+export class Bindings {
+  readonly #device: GPUDevice;
+  readonly #params = new Map<string, GPUBuffer>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** A buffer of parameters. They never change once written, so equal parameters share one. */
+  params(params: readonly (number | FloatParam)[]): { buffer: GPUBuffer; key: string } {
+    let key = '';
+    for (const p of params) key += typeof p === 'number' ? `${p},` : `${p.f32}f,`;
+    let buffer = this.#params.get(key);
+    if (!buffer) {
+      const words = Math.max(4, Math.ceil(params.length / 4) * 4);
+      buffer = this.#device.createBuffer({
+        size: words * 4,
+        usage: bufferUsage.UNIFORM,
+        mappedAtCreation: true,
+      });
+      const view = new DataView(buffer.getMappedRange());
+      for (const [i, p] of params.entries()) {
+        if (typeof p !== 'number') view.setFloat32(i * 4, p.f32, true);
+        else view.setInt32(i * 4, p | 0, true);
+      }
+      buffer.unmap();
+      evictOldest(this.#params);
+      this.#params.set(key, buffer);
+    }
+    return { buffer, key };
+  }
+
+  /** The bind group of a kernel's parameters and operands. */
+  group(
+    kernel: CompiledKernel,
+    { buffer, key: paramKey }: { buffer: GPUBuffer; key: string },
+    operands: readonly Operand[],
+  ): GPUBindGroup {
+    let key = `${kernel.id};${paramKey};`;
+    for (const operand of operands) {
+      key +=
+        'view' in operand ? `${operand.id}:,` : `${operand.buffer.id}:${operand.offset}:${operand.bytes},`;
+    }
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = bindGroupOf(this.#device, kernel, buffer, operands);
+      evictOldest(this.#groups);
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Drops the bind groups of a buffer or texture that is about to be destroyed. */
+  forget({ id }: Pooled): void {
+    for (const key of this.#groups.keys()) {
+      if (key.slice(key.indexOf(';')).includes(`${id}:`)) this.#groups.delete(key);
+    }
+  }
+
+  clear(): void {
+    this.#groups.clear();
+    this.#params.clear();
+  }
+}
+
+/** Keeps a cache within bounds: Maps iterate in order of insertion, so the first key is the oldest. */
+function evictOldest(cache: Map<string, unknown>): void {
+  if (cache.size < cacheEntries) return;
+  for (const key of cache.keys()) {
+    cache.delete(key);
+    if (cache.size < cacheEntries * 0.75) return;
+  }
+}
