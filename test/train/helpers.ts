@@ -28,12 +28,14 @@ export interface RunOptions {
   resume?: string;
   /** Abort once this step is known; at 0, before the data are open. */
   stopAt?: number;
+  /** Without captures. */
+  eager?: boolean;
 }
 
 /** Trains in a new folder, or goes on in an old one, as the command does. */
 export async function runTraining(
   settings: TrainConfig,
-  { resume, stopAt }: RunOptions = {},
+  { resume, stopAt, eager = false }: RunOptions = {},
 ): Promise<{ dir: string; summary: TrainSummary; told: Told }> {
   const dir = resume ?? join(emptyFolder(), 'run');
   const run =
@@ -57,7 +59,7 @@ export async function runTraining(
     done: () => {},
   };
   try {
-    const io = { run, reporter, signal: abort.signal, debug: true, resume: resume !== undefined };
+    const io = { run, reporter, signal: abort.signal, debug: true, eager, resume: resume !== undefined };
     return { dir, summary: await train(settings, io), told };
   } finally {
     run.close();

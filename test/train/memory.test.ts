@@ -1,6 +1,6 @@
 // Two hundred steps: neither the device's memory nor the number of its buffers grows.
 
-import { findRecipe, TrainState } from '@forger/dcgan';
+import { findRecipe, StepRunner, TrainState } from '@forger/dcgan';
 import { createDevice, tensor } from '@forger/tensor';
 import { expect, test } from 'vitest';
 
@@ -24,6 +24,29 @@ test('memory stays flat over 200 steps, and is all given back', async () => {
   for (let i = 0; i < STEPS; i++) await step();
   expect(device.memory()).toEqual(before);
   for (const t of [real, latents]) t.dispose();
+  state.dispose();
+  expect(device.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
+  device.destroy();
+});
+
+test('memory stays flat over 200 replayed steps with previews between, and is all given back', async () => {
+  const device = await createDevice();
+  const sizes = { imageSize: 16, width: 4, channels: 1, latentSize: 8 };
+  const state = new TrainState(findRecipe('quick'), { sizes, lr: 2e-4, seed: 0, device });
+  const runner = new StepRunner(state);
+  const latents = state.drawLatent(4);
+  const pixels = new Float32Array(8 * 256).fill(0.5);
+  const step = async (i: number) => {
+    const { values } = await runner.step(pixels);
+    if (i % 10 === 0) state.preview(latents).dispose();
+    await values;
+  };
+  for (let i = 0; i <= WARM_UP; i++) await step(i);
+  const before = device.memory();
+  for (let i = 1; i <= STEPS; i++) await step(i);
+  expect(device.memory()).toEqual(before);
+  runner.dispose();
+  latents.dispose();
   state.dispose();
   expect(device.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
   device.destroy();

@@ -27,6 +27,7 @@ export type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from
 export { RunFolder, type RunFolderOptions } from './train/run-folder.ts';
 export { drawLatent, generate, PIXELS, TrainState, type TrainStateOptions } from './train/step.ts';
 export { DivergenceError } from './train/step-metrics.ts';
+export { StepRunner, type StepRunnerOptions, type StepValues } from './train/step-runner.ts';
 export { StoppedError, train } from './train/train.ts';
 export type {
   Describe,

@@ -4,6 +4,7 @@ import './methods.ts';
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
 export type { AdapterReport } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
+export type { Plan, PlanNeeds } from './device/capture.ts';
 export { type Ceilings, measureCeilings } from './device/ceilings.ts';
 export { Device, type DeviceOptions } from './device/device.ts';
 export type {

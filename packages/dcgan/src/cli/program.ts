@@ -130,6 +130,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),
     )
+    .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
     .option('--quiet', 'print only how the run ended')
     .addOption(new Option('--json', 'print one JSON object a line').conflicts('quiet'))
     .action(async (flags) => finish(await (await import('./train.ts')).runTrain(flags)));

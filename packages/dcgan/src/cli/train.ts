@@ -21,13 +21,14 @@ export interface TrainFlags extends TrainOverrides {
   quiet?: boolean;
   json?: boolean;
   debug?: boolean;
+  eager?: boolean;
 }
 
 const DEFAULT_RECIPE = 'quick';
 
 /** Trains. @returns the exit code. @throws ForgerError, UsageError */
 export async function runTrain(flags: TrainFlags): Promise<number> {
-  const { out, resume, quiet = false, json = false, debug = false, ...given } = flags;
+  const { out, resume, quiet = false, json = false, debug = false, eager = false, ...given } = flags;
   const overrides = withAbsolutePaths(given);
   const { run, config } =
     resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
@@ -38,7 +39,14 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ),
   );
   try {
-    const summary = await train(config, { run, reporter, signal, debug, resume: resume !== undefined });
+    const summary = await train(config, {
+      run,
+      reporter,
+      signal,
+      debug,
+      eager,
+      resume: resume !== undefined,
+    });
     reporter.done(summary, await writeReports(run, facts(reporter.info)));
     run.close();
   } catch (error) {

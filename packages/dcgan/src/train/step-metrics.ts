@@ -1,9 +1,9 @@
 // Losses of steps, read back some steps late so that the device never waits for the host, and not too late: at most a
 // few steps are on their way, which also bounds the queue of work. A loss that is no number ends the run.
 
-import { ForgerError, readAll, type Tensor } from '@forger/tensor';
-import type { StepResult } from '../recipes/recipe.ts';
+import { ForgerError } from '@forger/tensor';
 import type { StepMetrics } from './reporter.ts';
+import type { StepValues } from './step-runner.ts';
 
 /** Steps that may be under way before the host waits for the oldest. */
 const STEPS_UNDER_WAY = 3;
@@ -64,17 +64,12 @@ export class StepMetricsReader {
   }
 
   /**
-   * Takes what a step measured and disposes of it; waits only while too many steps are under way.
+   * Takes what a step measured; waits only while too many steps are under way.
    * @throws DivergenceError when a loss of this or an earlier step is NaN or infinite.
    */
-  async add(step: number, epoch: number, result: StepResult): Promise<void> {
-    const { lossD, lossG, dReal, dFake } = result;
-    const tensors = { lossD, lossG: lossG?.at(-1), dReal, dFake };
-    const present = Object.entries(tensors).filter((entry): entry is [keyof Values, Tensor] => !!entry[1]);
-    const reading = readAll(present.map(([, tensor]) => tensor));
-    for (const tensor of Object.values(result).flat()) tensor.dispose();
-    const done = Promise.all([this.#underWay.at(-1), reading]).then(([, data]) => {
-      this.#receive(step, epoch, Object.fromEntries(present.map(([name], i) => [name, data[i]![0]!])));
+  async add(step: number, epoch: number, values: Promise<StepValues>): Promise<void> {
+    const done = Promise.all([this.#underWay.at(-1), values]).then(([, found]) => {
+      this.#receive(step, epoch, found);
     });
     done.catch(() => {}); // an error waits for whoever awaits it below
     this.#underWay.push(done);
@@ -86,7 +81,7 @@ export class StepMetricsReader {
     while (this.#underWay.length > 0) await this.#underWay.shift();
   }
 
-  #receive(step: number, epoch: number, values: Partial<Values>): void {
+  #receive(step: number, epoch: number, values: StepValues): void {
     for (const [name, value] of Object.entries(values)) {
       if (!Number.isFinite(value)) {
         throw new DivergenceError(

@@ -57,6 +57,8 @@ export class TrainState {
    * @returns what the step measured, for the caller to dispose of.
    */
   step(real: Tensor, latents?: () => Tensor): StepResult {
+    if (this.recipe.decidesByLoss)
+      throw new Error(`The steps of ${this.recipe.name} wait: use a StepRunner.`);
     const done: string[] = [];
     const results: StepResult[] = [];
     this.beforeStep();
@@ -90,7 +92,8 @@ export class TrainState {
   /** Pictures for latents, drawn as the recipe's sample grids are; leaves no trace in the state. */
   preview(latents: Tensor): Tensor {
     const { generator } = this.networks;
-    return this.device.scope(() => {
+    // Captured for the sake of memory: the layers' results share buffers with each other and with captured steps.
+    const plan = this.device.capture(() => {
       // A forward pass in training mode moves running statistics on, and dropout or noise would draw numbers.
       const restore = [...generator.buffers(), this.random.stateTensor].map(copyAside);
       const pictures = generate(generator, latents, this.recipe.sampleMode);
@@ -98,6 +101,9 @@ export class TrainState {
       for (const back of restore) back();
       return pictures;
     });
+    const pictures = plan.result.detach();
+    plan.dispose();
+    return pictures;
   }
 
   /** Everything that later steps depend on, the data's order aside: the live tensors by name. */

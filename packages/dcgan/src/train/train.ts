@@ -7,7 +7,6 @@ import {
   type Device,
   ForgerError,
   type Tensor,
-  tensor,
 } from '@forger/tensor';
 import { BatchSource } from '../data/batches.ts';
 import { type ImageDataset, openDataset } from '../data/dataset.ts';
@@ -19,6 +18,7 @@ import type { TrainConfig } from './config.ts';
 import type { TrainSummary } from './reporter.ts';
 import { PIXELS, TrainState } from './step.ts';
 import { DivergenceError, StepMetricsReader } from './step-metrics.ts';
+import { StepRunner } from './step-runner.ts';
 import type { Train, TrainIO } from './types.ts';
 
 /** Pictures in a sample grid. */
@@ -78,9 +78,9 @@ class Training {
   readonly #batches: BatchSource;
   readonly #device: Device;
   readonly #state: TrainState;
-  /** The latents of every sample grid, and the place that each batch is uploaded to. */
+  readonly #runner: StepRunner;
+  /** The latents of every sample grid. */
   readonly #fixedLatents: Tensor;
-  readonly #real: Tensor;
   readonly #totalSteps: number | undefined;
   #sampledAt = -1;
   #savedAt = -1;
@@ -99,12 +99,11 @@ class Training {
     this.#dataset = dataset;
     this.#batches = batches;
     this.#device = device;
-    const { imageSize, width, channels, lr, seed, batchSize, steps, epochs } = config;
+    const { imageSize, width, channels, lr, seed, steps, epochs } = config;
     const sizes = { imageSize, width, channels, latentSize: recipe.latent.size };
     this.#state = new TrainState(recipe, { sizes, lr, seed, device });
     this.#fixedLatents = this.#state.drawLatent(GRID_PICTURES);
-    const pixels = batchSize * channels * imageSize * imageSize;
-    this.#real = tensor(new Float32Array(pixels), [batchSize, channels, imageSize, imageSize], { device });
+    this.#runner = new StepRunner(this.#state, io.eager === undefined ? {} : { eager: io.eager });
     this.#totalSteps = steps ?? (epochs === undefined ? undefined : epochs * batches.batchesPerEpoch);
   }
 
@@ -139,8 +138,8 @@ class Training {
     const state = this.#state;
     while (!signal.aborted && !this.#isOver(metrics.seconds)) {
       const epoch = this.#batches.epoch + 1;
-      const result = state.step(this.#real.write(this.#batches.next()));
-      await metrics.add(state.stepsDone, epoch, result);
+      const { values } = await this.#runner.step(this.#batches.next());
+      await metrics.add(state.stepsDone, epoch, values);
       const dueSample = state.stepsDone % sampleEvery === 0;
       const dueCheckpoint = state.stepsDone % checkpointEvery === 0;
       // Only what is known to be good is shown or saved.
@@ -265,7 +264,8 @@ class Training {
   }
 
   #dispose(): void {
-    for (const t of [this.#fixedLatents, this.#real]) t.dispose();
+    this.#runner.dispose();
+    this.#fixedLatents.dispose();
     this.#state.dispose();
   }
 

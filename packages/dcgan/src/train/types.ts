@@ -44,6 +44,8 @@ export interface TrainIO {
   debug: boolean;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
+  /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
+  eager?: boolean;
 }
 
 /**
