@@ -46,6 +46,13 @@ export abstract class Module {
     return value;
   }
 
+  /** Gives a parameter another name in state dicts, in its place. */
+  protected renameParameter(from: string, to: string): void {
+    const entries = [...this.#parameters];
+    this.#parameters.clear();
+    for (const [name, value] of entries) this.#parameters.set(name === from ? to : name, value);
+  }
+
   /** Announces a buffer: state that is saved with the parameters but not trained. It outlives scopes. */
   protected registerBuffer(name: string, value: Tensor): Tensor {
     this.#buffers.set(name, value.keep());

@@ -9,8 +9,8 @@ import {
   type Tensor,
 } from '@forger/tensor';
 import { defaultInit_ } from '../init.ts';
-import { Module } from '../module.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
+import { WeightedLayer } from './weighted.ts';
 import {
   describeWindow,
   type HeightWidth,
@@ -38,7 +38,7 @@ export interface ConvTransposeOptions extends ConvOptions {
 }
 
 /** What both directions hold; they differ in the order of weight's first sizes and in the way the window goes. */
-abstract class Conv extends Module implements Window {
+abstract class Conv extends WeightedLayer implements Window {
   readonly kernelSize: HeightWidth;
   readonly stride: HeightWidth;
   readonly padding: HeightWidth;
@@ -86,7 +86,7 @@ export class Conv2d extends Conv {
 
   forward(x: Tensor): Tensor {
     const { bias, stride, padding, dilation, groups } = this;
-    return conv2d(x, this.weight, { bias, stride, padding, dilation, groups });
+    return conv2d(x, this.usedWeight(), { bias, stride, padding, dilation, groups });
   }
 
   override outputShape(input: Shape): Shape {
@@ -104,6 +104,7 @@ export class Conv2d extends Conv {
 /** Transposed convolution: x [N, inChannels, H, W], weight [inChannels, outChannels / groups, kH, kW]. */
 export class ConvTranspose2d extends Conv {
   readonly outputPadding: HeightWidth;
+  protected override readonly outputDim = 1;
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvTransposeOptions = {}) {
     super(inChannels, outChannels, kernelSize, options, (groups) => [inChannels, outChannels / groups]);
@@ -112,7 +113,7 @@ export class ConvTranspose2d extends Conv {
 
   forward(x: Tensor): Tensor {
     const { bias, stride, padding, outputPadding, dilation, groups } = this;
-    return convTranspose2d(x, this.weight, { bias, stride, padding, outputPadding, dilation, groups });
+    return convTranspose2d(x, this.usedWeight(), { bias, stride, padding, outputPadding, dilation, groups });
   }
 
   override outputShape(input: Shape): Shape {

@@ -1,11 +1,11 @@
 // The fully connected layer.
 import { empty, linear, type Shape, ShapeError, showShape, type Tensor } from '@forger/tensor';
 import { defaultInit_ } from '../init.ts';
-import { Module } from '../module.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
+import { WeightedLayer } from './weighted.ts';
 
 /** y = x weightᵀ + bias for x [N, inFeatures]; weight [outFeatures, inFeatures]. */
-export class Linear extends Module {
+export class Linear extends WeightedLayer {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
 
@@ -23,7 +23,7 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias);
+    return linear(x, this.usedWeight(), this.bias);
   }
 
   override outputShape(input: Shape): Shape {

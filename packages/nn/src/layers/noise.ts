@@ -33,7 +33,8 @@ export class GaussianNoise extends Module {
   readonly #generator: Generator | undefined;
 
   constructor(
-    readonly sigma: number,
+    /** At least 0. */
+    public sigma: number,
     options: NoiseOptions = {},
   ) {
     super();
