@@ -49,7 +49,7 @@ export interface DcganStep {
 /** Networks with fresh weights, and a batch for them. Throws ConfigError on a size that the networks cannot make. */
 export function openStep(device: Device, { size, width, channels, batch }: StepSizes): DcganStep {
   const recipe = recipes.pytorch!;
-  recipe.checkImageSize(size);
+  recipe.checkSizes({ imageSize: size, width });
   const latentSize = recipe.latent.size;
   const sizes = { imageSize: size, width, channels, latentSize };
   const state = new TrainState(recipe, { sizes, lr: 2e-4, seed: 1, device });

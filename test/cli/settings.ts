@@ -26,7 +26,8 @@ export const recipe: RecipeInfo = {
   title: 'a small one',
   source: 'a paper',
   defaults: { data: 'glyphs', imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4, epochs: 5 },
-  checkImageSize: () => {},
+  flaws: [],
+  checkSizes: () => {},
 };
 
 export function metrics(step: number): StepMetrics {

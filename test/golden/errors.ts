@@ -48,12 +48,16 @@ export function worst(list: readonly Deviation[]): Deviation {
   });
 }
 
-/** The root mean square of the differences over that of the expected values (over 1 when these are all 0). */
-export function rmsError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+/**
+ * The root mean square of the differences over that of the expected values (over 1 when these are all 0).
+ * @param allowance how far off all values may be on average before it counts.
+ */
+export function rmsError(actual: ArrayLike<number>, expected: ArrayLike<number>, allowance = 0): number {
   let [difference, magnitude] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
     difference += (actual[i]! - expected[i]!) ** 2;
     magnitude += expected[i]! ** 2;
   }
-  return Math.sqrt(difference / (magnitude || expected.length));
+  const beyond = Math.sqrt(difference / expected.length) - allowance;
+  return beyond <= 0 ? 0 : beyond / (Math.sqrt(magnitude / expected.length) || 1);
 }

@@ -1,27 +1,23 @@
 /**
  * Runs a golden training run through the recipe of its name: every loss, the final weights, pictures in eval mode.
  *
+ * A run is a folder. `expected.json` names the recipe, the width and the losses of each step; `init.safetensors` holds
+ * the first weights; `batches.safetensors` the pictures `real/<step>` and the latents `z/<step>/<k>` in the order in
+ * which the step draws them; `final.safetensors` the weights after the last step, and `sample/z`, `sample/eval_image`.
+ * All sizes but the width follow from the tensors. A loss that a step does not compute (a recipe that alternates) is null
+ * or absent. Noise and dropout are off.
+ *
  * Training is piecewise smooth: when a leaky ReLU's input lies within float32's rounding of 0, the slope may come out as
  * 1 or as 0.2, one unit of a small network is about 1 % of a gradient, and Adam passes that on in full. PyTorch's own
- * float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is right to 1e-7. Two measures meet this.
- * Products run on the compensated core, which rounds each sum once (the other cores are held to float64 one by one, in
- * test/gemm.test.ts). And a run is held to shadowing the expected one: should it still stray, it goes back a step or
- * more and starts again with every weight moved by less than its own rounding (1e-7 of it), and the printed line says
- * so. Arithmetic that is right then soon falls on the same side of each kink and agrees to 1e-6 to the end; wrong
- * arithmetic never does, since such a nudge changes a loss by 1e-7.
+ * float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is right to 1e-7. So products run on the
+ * compensated core, which rounds each sum once; the other cores are held to float64 one by one, in test/gemm.test.ts.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generate, type Networks, type Recipe, recipes, TrainState } from '@forger/dcgan';
-import { GaussianNoise, loadStateDict, type Module, readStateDict } from '@forger/nn';
-import {
-  type Device,
-  readAll,
-  type SafetensorsEntry,
-  type Tensor,
-  tensor,
-  withGemmCore,
-} from '@forger/tensor';
+import { generate, type Networks, type Recipe, recipes, type StepResult, TrainState } from '@forger/dcgan';
+import { Dropout, GaussianNoise, type Module } from '@forger/nn';
+import { type Device, readAll, type Tensor, tensor, withGemmCore } from '@forger/tensor';
+import type { Ref } from '../reference/array.ts';
 import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
 
@@ -46,7 +42,7 @@ interface Expected {
   recipe: string;
   width: number;
   /** A recipe that updates its generator several times a step has as many losses. */
-  steps: { loss_d: number; loss_g: number | number[] }[];
+  steps: { loss_d?: number | null; loss_g?: number | null | (number | null)[] }[];
   parameters?: Record<keyof Networks, number>;
 }
 
@@ -55,15 +51,10 @@ export interface RunResult {
   /** False when there is no such recipe here; then nothing was run. */
   built: boolean;
   steps: number;
-  /** How often the run was sent back with nudged weights. */
-  nudges: number;
   worst: Record<Part, Deviation>;
   /** What was off, in one line each. */
   failures: string[];
 }
-
-/** Less than float32's rounding, which is 6e-8 to 1.2e-7 of a value, to either side. */
-const NUDGE = 1e-7;
 
 const layerKinds: Readonly<Record<string, string>> = {
   Conv2d: 'conv2d',
@@ -77,21 +68,13 @@ const layerKinds: Readonly<Record<string, string>> = {
 type Part = keyof typeof runTolerance;
 const parts = Object.keys(runTolerance) as Part[];
 
-/** Errors of what was compared. */
-type Found = Record<Part, Deviation[]>;
-
-type Snapshot = Map<string, SafetensorsEntry>;
-
 /** Whether a folder holds a training run. */
 export function isTrainingRun(folder: string): boolean {
   return existsSync(join(folder, 'expected.json'));
 }
 
-/**
- * Trains as the folder says and compares.
- * @param mostNudges how often the run may be sent back before it counts as wrong.
- */
-export async function runTraining(device: Device, folder: string, mostNudges = 32): Promise<RunResult> {
+/** Trains as the folder says and compares. */
+export async function runTraining(device: Device, folder: string): Promise<RunResult> {
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Expected;
   const recipe = Object.hasOwn(recipes, expected.recipe) ? recipes[expected.recipe] : undefined;
   const none = { name: '', error: 0 };
@@ -99,74 +82,29 @@ export async function runTraining(device: Device, folder: string, mostNudges = 3
     recipe: expected.recipe,
     built: recipe !== undefined,
     steps: expected.steps.length,
-    nudges: 0,
     worst: { losses: none, weights: none, pictures: none },
     failures: [],
   };
-  if (recipe) {
-    try {
-      await shadow(new GoldenRun(device, folder, expected, recipe), result, mostNudges);
-    } catch (error) {
-      result.failures.push((error as Error).message);
+  if (!recipe) return result;
+  try {
+    const run = new GoldenRun(device, folder, expected, recipe);
+    const found: Record<Part, Deviation[]> = { losses: [], weights: [], pictures: [] };
+    const isOff = (part: Part) => found[part].filter(({ error }) => !(error <= runTolerance[part]));
+    for (let at = 0; at < result.steps && isOff('losses').length === 0; at++)
+      found.losses.push(...(await run.step(at)));
+    // After a loss that is off, everything is.
+    if (isOff('losses').length === 0) Object.assign(found, await run.end());
+    for (const part of parts) {
+      result.worst[part] = worst(found[part]);
+      result.failures.push(
+        ...isOff(part).map(({ name, error }) => `${name} is off by ${error.toExponential(1)}`),
+      );
     }
+    run.dispose();
+  } catch (error) {
+    result.failures.push((error as Error).message);
   }
   return result;
-}
-
-/** Follows the expected run to its end, with nudges where it strays. */
-async function shadow(run: GoldenRun, result: RunResult, mostNudges: number): Promise<void> {
-  const last = result.steps;
-  const before: Snapshot[] = [];
-  const path: Partial<Found>[] = [];
-  let strayedAt = -1;
-  let back = 1;
-  for (let at = 0; at <= last; ) {
-    before[at] ??= await run.snapshot();
-    const found = at < last ? { losses: await run.step(at) } : await run.end();
-    const failures = failuresOf(found);
-    if (failures.length === 0) {
-      path[at] = found;
-      if (at >= strayedAt) {
-        back = 1;
-        result.failures = [];
-      }
-      at++;
-      continue;
-    }
-    if (at >= strayedAt) {
-      strayedAt = at;
-      result.failures = failures;
-      path[at] = found;
-    }
-    if (result.nudges === mostNudges || at === 0) break;
-    at = Math.max(0, at - back++);
-    before.length = at + 1;
-    run.restore(nudged(before[at]!, ++result.nudges));
-  }
-  for (const part of parts) result.worst[part] = worst(path.flatMap((found) => found[part] ?? []));
-}
-
-function failuresOf(found: Partial<Found>): string[] {
-  return parts.flatMap((part) =>
-    (found[part] ?? [])
-      .filter(({ error }) => !(error <= runTolerance[part]))
-      .map(({ name, error }) => `${name} is off by ${error.toExponential(1)}`),
-  );
-}
-
-/** Weights and statistics moved by at most their own rounding; `seed` says how. */
-function nudged(snapshot: Snapshot, seed: number): Snapshot {
-  let word = seed;
-  const draw = (): number => {
-    word = (Math.imul(word, 1664525) + 1013904223) >>> 0; // Numerical Recipes' generator: good enough to scatter
-    return word / 2 ** 31 - 1;
-  };
-  return new Map(
-    Array.from(snapshot, ([name, { shape, data }]) => {
-      const moves = data instanceof Float32Array && /^(generator|discriminator)\./.test(name);
-      return [name, { shape, data: moves ? data.map((v) => v * (1 + NUDGE * draw())) : data }];
-    }),
-  );
 }
 
 /** One training run: its state on the device, and what the folder expects of it. */
@@ -177,7 +115,9 @@ class GoldenRun {
   readonly #final: TensorFile;
   readonly #state: TrainState;
   /** Weights and statistics by the folder's names. */
-  readonly #named: ReadonlyMap<string, Tensor>;
+  readonly #named: ReadonlyMap<string, Named>;
+  /** False where the folder's batch norms keep no running statistics: batch statistics then serve in eval mode too. */
+  readonly #runningStatistics: boolean;
 
   constructor(device: Device, folder: string, expected: Expected, recipe: Recipe) {
     const open = (name: string) => readTensorFile(join(folder, `${name}.safetensors`));
@@ -185,98 +125,213 @@ class GoldenRun {
     this.#expected = expected;
     this.#batches = open('batches');
     this.#final = open('final');
-    const [, channels, imageSize] = this.#batch('real/0').shape as [number, number, number];
-    const sizes = { imageSize, width: expected.width, channels, latentSize: this.#batch('z/0/0').shape[1]! };
-    this.#state = new TrainState(recipe, { sizes, lr: recipe.defaults.lr, seed: 0, device });
-    const { networks } = this.#state;
-    this.#named = new Map([
-      ...goldenNames('generator', networks.generator),
-      ...goldenNames('discriminator', networks.discriminator),
-    ]);
-    const init = open('init').tensors;
-    for (const [name, { shape, data }] of init) {
-      const target = this.#named.get(name);
+    const { tensors } = open('init');
+    this.#state = fittingState(device, recipe, expected.width, tensors, {
+      real: tensorOf(this.#batches, 'real/0').shape,
+      z: tensorOf(this.#batches, 'z/0/0').shape,
+    });
+    quieten(this.#state.networks);
+    const named = goldenNames(this.#state.networks);
+    this.#runningStatistics = [...tensors.keys()].some((name) => name.endsWith('.running_mean'));
+    if (!this.#runningStatistics) {
+      for (const name of named.keys()) if (/\.running_(mean|var)$/.test(name)) named.delete(name);
+    }
+    for (const [name, { shape, data }] of tensors) {
+      const target = named.get(name)?.tensor;
       if (!target) throw new Error(`init.safetensors has "${name}", which the networks here lack`);
       if (String(target.shape) !== String(shape))
         throw new Error(`"${name}" is [${shape}] in the file and [${target.shape}] here`);
       target.write(Float32Array.from(data));
     }
-    const missing = [...this.#named.keys()].find((name) => !init.has(name));
+    const missing = [...named.keys()].find((name) => !tensors.has(name));
     if (missing) throw new Error(`init.safetensors lacks "${missing}"`);
+    this.#named = named;
   }
 
   /** Trains one step. @returns the errors of its losses. */
   async step(at: number): Promise<Deviation[]> {
-    const { loss_d, loss_g } = this.#expected.steps[at]!;
+    const results: StepResult[] = await this.#train(at);
+    const lossD = results.findLast((result) => result.lossD)?.lossD;
+    const measured = {
+      loss_d: lossD ? [lossD] : [],
+      loss_g: results.flatMap((result) => result.lossG ?? []),
+    };
+    const errors: Deviation[] = [];
+    for (const name of ['loss_d', 'loss_g'] as const) {
+      const expected = [this.#expected.steps[at]![name]].flat().filter((loss) => loss != null);
+      if (expected.length === 0) continue; // a step of the other network
+      const values = await readAll(measured[name]);
+      if (values.length !== expected.length)
+        throw new Error(
+          `step ${at} has ${values.length} losses ${name}, where ${expected.length} are expected`,
+        );
+      for (const [i, loss] of expected.entries())
+        errors.push({ name: `${name} of step ${at}`, error: relativeError(values[i]!, [loss]) });
+    }
+    for (const t of results.flatMap((result) => Object.values(result).flat())) t.dispose();
+    return errors;
+  }
+
+  /** The parts of a step, as training goes through them. */
+  async #train(at: number): Promise<StepResult[]> {
+    const state = this.#state;
+    const real = this.#picture(`real/${at}`);
     let drawn = 0;
-    const result = withGemmCore('compensated', () =>
-      this.#state.step(this.#batch(`real/${at}`), () => this.#batch(`z/${at}/${drawn++}`)),
-    );
-    const { lossD, lossG = [] } = result;
-    const expected = [loss_d, loss_g].flat();
-    const measured = [...(lossD ? [lossD] : []), ...lossG];
-    if (measured.length !== expected.length)
-      throw new Error(`step ${at} has ${measured.length} losses, where ${expected.length} are expected`);
-    const values = await readAll(measured);
-    for (const t of Object.values(result).flat()) t.dispose();
-    return expected.map((loss, i) => ({
-      name: `${i === 0 ? 'loss_d' : 'loss_g'} of step ${at}`,
-      error: relativeError(values[i]!, [loss]),
-    }));
+    const results: StepResult[] = [];
+    const done: string[] = [];
+    const losses: { lossD?: number; lossG?: number } = {};
+    for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, losses)) {
+      const name = part;
+      const result = withGemmCore('compensated', () =>
+        state.part(name, real, () => this.#latents(tensorOf(this.#batches, `z/${at}/${drawn++}`))),
+      );
+      results.push(result);
+      done.push(part);
+      if (!state.recipe.decidesByLoss) continue;
+      const { lossD, lossG } = result;
+      if (lossD) losses.lossD = (await lossD.data())[0]!;
+      if (lossG) losses.lossG = (await lossG.at(-1)!.data())[0]!;
+    }
+    state.stepsDone++;
+    real.dispose();
+    return results;
   }
 
   /** @returns the errors of the final weights, and of the pictures that they make. */
   async end(): Promise<Record<'weights' | 'pictures', Deviation[]>> {
-    const { generator } = this.#state.networks;
+    const { networks, rates } = this.#state;
     const counts = Object.entries(this.#expected.parameters ?? {}).map(([net, count]) => {
-      const own = this.#state.networks[net as keyof Networks].parameters();
+      const own = networks[net as keyof Networks].parameters();
       return { name: `the number of the ${net}'s parameters`, error: Math.abs(sizeOfAll(own) / count - 1) };
     });
-    const values = await readAll([...this.#named.values()]);
-    const weights = [...this.#named.keys()].map((name, i) => ({
+    const updates = await this.#updates();
+    const values = await readAll([...this.#named.values()].map(({ tensor }) => tensor));
+    const weights = Array.from(this.#named, ([name, { net, cancelled }], i) => ({
       name,
-      error: rmsError(values[i]!, tensorOf(this.#final, name).data),
-    }));
-    const z = tensorOf(this.#final, 'sample/z');
-    const pictures = withGemmCore('compensated', () =>
-      this.#device.scope(() =>
-        generate(generator, tensor(z.data, z.shape, { device: this.#device }), 'eval'),
+      error: rmsError(
+        values[i]!,
+        tensorOf(this.#final, name).data,
+        cancelled ? updates[net] * rates[net] : 0,
       ),
+    }));
+    const latents = this.#latents(tensorOf(this.#final, 'sample/z'));
+    const mode = this.#runningStatistics ? 'eval' : 'train';
+    const pictures = withGemmCore('compensated', () =>
+      this.#device.scope(() => generate(networks.generator, latents, mode)),
     );
     const error = relativeError(await pictures.data(), tensorOf(this.#final, 'sample/eval_image').data);
     pictures.dispose();
-    generator.train();
+    latents.dispose();
     return { weights: [...counts, ...weights], pictures: [{ name: 'sample/eval_image', error }] };
   }
 
-  snapshot(): Promise<Snapshot> {
-    return readStateDict(this.#state.stateDict());
+  /** How often each network was updated. */
+  async #updates(): Promise<Record<keyof Networks, number>> {
+    const { optimizers } = this.#state;
+    const steps = [optimizers.generator, optimizers.discriminator].map((optimizer) => {
+      const [, count] = [...optimizer.stateDict()].find(([name]) => name.endsWith('.step'))!;
+      return count;
+    });
+    const [generator, discriminator] = await readAll(steps);
+    return { generator: generator![0]!, discriminator: discriminator![0]! };
   }
 
-  restore(snapshot: Snapshot): void {
-    loadStateDict('a golden run', this.#state.stateDict(), snapshot);
+  dispose(): void {
+    this.#state.dispose();
   }
 
-  #batch(name: string): Tensor {
-    const { shape, data } = tensorOf(this.#batches, name);
-    return tensor(data, shape, { device: this.#device });
+  #picture(name: string): Tensor {
+    const { data, shape } = tensorOf(this.#batches, name);
+    const { channels, imageSize } = this.#state.sizes;
+    return tensor(data, [shape[0]!, channels, imageSize, imageSize], { device: this.#device });
+  }
+
+  #latents({ data, shape }: Ref): Tensor {
+    return tensor(data, [shape[0]!, data.length / shape[0]!, 1, 1], { device: this.#device });
   }
 }
 
-/** `<net>/<i>.<kind>.<param>` for every weight and statistic, i counting the layers that have any, in forward order. */
-function goldenNames(net: keyof Networks, network: Module): [string, Tensor][] {
-  for (const [, layer] of network.namedModules()) {
-    if (layer instanceof GaussianNoise) layer.eval(); // the expected runs have it off
-  }
-  return network
-    .namedModules()
-    .filter(([, layer]) => layer.namedChildren().length === 0 && layer.stateDict().size > 0)
-    .flatMap(([, layer], i) => {
+interface Named {
+  net: keyof Networks;
+  tensor: Tensor;
+  /** A bias that a batch norm takes out again, or the running mean that it shifts. */
+  cancelled: boolean;
+}
+
+/** Layers that hand a shift of their input on as it is. */
+const shiftingLayers = ['MaxPool2d', 'Flatten', 'Reshape', 'Unflatten', 'Identity', 'GaussianNoise'];
+
+/**
+ * `<net>/<i>.<kind>.<param>` for every weight and statistic, i counting the layers that have any, in forward order.
+ *
+ * No gradient reaches a bias that is followed by a batch norm, since the mean takes it out again; there Adam, which
+ * divides by √v, makes steps of up to lr out of rounding, and the running mean moves along. Nothing else depends on it.
+ */
+function goldenNames(networks: Networks): Map<string, Named> {
+  const found = new Map<string, Named>();
+  for (const net of ['generator', 'discriminator'] as const) {
+    let number = 0;
+    let bias: string | null = null;
+    for (const [, layer] of networks[net].namedModules()) {
+      if (layer.namedChildren().length > 0) continue;
       const kind = layerKinds[layer.constructor.name] ?? layer.constructor.name;
-      const prefix = `${net}/${String(i).padStart(2, '0')}.${kind}`;
-      return Array.from(layer.stateDict(), ([name, t]): [string, Tensor] => [`${prefix}.${name}`, t]);
-    })
-    .filter(([, { dtype }]) => dtype === 'float32'); // PyTorch's batch counters are not part of the format
+      const state = layer.stateDict();
+      const prefix = `${net}/${String(number).padStart(2, '0')}.${kind}`;
+      const cancels: boolean = kind === 'batch_norm' && bias !== null;
+      if (cancels) found.get(bias!)!.cancelled = true;
+      for (const [name, tensor] of state) {
+        if (tensor.dtype !== 'float32') continue; // PyTorch's batch counters are not part of the format
+        found.set(`${prefix}.${name}`, { net, tensor, cancelled: cancels && name === 'running_mean' });
+      }
+      if (state.size > 0) number++;
+      if (state.has('bias') && kind !== 'batch_norm') bias = `${prefix}.bias`;
+      else if (!shiftingLayers.includes(layer.constructor.name)) bias = null;
+    }
+  }
+  return found;
+}
+
+/** Turns off what would draw random numbers inside the networks. */
+function quieten(networks: Networks): void {
+  for (const network of Object.values(networks) as Module[]) {
+    for (const [, layer] of network.namedModules()) {
+      if (layer instanceof GaussianNoise || layer instanceof Dropout) layer.eval();
+    }
+  }
+}
+
+/** Factors between the measures of width that a folder may speak of: any layer's of a network that doubles. */
+const widthFactors = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 2, 4, 8, 16];
+
+/** Networks of the folder's sizes. The width is the recipe's own measure, or that of another layer: the shapes decide. */
+function fittingState(
+  device: Device,
+  recipe: Recipe,
+  width: number,
+  init: TensorFile['tensors'],
+  { real, z }: { real: readonly number[]; z: readonly number[] },
+): TrainState {
+  const pixels = real.slice(1).reduce((a, b) => a * b);
+  const channels = real.length === 4 ? real[1]! : recipe.defaults.channels;
+  const sizes = { imageSize: Math.sqrt(pixels / channels), channels, latentSize: z[1]! };
+  const build = (factor: number): TrainState =>
+    new TrainState(recipe, {
+      sizes: { ...sizes, width: width * factor },
+      lr: recipe.defaults.lr,
+      seed: 0,
+      device,
+    });
+  for (const factor of widthFactors) {
+    if (!Number.isInteger(width * factor)) continue;
+    const state = build(factor);
+    const named = goldenNames(state.networks);
+    const fits = [...init].every(
+      ([name, { shape }]) => String(named.get(name)?.tensor.shape) === String(shape),
+    );
+    if (fits) return state;
+    state.dispose();
+  }
+  return build(1); // whose first difference is then told
 }
 
 function tensorOf(file: TensorFile, name: string) {

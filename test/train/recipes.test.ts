@@ -74,8 +74,9 @@ describe('the pytorch recipe', () => {
   });
 
   test.each([0, 4, 8, 15, 28, 48, 63, 64.5, 100])('says which sizes there are instead of %f', (size) => {
-    expect(() => pytorch.checkImageSize(size)).toThrow(ConfigError);
-    expect(() => pytorch.checkImageSize(size)).toThrow(
+    const check = () => pytorch.checkSizes({ imageSize: size, width: 64 });
+    expect(check).toThrow(ConfigError);
+    expect(check).toThrow(
       `An image size of ${size} was given; this network doubles a 4×4 layer, so it makes pictures of 16, 32, 64`,
     );
   });
@@ -105,10 +106,10 @@ describe('the pytorch recipe', () => {
 test('every recipe has defaults that it can train with, and a name of its own', () => {
   for (const [name, recipe] of Object.entries(recipes)) {
     expect(recipe.name).toBe(name);
-    expect(() => recipe.checkImageSize(recipe.defaults.imageSize)).not.toThrow();
+    expect(() => recipe.checkSizes(recipe.defaults)).not.toThrow();
     expect([recipe.defaults.epochs, recipe.defaults.steps].filter((end) => end !== undefined)).toHaveLength(
       1,
     );
   }
-  expect(() => findRecipe('toString')).toThrow(/there are quick, pytorch/);
+  expect(() => findRecipe('toString')).toThrow(/there are quick, pytorch, chainer/);
 });

@@ -2,13 +2,12 @@
 
 import { resolve } from 'node:path';
 import { NAMED_SETS } from '../data/named.ts';
-import { recipes } from '../recipes/index.ts';
+import { findRecipe } from '../recipes/index.ts';
 import { writeReports } from '../report/report.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
-import type { RecipeInfo } from '../train/types.ts';
 import { UsageError } from './errors.ts';
 import { createReporter } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
@@ -64,9 +63,14 @@ async function startRun(
   overrides: TrainOverrides,
   out: string | undefined,
 ): Promise<{ run: RunFolder; config: TrainConfig }> {
-  const recipe = findRecipe(overrides.recipe ?? DEFAULT_RECIPE);
+  const recipe = findRecipe(overrides.recipe ?? DEFAULT_RECIPE, UsageError);
+  if (overrides.data === undefined && recipe.defaults.data === undefined) {
+    throw new UsageError(
+      `--data: the recipe ${recipe.name} was published for pictures of one's own; name a folder of pictures or a data set`,
+    );
+  }
   const config = newConfig(recipe, overrides);
-  recipe.checkImageSize(config.imageSize);
+  recipe.checkSizes(config);
   const run = await RunFolder.create(config, out === undefined ? {} : { out });
   return { run, config };
 }
@@ -78,7 +82,7 @@ async function reopenRun(
   const run = await RunFolder.open(dir);
   try {
     const config = resumeConfig(run.config, overrides, dir);
-    findRecipe(config.recipe).checkImageSize(config.imageSize);
+    findRecipe(config.recipe).checkSizes(config);
     await run.saveConfig(config);
     return { run, config };
   } catch (error) {
@@ -97,16 +101,6 @@ function facts(info: StartInfo | undefined): [string, string][] {
           ['data', info.data],
         ];
   return [...known, ['forger', version], ['Node', process.version]];
-}
-
-function findRecipe(name: string): RecipeInfo {
-  const recipe = Object.hasOwn(recipes, name) ? recipes[name] : undefined;
-  if (recipe === undefined) {
-    throw new UsageError(
-      `--recipe ${name}: there is no such recipe; there are ${Object.keys(recipes).join(', ')}`,
-    );
-  }
-  return recipe;
 }
 
 // A run may be resumed from another folder, so config.json holds absolute paths.

@@ -1,9 +1,11 @@
 // What a recipe says: networks, first weights, latents, optimizers, and what one training step does.
 // Each recipe is one file that can be read beside its source; everything around it (data, loop, files) is shared.
 
-import type { Module, Optimizer } from '@forger/nn';
+import type { AdamOptions, Module, Optimizer } from '@forger/nn';
 import type { Generator, Shape, Tensor } from '@forger/tensor';
 import type { RecipeInfo } from '../train/types.ts';
+import type { Objective, ObjectiveOf } from './objectives.ts';
+import type { TrainingOptions } from './options.ts';
 
 /** The sizes that the networks of a recipe are built for. */
 export interface NetworkSizes {
@@ -27,6 +29,12 @@ export interface Optimizers {
   discriminator: Optimizer;
 }
 
+/** Learning rates. */
+export interface Rates {
+  generator: number;
+  discriminator: number;
+}
+
 /** What a step works with. */
 export interface StepContext extends Networks {
   optimizers: Optimizers;
@@ -34,6 +42,10 @@ export interface StepContext extends Networks {
   real: Tensor;
   /** Fresh latents, [N, latentSize, 1, 1]; each call draws others. */
   drawLatent: () => Tensor;
+  /** The losses: the recipe's own, unless an option put others in their place. */
+  objective: Objective;
+  /** The stream that latents are drawn from, for what else is random. */
+  random: Generator;
   /** The part of the step that is asked for: 'step', or what the recipe's `nextPart` named. */
   part: string;
 }
@@ -44,6 +56,7 @@ export interface StepProgress {
   stepsDone: number;
   /** Parts of this step that are done, in order. */
   done: readonly string[];
+  options: TrainingOptions;
   /** What those parts found; empty unless the recipe has `decidesByLoss`. Of several generator losses, the last. */
   losses: { lossD?: number; lossG?: number };
 }
@@ -73,12 +86,20 @@ export interface Recipe extends RecipeInfo {
   };
   /** The range of pictures: 'tanh' is [-1, 1], 'sigmoid' [0, 1]. */
   pixelRange: 'tanh' | 'sigmoid';
+  /** Channels of colour pictures, in data and networks. Default 'rgb'. */
+  channelOrder?: 'rgb' | 'bgr';
+  /** Whether each epoch has an order of its own. Default true. */
+  shuffle?: boolean;
   /** How sample grids are drawn: with statistics of the grid's own batch ('train') or the running ones ('eval'). */
   sampleMode: 'train' | 'eval';
+  /** Running statistics are never used, neither in grids nor by `forger sample`. */
+  alwaysBatchStatistics?: boolean;
   /** New networks with their first weights drawn from `random`, the generator's first. */
   build(sizes: NetworkSizes, random: Generator): Networks;
-  /** Optimizers that call the parameters by their names in the networks' state dicts. */
-  optimizers(networks: Networks, lr: number): Optimizers;
+  /** Adam's settings, for both networks. */
+  adam: Omit<AdamOptions, 'lr'>;
+  /** The losses that the recipe was published with. */
+  objective: ObjectiveOf;
   /**
    * One training step, or the part of it that the context names. It runs in a scope: tensors made here are freed at its
    * end, the result's aside. Its commands are captured once for each part and replayed from then on, so it must not wait
@@ -90,13 +111,13 @@ export interface Recipe extends RecipeInfo {
    * For recipes whose steps are not all alike: names the part that comes next, undefined when the step is over. All parts
    * of a step see the same pictures. A recipe that alternates has steps of one part each, chosen by `stepsDone`; one
    * that trains only past some loss has a part that measures and, perhaps, a second that updates. Without it each step
-   * is one part, 'step'.
+   * is one part, 'step', or 'discriminator' where an option lets the generator wait.
    */
   nextPart?(progress: StepProgress): string | undefined;
   /** `nextPart` looks at losses: after each part, training waits for them. */
   decidesByLoss?: boolean;
-  /** Sets on the host what is not captured, before each step: learning rates by a schedule, where `lr` is the asked one. */
-  beforeStep?(settings: { optimizers: Optimizers; lr: number; stepsDone: number }): void;
+  /** Sets on the host what is not captured, before each step: learning rates by a schedule, where `rates` are the asked ones. */
+  beforeStep?(settings: { optimizers: Optimizers; rates: Rates; stepsDone: number }): void;
   /** The sizes of the generator that weights of these names and shapes belong to; undefined when it is no generator of this recipe. */
   recognize?(shapes: ReadonlyMap<string, Shape>): NetworkSizes | undefined;
 }

@@ -1,15 +1,25 @@
 // What training changes: networks, optimizers and the random stream; one step of it; and pictures drawn in between.
 
-import type { Module, StateDict } from '@forger/nn';
+import { EMA, type Module, type StateDict } from '@forger/nn';
 import { type Device, empty, Generator, noGrad, normal, type Tensor, uniform } from '@forger/tensor';
+import type { Objective } from '../recipes/objectives.ts';
+import {
+  buildNetworks,
+  buildOptimizers,
+  objectiveOf,
+  ratesOf,
+  type TrainingOptions,
+} from '../recipes/options.ts';
 import type {
   NetworkSizes,
   Networks,
   Optimizers,
+  Rates,
   Recipe,
   StepProgress,
   StepResult,
 } from '../recipes/recipe.ts';
+import { together } from '../recipes/steps.ts';
 
 /** The values that are black and white in pictures of each range. */
 export const PIXELS = { tanh: [-1, 1], sigmoid: [0, 1] } as const;
@@ -20,6 +30,8 @@ export interface TrainStateOptions {
   /** A whole number; first weights, latents and noise all follow from it. */
   seed: number;
   device: Device;
+  /** Departures from the recipe. */
+  options?: TrainingOptions;
 }
 
 /** The state of a training run on the device: the same state steps to the same bits. */
@@ -29,20 +41,27 @@ export class TrainState {
   readonly device: Device;
   readonly networks: Networks;
   readonly optimizers: Optimizers;
+  readonly options: TrainingOptions;
+  readonly objective: Objective;
+  /** The average of the generator's weights, where one was asked for. */
+  readonly ema: EMA | null;
   /** The one stream that first weights, latents and noise are drawn from. */
   readonly random: Generator;
-  /** The asked learning rate, which a recipe's schedule starts from. */
-  readonly lr: number;
+  /** The asked learning rates, which a recipe's schedule starts from. */
+  readonly rates: Rates;
   stepsDone = 0;
 
-  constructor(recipe: Recipe, { sizes, lr, seed, device }: TrainStateOptions) {
+  constructor(recipe: Recipe, { sizes, lr, seed, device, options = {} }: TrainStateOptions) {
     this.recipe = recipe;
     this.sizes = sizes;
     this.device = device;
-    this.lr = lr;
+    this.options = options;
+    this.objective = objectiveOf(recipe, options);
+    this.rates = ratesOf(lr, options);
     this.random = new Generator(seed, { device });
-    this.networks = device.scope(() => recipe.build(sizes, this.random));
-    this.optimizers = recipe.optimizers(this.networks, lr);
+    this.networks = device.scope(() => buildNetworks(recipe, sizes, options, this.random));
+    this.optimizers = buildOptimizers(this.networks, recipe, this.rates);
+    this.ema = options.ema === undefined ? null : new EMA(this.networks.generator, options.ema);
   }
 
   /** Fresh latents, [count, latentSize, 1, 1]. */
@@ -72,21 +91,26 @@ export class TrainState {
 
   /** Settings of the host that belong to the next step; then come its parts, until `nextPart` gives none. */
   beforeStep(): void {
-    const { recipe, optimizers, lr, stepsDone } = this;
-    recipe.beforeStep?.({ optimizers, lr, stepsDone });
+    const { recipe, optimizers, rates, stepsDone } = this;
+    recipe.beforeStep?.({ optimizers, rates, stepsDone });
   }
 
   /** The part of the step that comes after those done; undefined when the step is over. */
   nextPart(done: readonly string[], losses: StepProgress['losses'] = {}): string | undefined {
-    const { recipe, stepsDone } = this;
-    if (!recipe.nextPart) return done.length === 0 ? 'step' : undefined;
-    return recipe.nextPart({ stepsDone, done, losses });
+    const { recipe, stepsDone, options } = this;
+    const progress = { stepsDone, done, losses, options };
+    return recipe.nextPart ? recipe.nextPart(progress) : together(progress);
   }
 
   /** One part of a step, by itself: does not count as a step. Parameters as of `step`. */
   part(part: string, real: Tensor, latents = (): Tensor => this.drawLatent(real.shape[0]!)): StepResult {
-    const { recipe, networks, optimizers } = this;
-    return this.device.scope(() => recipe.step({ ...networks, optimizers, real, drawLatent: latents, part }));
+    const { recipe, networks, optimizers, objective, random, ema } = this;
+    return this.device.scope(() => {
+      const context = { ...networks, optimizers, objective, random, real, drawLatent: latents, part };
+      const result = recipe.step(context);
+      if (result.lossG) ema?.update();
+      return result;
+    });
   }
 
   /** Pictures for latents, drawn as the recipe's sample grids are; leaves no trace in the state. */
@@ -108,17 +132,19 @@ export class TrainState {
 
   /** Everything that later steps depend on, the data's order aside: the live tensors by name. */
   stateDict(): Map<string, Tensor> {
-    const { networks, optimizers, random } = this;
+    const { networks, optimizers, random, ema } = this;
     return new Map([
       ...prefixed('generator', networks.generator.stateDict()),
       ...prefixed('discriminator', networks.discriminator.stateDict()),
       ...prefixed('optimizer.generator', optimizers.generator.stateDict()),
       ...prefixed('optimizer.discriminator', optimizers.discriminator.stateDict()),
+      ...prefixed('ema', ema?.stateDict() ?? new Map()),
       ['random.state', random.stateTensor],
     ]);
   }
 
   dispose(): void {
+    this.ema?.dispose();
     for (const optimizer of Object.values(this.optimizers)) optimizer.dispose();
     for (const network of Object.values(this.networks)) network.dispose();
     this.random.dispose();

@@ -36,7 +36,7 @@ export class StoppedError extends ForgerError {}
  */
 export const train: Train = async (config, io) => {
   const recipe = findRecipe(config.recipe);
-  recipe.checkImageSize(config.imageSize);
+  recipe.checkSizes(config);
   const dataset = await openData(config, io);
   const { batchSize, seed } = config;
   const batches = new BatchSource(dataset, { batchSize, seed, range: recipe.pixelRange });

@@ -6,7 +6,8 @@ import type { RunFolder } from './run-folder.ts';
 
 /** Settings that a recipe chooses unless told otherwise; it gives `epochs` or `steps`. */
 export interface RecipeDefaults {
-  data: string;
+  /** Absent where the recipe was published for a folder of one's own. */
+  data?: string;
   imageSize: number;
   width: number;
   channels: 1 | 3;
@@ -26,9 +27,11 @@ export interface RecipeInfo {
   title: string;
   /** Where it was published. */
   source: string;
+  /** What is known to be wrong with it, and which flag mends it; one sentence each. */
+  flaws: readonly string[];
   defaults: RecipeDefaults;
-  /** @throws ConfigError when the recipe cannot make square pictures of this size; the message names sizes that it can. */
-  checkImageSize(size: number): void;
+  /** @throws ConfigError when the networks cannot be built so large or so wide; the message says which sizes there are. */
+  checkSizes(sizes: { imageSize: number; width: number }): void;
 }
 
 /** What a training run works with. */

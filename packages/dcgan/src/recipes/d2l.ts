@@ -1,0 +1,109 @@
+// The DCGAN of "Dive into Deep Learning", its MXNet page: https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html
+// Layers have the names of its PyTorch page: G_block's conv2d_trans and batch_norm, D_block's conv2d and batch_norm.
+
+import {
+  BatchNorm2d,
+  Conv2d,
+  ConvTranspose2d,
+  LeakyReLU,
+  type Module,
+  ReLU,
+  Sequential,
+  Tanh,
+} from '@forger/nn';
+import { type Generator, noGrad } from '@forger/tensor';
+import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import { normalWeights } from './initialize.ts';
+import { bceOfLogits } from './objectives.ts';
+import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
+import { DISCRIMINATOR, updateDiscriminator, updateGenerator } from './steps.ts';
+
+function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
+  const options = { bias: false, generator: random };
+  const doubling = { ...options, stride: 2, padding: 1 };
+  const hidden = hiddenChannels(sizes);
+  const blocks = hidden.map(
+    (channels, i) =>
+      new Sequential({
+        conv2d_trans: new ConvTranspose2d(
+          hidden[i - 1] ?? sizes.latentSize,
+          channels,
+          4,
+          i === 0 ? options : doubling,
+        ),
+        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        activation: new ReLU(),
+      }),
+  );
+  return new Sequential(
+    ...blocks,
+    new ConvTranspose2d(hidden.at(-1)!, sizes.channels, 4, doubling),
+    new Tanh(),
+  );
+}
+
+/** Batch norm after every convolution but the last, the first one included, against the paper. Ends in a logit. */
+function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
+  const options = { bias: false, generator: random };
+  const hidden = hiddenChannels(sizes).reverse();
+  const blocks = hidden.map(
+    (channels, i) =>
+      new Sequential({
+        conv2d: new Conv2d(hidden[i - 1] ?? sizes.channels, channels, 4, {
+          ...options,
+          stride: 2,
+          padding: 1,
+        }),
+        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        activation: new LeakyReLU(0.2),
+      }),
+  );
+  return new Sequential(...blocks, new Conv2d(hidden.at(-1)!, 1, 4, options));
+}
+
+/** `init.Normal(0.02)`: weights only, as MXNet does it; batch norms start at 1 and 0. */
+function build(sizes: NetworkSizes, random: Generator): Networks {
+  return {
+    generator: normalWeights(buildGenerator(sizes, random), random),
+    discriminator: normalWeights(buildDiscriminator(sizes, random), random),
+  };
+}
+
+/** The generator runs again on the same latents for its own update. */
+function step(t: StepContext): StepResult {
+  const latents = t.drawLatent();
+  const judged = updateDiscriminator(
+    t,
+    noGrad(() => t.generator.forward(latents)),
+    1 / 2,
+  );
+  if (t.part === DISCRIMINATOR) return judged;
+  return { ...judged, ...updateGenerator(t, t.generator.forward(latents)) };
+}
+
+export const d2l: Recipe = {
+  name: 'd2l',
+  title: 'the DCGAN of "Dive into Deep Learning", on sprites',
+  source: 'https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html',
+  flaws: [
+    "A learning rate of 0.005, 25 times the paper's, often ends in noise: --lr 2e-4.",
+    "Batch norm after the discriminator's first layer, against the paper.",
+  ],
+  defaults: {
+    data: 'sprites',
+    imageSize: 64,
+    width: 64,
+    channels: 3,
+    batchSize: 256,
+    lr: 5e-3,
+    epochs: 20,
+  },
+  latent: { size: 100, distribution: 'normal' },
+  pixelRange: 'tanh',
+  sampleMode: 'eval',
+  checkSizes: checkDoublingSize,
+  build,
+  adam: { betas: [0.5, 0.999] },
+  objective: bceOfLogits,
+  step,
+};

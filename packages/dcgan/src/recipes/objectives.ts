@@ -1,0 +1,122 @@
+// What the two networks minimise, as functions of the discriminator's verdicts: each recipe's own, and those that
+// --loss puts in its place.
+
+import type { Module } from '@forger/nn';
+import { bce, bceWithLogits, mse } from '@forger/nn';
+import {
+  add,
+  type Generator,
+  grad,
+  mean,
+  mul,
+  neg,
+  relu,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  uniform,
+} from '@forger/tensor';
+
+/** Losses of one element each, means over the batch, of verdicts of any shape. */
+export interface Objective {
+  /** A few words for tables. */
+  title: string;
+  /** The discriminator's loss on real pictures and on generated ones. */
+  real(verdicts: Tensor): Tensor;
+  fake(verdicts: Tensor): Tensor;
+  /** The generator's loss. */
+  generator(verdicts: Tensor): Tensor;
+  /** Verdicts as probabilities of being real, to report; scores that mean no probability stay as they are. */
+  belief(verdicts: Tensor): Tensor;
+  /** What is added to the discriminator's loss, given its pictures. */
+  penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Generator): Tensor;
+}
+
+/** An objective for a label of real pictures: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
+export type ObjectiveOf = (realLabel: number) => Objective;
+
+const same = (verdicts: Tensor): Tensor => verdicts;
+
+/** A loss of (verdicts, label) for labels `realLabel` and 0; the generator wants the label 1. */
+function labelled(
+  title: string,
+  loss: (verdicts: Tensor, label: number) => Tensor,
+  belief: Objective['belief'],
+): ObjectiveOf {
+  return (realLabel) => ({
+    title,
+    real: (verdicts) => loss(verdicts, realLabel),
+    fake: (verdicts) => loss(verdicts, 0),
+    generator: (verdicts) => loss(verdicts, 1),
+    belief,
+  });
+}
+
+/** Goodfellow et al. 2014 (arXiv 1406.2661), the generator's as at the end of section 3, for verdicts that are probabilities. */
+export const bceOfProbabilities = labelled('BCE', bce, same);
+/** The same for logits: softplus(-y) where the label is 1, softplus(y) where it is 0. */
+export const bceOfLogits = labelled('BCE of logits', bceWithLogits, sigmoid);
+/** Paddle's: probabilities taken for logits, so that they pass a second sigmoid. */
+export const bceOfDoubleSigmoid = labelled('BCE of sigmoid twice', bceWithLogits, same);
+/** Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on whatever the discriminator gives. */
+export const leastSquares = labelled('least squares', mse, same);
+
+/** The hinge loss (Lim and Ye 2017, arXiv 1705.02894): scores beyond ±1 are good enough. */
+const hinge: Objective = {
+  title: 'hinge',
+  real: (scores) => mean(relu(sub(1, scores))),
+  fake: (scores) => mean(relu(add(1, scores))),
+  generator: (scores) => neg(mean(scores)),
+  belief: same,
+};
+
+/** λ of the WGAN-GP paper. */
+const PENALTY_WEIGHT = 10;
+
+/** Wasserstein with a gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028, algorithm 1). */
+const wassersteinWithPenalty: Objective = {
+  title: 'WGAN-GP',
+  real: (scores) => neg(mean(scores)),
+  fake: mean,
+  generator: (scores) => neg(mean(scores)),
+  belief: same,
+  penalty: (discriminator, real, fake, random) =>
+    mul(PENALTY_WEIGHT, gradientPenalty(discriminator, real, fake, random)),
+};
+
+/**
+ * mean((‖∇D(x̂)‖ - 1)²), x̂ drawn on the lines from real pictures to generated ones, one norm for each picture. Its own
+ * gradient runs through the discriminator's second derivatives.
+ */
+export function gradientPenalty(
+  discriminator: Module,
+  real: Tensor,
+  fake: Tensor,
+  random: Generator,
+): Tensor {
+  const share = uniform([real.shape[0]!, 1, 1, 1], { generator: random });
+  const between = add(real, mul(share, sub(fake.detach(), real)))
+    .detach()
+    .requireGrad();
+  const [slope] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
+  // The small number keeps the root's slope finite where the discriminator is flat.
+  const norms = sqrt(add(sum(square(slope!), [1, 2, 3]), 1e-12));
+  return mean(square(sub(norms, 1)));
+}
+
+/** What --loss takes. All want a discriminator that ends in a plain number. */
+export const LOSSES = {
+  bce: labelled('BCE', (logits, label) => bce(sigmoid(logits), label), sigmoid),
+  'non-saturating': labelled('non-saturating', bceWithLogits, sigmoid),
+  lsgan: leastSquares,
+  hinge: () => hinge,
+  'wgan-gp': () => wassersteinWithPenalty,
+} as const satisfies Record<string, ObjectiveOf>;
+
+export type LossName = keyof typeof LOSSES;
+
+/** Those that have no labels to smooth. */
+export const WITHOUT_LABELS: readonly LossName[] = ['hinge', 'wgan-gp'];

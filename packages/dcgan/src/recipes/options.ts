@@ -1,0 +1,101 @@
+// Departures from a recipe that every recipe takes, for experiments: other losses and rates, averages, constraints on the
+// discriminator. Without any, a recipe is as it was published.
+
+import { Adam, GaussianNoise, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
+import { ConfigError, type Generator } from '@forger/tensor';
+import { LOSSES, type LossName, type Objective, WITHOUT_LABELS } from './objectives.ts';
+import type { NetworkSizes, Networks, Optimizers, Rates, Recipe } from './recipe.ts';
+
+export interface TrainingOptions {
+  /** Losses in place of the recipe's own. The discriminator then ends in a plain number. */
+  loss?: LossName | undefined;
+  /** Real pictures have the label 1 - labelSmoothing in the discriminator's loss; 0 to below 1. */
+  labelSmoothing?: number | undefined;
+  /** The discriminator is updated so often for each time that the generator is, each time on another batch. */
+  nDis?: number | undefined;
+  /** Learning rates of each network, where they are to differ from the run's. */
+  dLr?: number | undefined;
+  gLr?: number | undefined;
+  /** Decay of an average of the generator's weights, which grids and checkpoints then show beside them; 0 to below 1. */
+  ema?: number | undefined;
+  /** The discriminator's layers work with their weights divided by their largest singular value. */
+  spectralNorm?: boolean | undefined;
+  /**
+   * Standard deviation of noise that is added to the discriminator's pictures, real and generated, while training; at
+   * least 0. A recipe that has noise in its discriminator (chainer) takes it at every such place instead.
+   */
+  noise?: number | undefined;
+}
+
+/** @throws ConfigError for options that cannot go together. */
+export function checkOptions({ loss, labelSmoothing }: TrainingOptions): void {
+  if (labelSmoothing && loss !== undefined && WITHOUT_LABELS.includes(loss)) {
+    throw new ConfigError(
+      `Label smoothing of ${labelSmoothing} was asked for with the loss ${loss}, which has no labels: leave one of them out.`,
+    );
+  }
+}
+
+/** The losses of a run. */
+export function objectiveOf(recipe: Pick<Recipe, 'objective'>, options: TrainingOptions): Objective {
+  checkOptions(options);
+  const { loss, labelSmoothing = 0 } = options;
+  return (loss === undefined ? recipe.objective : LOSSES[loss])(1 - labelSmoothing);
+}
+
+/** A recipe's networks with the options put into the discriminator. */
+export function buildNetworks(
+  recipe: Pick<Recipe, 'build'>,
+  sizes: NetworkSizes,
+  options: TrainingOptions,
+  random: Generator,
+): Networks {
+  const { generator, discriminator } = recipe.build(sizes, random);
+  const { loss, spectralNorm, noise } = options;
+  let changed = discriminator;
+  if (loss !== undefined) changed = withoutLastSigmoid(changed);
+  if (noise !== undefined) changed = withNoise(changed, noise, random);
+  if (spectralNorm) {
+    changed.apply((layer) => {
+      if (layer instanceof WeightedLayer) layer.spectralNorm({ generator: random });
+    });
+  }
+  return { generator, discriminator: changed };
+}
+
+/** The same layers under the same names, less a sigmoid at the end. */
+function withoutLastSigmoid(network: Module): Module {
+  if (!(network instanceof Sequential)) return network;
+  const layers = network.namedChildren();
+  const [name, last] = layers.pop()!;
+  if (!(last instanceof Sigmoid)) layers.push([name, withoutLastSigmoid(last)]);
+  return new Sequential(Object.fromEntries(layers));
+}
+
+/** Noise at the network's own places for it, else before its first layer. */
+function withNoise(network: Module, sigma: number, random: Generator): Module {
+  const places = network
+    .namedModules()
+    .flatMap(([, layer]) => (layer instanceof GaussianNoise ? [layer] : []));
+  for (const place of places) place.sigma = sigma;
+  if (places.length > 0) return network;
+  const noise = new GaussianNoise(sigma, { generator: random });
+  return new Sequential({ noise, ...Object.fromEntries(network.namedChildren()) });
+}
+
+/** Each network's learning rate. */
+export function ratesOf(lr: number, { dLr, gLr }: TrainingOptions): Rates {
+  return { generator: gLr ?? lr, discriminator: dLr ?? lr };
+}
+
+/** Adam for each network, calling the parameters by their names in the networks' state dicts. */
+export function buildOptimizers(
+  { generator, discriminator }: Networks,
+  { adam }: Pick<Recipe, 'adam'>,
+  rates: Rates,
+): Optimizers {
+  return {
+    generator: new Adam(generator.namedParameters(), { ...adam, lr: rates.generator }),
+    discriminator: new Adam(discriminator.namedParameters(), { ...adam, lr: rates.discriminator }),
+  };
+}

@@ -1,0 +1,121 @@
+// The DCGAN paper's own code, for faces: Radford, Metz and Chintala 2015 (arXiv 1511.06434),
+// https://github.com/Newmu/dcgan_code, faces/train_uncond_dcgan.py. Its weights are of 5×5; Theano gives them no names.
+
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  Conv2d,
+  ConvTranspose2d,
+  Flatten,
+  LeakyReLU,
+  Linear,
+  type Module,
+  ReLU,
+  Reshape,
+  Sequential,
+  Sigmoid,
+  Tanh,
+} from '@forger/nn';
+import type { Generator } from '@forger/tensor';
+import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import { normalScales, normalWeights } from './initialize.ts';
+import { bceOfProbabilities } from './objectives.ts';
+import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
+import { drawFakes, GENERATOR, turn, updateDiscriminator, updateGenerator } from './steps.ts';
+
+const EPS = 1e-8;
+
+/** The width is ngf = ndf, 128; at 64×64 the first layer has 8 times as many channels. */
+function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
+  const options = { bias: false, generator: random };
+  const norm = { generator: random, eps: EPS };
+  const doubling = { ...options, stride: 2, padding: 2, outputPadding: 1 };
+  const hidden = hiddenChannels(sizes);
+  const features = hidden[0]! * 4 * 4;
+  const layers: Module[] = [
+    new Flatten(),
+    new Linear(sizes.latentSize, features, options),
+    new BatchNorm1d(features, norm),
+    new ReLU(),
+    new Reshape([hidden[0]!, 4, 4]),
+  ];
+  for (const [i, channels] of hidden.slice(1).entries()) {
+    layers.push(
+      new ConvTranspose2d(hidden[i]!, channels, 5, doubling),
+      new BatchNorm2d(channels, norm),
+      new ReLU(),
+    );
+  }
+  return new Sequential({
+    main: new Sequential(
+      ...layers,
+      new ConvTranspose2d(hidden.at(-1)!, sizes.channels, 5, doubling),
+      new Tanh(),
+    ),
+  });
+}
+
+function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
+  const options = { bias: false, generator: random };
+  const halving = { ...options, stride: 2, padding: 2 };
+  const hidden = hiddenChannels(sizes).reverse();
+  const layers: Module[] = [new Conv2d(sizes.channels, hidden[0]!, 5, halving), new LeakyReLU(0.2)];
+  for (const [i, channels] of hidden.slice(1).entries()) {
+    layers.push(
+      new Conv2d(hidden[i]!, channels, 5, halving),
+      new BatchNorm2d(channels, { generator: random, eps: EPS }),
+      new LeakyReLU(0.2),
+    );
+  }
+  return new Sequential({
+    main: new Sequential(
+      ...layers,
+      new Flatten(),
+      new Linear(hidden.at(-1)! * 4 * 4, 1, options),
+      new Sigmoid(),
+    ),
+  });
+}
+
+function build(sizes: NetworkSizes, random: Generator): Networks {
+  const initialize = (network: Module): Module => normalScales(normalWeights(network, random), random, 1);
+  return {
+    generator: initialize(buildGenerator(sizes, random)),
+    discriminator: initialize(buildDiscriminator(sizes, random)),
+  };
+}
+
+/** Even batches train the generator, odd ones the discriminator; each has latents of its own. */
+function step(t: StepContext): StepResult {
+  if (t.part === GENERATOR) return updateGenerator(t, t.generator.forward(t.drawLatent()));
+  return updateDiscriminator(t, drawFakes(t));
+}
+
+export const radford: Recipe = {
+  name: 'radford',
+  title: "the DCGAN paper's own code, for faces",
+  source: 'https://github.com/Newmu/dcgan_code',
+  flaws: [
+    'Batch norms have no running statistics: a picture depends on those drawn with it. Here they are followed, but not used.',
+    'Each network sees every other batch only; a variance is stabilised by no more than 1e-8.',
+  ],
+  defaults: {
+    imageSize: 64,
+    width: 128,
+    channels: 3,
+    batchSize: 128,
+    lr: 2e-4,
+    epochs: 25,
+  },
+  latent: { size: 100, distribution: 'uniform' },
+  pixelRange: 'tanh',
+  sampleMode: 'train',
+  alwaysBatchStatistics: true,
+  checkSizes: checkDoublingSize,
+  build,
+  // Its first beta also shrinks by 1 - 1e-8 a step, which is 1 in float32. Weight decay is `l2`.
+  adam: { betas: [0.5, 0.999], weightDecay: 1e-5 },
+  objective: bceOfProbabilities,
+  step,
+  nextPart: (progress) => (progress.done.length === 0 ? turn(progress, GENERATOR) : undefined),
+};
