@@ -63,8 +63,9 @@ const alternating = withParts(
       if (done.length > 0) return undefined;
       return stepsDone % 2 === 0 ? 'generator' : 'discriminator';
     },
-    beforeStep: ({ optimizers, lr, stepsDone }) => {
-      for (const optimizer of Object.values(optimizers)) optimizer.lr = lr / (1 + stepsDone);
+    beforeStep: ({ optimizers, rates, stepsDone }) => {
+      for (const network of ['generator', 'discriminator'] as const)
+        optimizers[network].lr = rates[network] / (1 + stepsDone);
     },
   },
 );
