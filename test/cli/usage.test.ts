@@ -117,6 +117,7 @@ describe('the process', () => {
         'sample-every',
         'checkpoint-every',
         'precision',
+        'profile',
         'quiet',
         'json',
       ],
@@ -132,6 +133,9 @@ describe('the process', () => {
       stdout: '',
       stderr: 'forger: --batch-size 0: expected a whole number of at least 1\nSee: forger train --help\n',
     });
+    expect(forger('train', '--profile', '0').stderr).toContain(
+      'forger: --profile 0: expected a whole number of at least 1\n',
+    );
     expect(forger()).toMatchObject({ status: 2, stdout: '' });
   });
 

@@ -2,7 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunFolder, type StepMetrics, type TrainConfig, type TrainSummary, train } from '@forger/dcgan';
+import {
+  type ProfileReport,
+  RunFolder,
+  type StepMetrics,
+  type TrainConfig,
+  type TrainSummary,
+  train,
+} from '@forger/dcgan';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';
 
@@ -20,6 +27,7 @@ export const tiny: TrainConfig = {
 export interface Told {
   steps: StepMetrics[];
   notes: string[];
+  profile?: ProfileReport;
   totalSteps?: number;
 }
 
@@ -30,12 +38,14 @@ export interface RunOptions {
   stopAt?: number;
   /** Without captures. */
   eager?: boolean;
+  /** Steps to profile. */
+  profile?: number;
 }
 
 /** Trains in a new folder, or goes on in an old one, as the command does. */
 export async function runTraining(
   settings: TrainConfig,
-  { resume, stopAt, eager = false }: RunOptions = {},
+  { resume, stopAt, eager = false, profile }: RunOptions = {},
 ): Promise<{ dir: string; summary: TrainSummary; told: Told }> {
   const dir = resume ?? join(emptyFolder(), 'run');
   const run =
@@ -56,11 +66,18 @@ export async function runTraining(
     },
     sample: () => {},
     checkpoint: () => {},
+    profile: (report: ProfileReport) => {
+      told.profile = report;
+    },
     done: () => {},
   };
   try {
     const io = { run, reporter, signal: abort.signal, debug: true, eager, resume: resume !== undefined };
-    return { dir, summary: await train(settings, io), told };
+    return {
+      dir,
+      summary: await train(settings, { ...io, ...(profile !== undefined && { profile }) }),
+      told,
+    };
   } finally {
     run.close();
   }

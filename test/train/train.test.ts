@@ -84,6 +84,34 @@ describe('a run of six steps', () => {
     expect(readFileSync(again.summary.sample!)).toEqual(readFileSync(straight.summary.sample!));
   });
 
+  test('is the same to the bit when some of its steps are profiled', async () => {
+    const profiled = await runTraining(tiny, { profile: 2 });
+    expect(checkpointBytes(profiled.dir, 6).equals(checkpointBytes(straight.dir, 6))).toBe(true);
+    expect(profiled.told.notes).toEqual([]);
+    const { steps, table, paths, profile } = profiled.told.profile!;
+    expect(steps).toBe(2);
+    // Every product of both networks, and both updates: what a step cannot do without.
+    const names = new Set(profile.kernels.map(({ name }) => name.split('/')[0]!));
+    for (const name of ['conv_forward', 'conv_input_gradient', 'conv_weight_gradient', 'adam'])
+      expect([...names], name).toContain(name);
+    const file = readFileSync(paths.table, 'utf8').split('\n');
+    for (const { name, shape } of profile.kernels)
+      expect(file.filter((line) => line.endsWith(`  ${name} ${shape}`.trimEnd())).length).toBeGreaterThan(0);
+    expect(table.length).toBeLessThanOrEqual(file.length);
+    const trace = JSON.parse(readFileSync(paths.trace, 'utf8'));
+    const spans = trace.traceEvents.filter(
+      ({ ph, tid }: { ph: string; tid: number }) => ph === 'X' && tid === 2,
+    );
+    expect(spans.length).toBe(profile.deviceSpans.length);
+    expect(spans.every(({ ts, dur }: { ts: number; dur: number }) => ts >= 0 && dur >= 0)).toBe(true);
+  });
+
+  test('says so when it ends before the steps that were to be profiled', async () => {
+    const short = await runTraining({ ...tiny, steps: 3 }, { profile: 5 });
+    expect(short.told.profile).toBeUndefined();
+    expect(short.told.notes).toEqual(['Nothing was profiled: the run ended within its first 3 steps.']);
+  });
+
   test('does not depend on how often samples and checkpoints are taken', async () => {
     const seldom = await runTraining({ ...tiny, sampleEvery: 100, checkpointEvery: 100 });
     expect(checkpointBytes(seldom.dir, 6).equals(checkpointBytes(straight.dir, 6))).toBe(true);

@@ -23,6 +23,7 @@ export {
   type TrainConfig,
   type TrainOverrides,
 } from './train/config.ts';
+export type { ProfileReport } from './train/profile.ts';
 export type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from './train/reporter.ts';
 export { RunFolder, type RunFolderOptions } from './train/run-folder.ts';
 export { drawLatent, generate, PIXELS, TrainState, type TrainStateOptions } from './train/step.ts';

@@ -2,7 +2,7 @@
 // so that help and usage errors come at once.
 
 import { Command, Option } from 'commander';
-import { CHANNELS, LIMITS, PRECISIONS, type WholeRange } from '../train/limits.ts';
+import { CHANNELS, LIMITS, PRECISIONS, PROFILE_AFTER, type WholeRange } from '../train/limits.ts';
 import { explain } from './errors.ts';
 import { nonEmpty, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
@@ -131,6 +131,13 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),
     )
     .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
+    .addOption(
+      option(
+        '--profile [steps]',
+        `time every kernel over this many steps, after the first ${PROFILE_AFTER} (default: 10)`,
+        whole('profile'),
+      ).preset('10'),
+    )
     .option('--quiet', 'print only how the run ended')
     .addOption(new Option('--json', 'print one JSON object a line').conflicts('quiet'))
     .action(async (flags) => finish(await (await import('./train.ts')).runTrain(flags)));

@@ -2,6 +2,7 @@
 
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../duration.ts';
+import type { ProfileReport } from '../train/profile.ts';
 import type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from '../train/reporter.ts';
 import { commandName, shellPath } from './invocation.ts';
 
@@ -43,6 +44,7 @@ class QuietReporter implements CommandReporter {
   note(_message: string): void {}
   sample(_path: string): void {}
   checkpoint(_path: string): void {}
+  profile(_report: ProfileReport): void {}
   close(): void {}
 
   done(summary: TrainSummary, _reports: ReportPaths): void {
@@ -71,6 +73,11 @@ class PlainReporter extends QuietReporter {
 
   override note(message: string): void {
     this.print(message);
+  }
+
+  override profile({ steps, table, paths }: ProfileReport): void {
+    const title = `Profile of ${steps} steps; all of it in ${paths.table}, as a time line for chrome://tracing in ${paths.trace}`;
+    this.note(['', title, '', ...table, ''].join('\n'));
   }
 
   override done(summary: TrainSummary, reports: ReportPaths): void {
@@ -139,6 +146,10 @@ class JsonReporter extends QuietReporter {
   }
   override checkpoint(path: string): void {
     this.#event('checkpoint', { path });
+  }
+  override profile({ profile, ceilings, steps, paths }: ProfileReport): void {
+    const { milliseconds, deviceMilliseconds, host, kernels } = profile;
+    this.#event('profile', { steps, milliseconds, deviceMilliseconds, host, kernels, ceilings, paths });
   }
   override done(summary: TrainSummary, reports: ReportPaths): void {
     this.#event('done', { ...summary, reports });

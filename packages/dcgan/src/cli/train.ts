@@ -21,13 +21,14 @@ export interface TrainFlags extends TrainOverrides {
   json?: boolean;
   debug?: boolean;
   eager?: boolean;
+  profile?: number;
 }
 
 const DEFAULT_RECIPE = 'quick';
 
 /** Trains. @returns the exit code. @throws ForgerError, UsageError */
 export async function runTrain(flags: TrainFlags): Promise<number> {
-  const { out, resume, quiet = false, json = false, debug = false, eager = false, ...given } = flags;
+  const { out, resume, quiet = false, json = false, debug = false, eager = false, profile, ...given } = flags;
   const overrides = withAbsolutePaths(given);
   const { run, config } =
     resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
@@ -38,14 +39,8 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ),
   );
   try {
-    const summary = await train(config, {
-      run,
-      reporter,
-      signal,
-      debug,
-      eager,
-      resume: resume !== undefined,
-    });
+    const io = { run, reporter, signal, debug, eager, resume: resume !== undefined };
+    const summary = await train(config, { ...io, ...(profile !== undefined && { profile }) });
     reporter.done(summary, await writeReports(run, facts(reporter.info)));
     run.close();
   } catch (error) {

@@ -18,8 +18,13 @@ export const LIMITS = {
   seed: { least: 0, most: 2 ** 32 - 1 },
   sampleEvery: { least: 1, most: MANY },
   checkpointEvery: { least: 1, most: MANY },
+  /** Steps of a profile, whose time line has an entry for each command. */
+  profile: { least: 1, most: 1000 },
   count: { least: 1, most: 10_000 },
 } as const satisfies Record<string, WholeRange>;
+
+/** Steps before a profile: they compile kernels and fill caches. */
+export const PROFILE_AFTER = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
 export const CHANNELS = [1, 3] as const;

@@ -1,6 +1,7 @@
 // What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
 
 import type { TrainConfig } from './config.ts';
+import type { ProfileReport } from './profile.ts';
 
 /** Facts known before the first step. */
 export interface StartInfo {
@@ -72,6 +73,8 @@ export interface Reporter {
   sample(path: string): void;
   /** A checkpoint was written. */
   checkpoint(path: string): void;
+  /** The steps that were to be profiled have been. */
+  profile(report: ProfileReport): void;
   /** The run is over. Called by whoever called `train`, after writing the reports; `train` itself does not. */
   done(summary: TrainSummary, reports: ReportPaths): void;
 }

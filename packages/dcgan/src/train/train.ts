@@ -15,6 +15,8 @@ import type { Recipe } from '../recipes/recipe.ts';
 import { writeGrid } from '../report/grid.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
+import { PROFILE_AFTER } from './limits.ts';
+import { profileSteps } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
 import { PIXELS, TrainState } from './step.ts';
 import { DivergenceError, StepMetricsReader } from './step-metrics.ts';
@@ -133,10 +135,32 @@ class Training {
   }
 
   async #steps(metrics: StepMetricsReader): Promise<void> {
+    const state = this.#state;
+    const { profile } = this.#io;
+    if (profile !== undefined) {
+      await this.#atMost(PROFILE_AFTER, metrics);
+      await this.#profiled(profile, metrics);
+    }
+    await this.#atMost(Number.POSITIVE_INFINITY, metrics);
+    await metrics.finish();
+    if (this.#sampledAt !== state.stepsDone) await this.#sample();
+    if (this.#savedAt !== state.stepsDone) await this.#save(metrics.seconds);
+  }
+
+  async #profiled(steps: number, metrics: StepMetricsReader): Promise<void> {
+    const { run, reporter } = this.#io;
+    const report = await profileSteps(this.#device, run, () => this.#atMost(steps, metrics));
+    if (report) reporter.profile(report);
+    else reporter.note(`Nothing was profiled: the run ended within its first ${PROFILE_AFTER} steps.`);
+  }
+
+  /** Trains `steps` more steps, or fewer if the run's end or the signal comes before. @returns how many. */
+  async #atMost(steps: number, metrics: StepMetricsReader): Promise<number> {
     const { signal } = this.#io;
     const { sampleEvery, checkpointEvery } = this.#config;
     const state = this.#state;
-    while (!signal.aborted && !this.#isOver(metrics.seconds)) {
+    const before = state.stepsDone;
+    while (state.stepsDone < before + steps && !signal.aborted && !this.#isOver(metrics.seconds)) {
       const epoch = this.#batches.epoch + 1;
       const { values } = await this.#runner.step(this.#batches.next());
       await metrics.add(state.stepsDone, epoch, values);
@@ -147,9 +171,7 @@ class Training {
       if (dueSample) await this.#sample();
       if (dueCheckpoint) await this.#save(metrics.seconds);
     }
-    await metrics.finish();
-    if (this.#sampledAt !== state.stepsDone) await this.#sample();
-    if (this.#savedAt !== state.stepsDone) await this.#save(metrics.seconds);
+    return state.stepsDone - before;
   }
 
   /** Goes back to the newest checkpoint. @returns the seconds trained until then. */

@@ -45,6 +45,8 @@ export interface TrainIO {
   signal: AbortSignal;
   /** Slower checks, with where things were made in the messages. */
   debug: boolean;
+  /** Time every kernel over this many steps, after the first few (train/profile.ts). Results stay the same. */
+  profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
@@ -53,7 +55,7 @@ export interface TrainIO {
 
 /**
  * `train` of train/train.ts: trains until the configured end or the signal, with a last sample grid and checkpoint.
- * It calls every method of the reporter but `done`, and neither writes reports nor closes the run folder.
+ * It calls the methods of the reporter but `done`, and neither writes reports nor closes the run folder.
  */
 export type Train = (config: TrainConfig, io: TrainIO) => Promise<TrainSummary>;
 

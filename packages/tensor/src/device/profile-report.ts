@@ -7,13 +7,16 @@ export interface ProfileTableOptions {
   readonly ceilings?: Ceilings;
   /** Steps that were profiled: times and calls are then given for one step. Default 1. */
   readonly steps?: number;
+  /** Most rows of the table by shape. Default: all. */
+  readonly rows?: number;
 }
 
 /** Timestamps that are at least this coarse, in milliseconds, were rounded by the browser. */
 const coarse = 0.03;
 
 /** Lines of text: a table of the kernels, one of each kernel at each shape, the most time first; then the host's time. */
-export function profileTable(profile: Profile, { ceilings, steps = 1 }: ProfileTableOptions = {}): string[] {
+export function profileTable(profile: Profile, options: ProfileTableOptions = {}): string[] {
+  const { ceilings, steps = 1, rows: most = Number.POSITIVE_INFINITY } = options;
   const { kernels, deviceMilliseconds, host } = profile;
   const table = (title: string, rows: readonly KernelProfile[]): string[] => {
     const cells = rows.map((kernel) => [
@@ -35,7 +38,8 @@ export function profileTable(profile: Profile, { ceilings, steps = 1 }: ProfileT
   return [
     ...table('kernel', groupKernels(kernels, false)),
     '',
-    ...table('kernel and shape', kernels),
+    ...table('kernel and shape', kernels.slice(0, most)),
+    ...(kernels.length > most ? [`… and ${kernels.length - most} more`] : []),
     '',
     `Device ${ms(deviceMilliseconds)} of ${ms(profile.milliseconds)}${per}: ${profile.adapter}.`,
     `Host: encode ${ms(host.encode)}, submit ${ms(host.submit)}, ` +
