@@ -103,8 +103,8 @@ export class RepeatTimer implements CommandTimer {
   /** Runs `fn` and leaves the buffers of a command as they were. Textures are scratch space, which needs no care. */
   async #untouched<T>(command: Command, fn: () => Promise<T>): Promise<T> {
     const { gpu } = this.#device;
-    const buffers = [...new Set(command.buffers)].flatMap((b) => ('view' in b ? [] : [b]));
-    const aside = buffers.map(({ gpu: buffer }) => ({
+    const buffers = new Set(command.buffers.flatMap((item) => ('view' in item ? [] : [item.gpu])));
+    const aside = Array.from(buffers, (buffer) => ({
       buffer,
       copy: gpu.createBuffer({ size: buffer.size, usage: bufferUsage.COPY_SRC | bufferUsage.COPY_DST }),
     }));
