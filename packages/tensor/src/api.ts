@@ -18,6 +18,7 @@ export type {
 export { chromeTrace, type ProfileTableOptions, profileTable } from './device/profile-report.ts';
 export type { ProfileOptions } from './device/profiler.ts';
 export { type Timing, timeInterleaved } from './device/timing.ts';
+export type { NeededKernel, WarmUpOptions } from './device/warm-up.ts';
 export * from './errors.ts';
 export {
   readSafetensors,

@@ -98,7 +98,7 @@ export function defaultGenerator(device: Device = getDefaultDevice()): Generator
   let generator = defaults.get(device);
   if (!generator) {
     generator = new Generator(0, { device });
-    defaults.set(device, generator);
+    if (!device.dry) defaults.set(device, generator);
   }
   return generator;
 }

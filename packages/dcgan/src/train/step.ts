@@ -24,6 +24,17 @@ import { together } from '../recipes/steps.ts';
 /** The values that are black and white in pictures of each range. */
 export const PIXELS = { tanh: [-1, 1], sigmoid: [0, 1] } as const;
 
+/** Pictures in a sample grid. */
+export const GRID_PICTURES = 64;
+
+/** The sizes of a new run's networks. */
+export function networkSizes(
+  { latent }: Pick<Recipe, 'latent'>,
+  { imageSize, width, channels }: Omit<NetworkSizes, 'latentSize'>,
+): NetworkSizes {
+  return { imageSize, width, channels, latentSize: latent.size };
+}
+
 export interface TrainStateOptions {
   sizes: NetworkSizes;
   lr: number;

@@ -11,40 +11,50 @@ import {
 import { BatchSource } from '../data/batches.ts';
 import { type ImageDataset, openDataset } from '../data/dataset.ts';
 import { findRecipe } from '../recipes/index.ts';
-import type { Recipe } from '../recipes/recipe.ts';
 import { writeGrid } from '../report/grid.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { compileKernels } from './compile.ts';
 import type { TrainConfig } from './config.ts';
 import { PROFILE_AFTER } from './limits.ts';
 import { profileSteps } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
-import { PIXELS, TrainState } from './step.ts';
+import { GRID_PICTURES, networkSizes, PIXELS, TrainState } from './step.ts';
 import { DivergenceError, StepMetricsReader } from './step-metrics.ts';
 import { StepRunner } from './step-runner.ts';
 import type { Train, TrainIO } from './types.ts';
 
-/** Pictures in a sample grid. */
-const GRID_PICTURES = 64;
-
 /** The signal came before the first step: nothing was trained. */
 export class StoppedError extends ForgerError {}
+
+const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
 
 /**
  * Trains as `Train` says.
  * @throws ConfigError on settings that do not fit the recipe, the data or the run that is resumed; DataError on data
  * that cannot be used; CheckpointError on one that is damaged or foreign; DeviceError without an adapter;
  * DivergenceError when a loss becomes NaN or infinite, the checkpoints before it kept; StoppedError when the signal
- * comes while the data are opened.
+ * comes while the data are opened or kernels are compiled.
  */
 export const train: Train = async (config, io) => {
   const recipe = findRecipe(config.recipe);
   recipe.checkSizes(config);
-  const dataset = await openData(config, io);
-  const { batchSize, seed } = config;
-  const batches = new BatchSource(dataset, { batchSize, seed, range: recipe.pixelRange });
+  const opening = openData(config, io);
+  // Bad data ends the compilation beside it.
+  const failed = new AbortController();
+  opening.catch(() => failed.abort());
   const device = await createDevice({ debug: io.debug });
   try {
-    return await new Training(config, io, recipe, dataset, batches, device).run();
+    const signal = AbortSignal.any([io.signal, failed.signal]);
+    const newState = (): TrainState => {
+      const { lr, seed } = config;
+      return new TrainState(recipe, { sizes: networkSizes(recipe, config), lr, seed, device });
+    };
+    const { batchSize, seed } = config;
+    await compileKernels(device, newState, batchSize, { reporter: io.reporter, signal });
+    const dataset = await opening;
+    if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
+    const batches = new BatchSource(dataset, { batchSize, seed, range: recipe.pixelRange });
+    return await new Training(config, io, newState(), dataset, batches).run();
   } finally {
     device.destroy();
   }
@@ -67,7 +77,7 @@ async function openData(config: TrainConfig, { reporter, signal }: TrainIO): Pro
     if (!signal.aborted) throw error;
   });
   if (signal.aborted || !dataset) {
-    throw new StoppedError('Stopped before the first step: nothing was trained.');
+    throw new StoppedError(STOPPED_EARLY);
   }
   for (const note of dataset.notes) reporter.note(note);
   return dataset;
@@ -91,19 +101,17 @@ class Training {
   constructor(
     config: TrainConfig,
     io: TrainIO,
-    recipe: Recipe,
+    state: TrainState,
     dataset: ImageDataset,
     batches: BatchSource,
-    device: Device,
   ) {
     this.#config = config;
     this.#io = io;
     this.#dataset = dataset;
     this.#batches = batches;
-    this.#device = device;
-    const { imageSize, width, channels, lr, seed, steps, epochs } = config;
-    const sizes = { imageSize, width, channels, latentSize: recipe.latent.size };
-    this.#state = new TrainState(recipe, { sizes, lr, seed, device });
+    this.#device = state.device;
+    this.#state = state;
+    const { steps, epochs } = config;
     this.#fixedLatents = this.#state.drawLatent(GRID_PICTURES);
     this.#runner = new StepRunner(this.#state, io.eager === undefined ? {} : { eager: io.eager });
     this.#totalSteps = steps ?? (epochs === undefined ? undefined : epochs * batches.batchesPerEpoch);

@@ -40,7 +40,7 @@ export interface TrainIO {
   reporter: Reporter;
   /**
    * Once aborted, the step under way is finished, a checkpoint is written, and training returns; while the data are
-   * still being opened it throws StoppedError instead.
+   * still being opened or kernels compiled it throws StoppedError instead.
    */
   signal: AbortSignal;
   /** Slower checks, with where things were made in the messages. */

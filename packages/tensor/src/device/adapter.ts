@@ -1,4 +1,4 @@
-// What an adapter says of itself, for `forger doctor`, benchmarks and the choice of kernels.
+// What an adapter says of itself, for `forger doctor`, benchmarks and the choice of kernels, and what devices ask of it.
 
 /** What an adapter offers, as plain data. */
 export interface AdapterReport {
@@ -33,4 +33,26 @@ export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
     limits,
     subgroupSize: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
   };
+}
+
+const wantedFeatures: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
+
+const raisedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+  'minStorageBufferOffsetAlignment',
+] as const;
+
+/** What a device asks an adapter for: features that kernels use where they exist, and limits as high as they go. */
+export function wantedOf(adapter: GPUAdapter): GPUDeviceDescriptor {
+  const requiredLimits: Record<string, number> = {};
+  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
+  return { requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)), requiredLimits };
 }

@@ -1,7 +1,7 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
-import { type AdapterReport, reportOf } from './adapter.ts';
+import { type AdapterReport, reportOf, wantedOf } from './adapter.ts';
 import { Bindings, type FloatParam } from './bindings.ts';
 import {
   type Allocator,
@@ -13,7 +13,7 @@ import {
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
-import { type KernelSource, PipelineCache } from './pipelines.ts';
+import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
 import type { Profile } from './profile.ts';
@@ -21,6 +21,7 @@ import { type ProfileOptions, profile } from './profiler.ts';
 import { type Command, clearCommand, copyCommand, itemOf, type Operand, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { Trace } from './trace.ts';
+import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 import type { Work } from './work.ts';
 
@@ -31,21 +32,6 @@ export interface DeviceOptions extends PlatformOptions {
 
 export { type FloatParam, f32 } from './bindings.ts';
 export type { BufferRange } from './buffers.ts';
-
-const wantedFeatures: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
-
-const raisedLimits = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxComputeWorkgroupSizeY',
-  'maxComputeWorkgroupSizeZ',
-  'maxComputeWorkgroupsPerDimension',
-  'minStorageBufferOffsetAlignment',
-] as const;
 
 export class Device {
   readonly gpu: GPUDevice;
@@ -58,12 +44,14 @@ export class Device {
   readonly pipelines: PipelineCache;
   readonly #pool: BufferPool;
   readonly #planMemory: PlanMemory;
-  /** The step that is being captured. */
+  /** The step that is being captured, or run dry. */
   #trace: Trace | null = null;
+  /** The kernels that the dry run under way has met. */
+  #dryRun: Map<string, NeededKernel> | null = null;
   #backwardDepth = 0;
   readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
-  readonly #debug: boolean;
   readonly #platform: Platform;
+  readonly #options: DeviceOptions;
   readonly #bindings: Bindings;
   readonly #staging: GPUBuffer[] = [];
   #failure: DeviceError | null = null;
@@ -74,32 +62,27 @@ export class Device {
     const found = await platform.requestAdapter(options);
     if (!found) throw new DeviceError(platform.noAdapterHelp);
     const { adapter } = found;
-    const requiredLimits: Record<string, number> = {};
-    for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
-    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-    const gpu = await platform.asynchronous(() =>
-      adapter.requestDevice({ requiredFeatures, requiredLimits }),
-    );
+    const gpu = await platform.asynchronous(() => adapter.requestDevice(wantedOf(adapter)));
     return new Device(platform, gpu, reportOf(adapter, found.detail), options);
   }
 
   private constructor(platform: Platform, gpu: GPUDevice, adapter: AdapterReport, options: DeviceOptions) {
     this.#platform = platform;
+    this.#options = options;
     this.gpu = gpu;
     this.adapter = adapter;
     this.features = new Set(gpu.features);
     this.alignment = gpu.limits.minStorageBufferOffsetAlignment;
-    this.#debug = options.debug ?? false;
     const memory = {
       totals: this.#totals,
       onDestroy: (item: Pooled) => this.#forget(item),
       onLeave: ({ id }: Pooled) => this.recorder.timer?.forget(id),
-      debug: this.#debug,
+      debug: options.debug ?? false,
     };
     this.#pool = new BufferPool(gpu, memory);
     this.#planMemory = new PlanMemory(gpu, memory);
     this.#bindings = new Bindings(gpu);
-    this.pipelines = new PipelineCache(gpu);
+    this.pipelines = new PipelineCache(gpu, platform);
     this.recorder = new Recorder(gpu);
     gpu.addEventListener('uncapturederror', (event) => {
       this.#failure ??= new DeviceError(`The device reported an error: ${event.error.message.trim()}`);
@@ -117,7 +100,12 @@ export class Device {
 
   /** Whether a step is being captured. */
   get capturing(): boolean {
-    return this.#trace !== null;
+    return this.#trace !== null && !this.dry;
+  }
+
+  /** Whether a dry run is under way: what is made now has no memory, and is gone after it. */
+  get dry(): boolean {
+    return this.#dryRun !== null;
   }
 
   /** A new storage of at least `bytes` bytes, content undefined. */
@@ -146,6 +134,10 @@ export class Device {
     work?: Work,
   ): void {
     this.throwIfFailed();
+    if (this.#dryRun) {
+      this.#dryRun.set(kernelKey(source), { source, params });
+      return;
+    }
     const kernel = this.pipelines.get(source);
     const found = this.#bindings.params(params);
     if (this.#trace) {
@@ -197,6 +189,7 @@ export class Device {
   /** Writes host data into a range, after everything recorded so far. */
   upload(range: BufferRange, data: ArrayBufferView): void {
     this.throwIfFailed();
+    if (this.#dryRun) return;
     if (this.#trace) {
       throw new DeviceError(
         'Host data was uploaded inside device.capture(); upload into a tensor made before it.',
@@ -253,24 +246,59 @@ export class Device {
    */
   capture<T>(fn: () => T): Plan<T> {
     this.throwIfFailed();
-    if (this.#trace) throw new DeviceError('device.capture() was called inside another capture.');
+    if (this.capturing) throw new DeviceError('device.capture() was called inside another capture.');
     this.recorder.flush();
-    const trace = new Trace(this.gpu, this.#debug);
-    this.#trace = trace;
-    let found: ReturnType<typeof this.scopes.runKeeping<T>>;
-    try {
-      found = this.scopes.runKeeping(fn);
-    } finally {
-      this.#trace = null;
-    }
-    const { result, kept } = found;
+    const { trace, result, kept } = this.#runTraced(fn);
+    const dispose = (): void => {
+      for (const item of kept) item.dispose();
+    };
+    // What a dry run captures has neither commands nor memory.
+    if (this.dry) return new Plan(this, this.#newTrace(), this.#planMemory, result, dispose);
     // The step will bring its own memory: what eager work left behind makes room for it.
     this.#pool.trim();
-    const plan = new Plan(this, trace, this.#planMemory, result, () => {
-      for (const item of kept) item.dispose();
-    });
+    const plan = new Plan(this, trace, this.#planMemory, result, dispose);
     plan.replay();
     return plan;
+  }
+
+  /**
+   * Runs `fn` without the device: nothing is computed, copied or uploaded, and what is made inside has no memory and is
+   * gone afterwards. What `fn` changes on the host stays changed. Inside, nothing may wait.
+   * @returns the kernels that `fn` would have run, for `warmUp`.
+   */
+  dryRun(fn: () => void): NeededKernel[] {
+    this.throwIfFailed();
+    if (this.#trace) throw new DeviceError('device.dryRun() was called inside a dry run or a capture.');
+    const needed = new Map<string, NeededKernel>();
+    this.#dryRun = needed;
+    try {
+      for (const item of this.#runTraced(fn).kept) item.dispose();
+    } finally {
+      this.#dryRun = null;
+    }
+    return [...needed.values()];
+  }
+
+  /** Compiles kernels ahead of their use, as many at once as the machine can. Throws DeviceError when one does not. */
+  async warmUp(kernels: readonly NeededKernel[], options: WarmUpOptions = {}): Promise<void> {
+    this.throwIfFailed();
+    const another = (): Promise<Device> => Device.create(this.#platform, this.#options);
+    await warmUp(this, kernels, { another, devices: this.#platform.compilers, ...options });
+  }
+
+  #runTraced<T>(fn: () => T) {
+    const outer = this.#trace;
+    const trace = this.#newTrace();
+    this.#trace = trace;
+    try {
+      return { trace, ...this.scopes.runKeeping(fn) };
+    } finally {
+      this.#trace = outer;
+    }
+  }
+
+  #newTrace(): Trace {
+    return new Trace(this.gpu, this.#options.debug ?? false);
   }
 
   /** Runs `fn`, a backward pass: a captured step tells by this what is kept for it. */
@@ -331,7 +359,10 @@ export class Device {
 
   #refuseToWait(): void {
     if (!this.#trace) return;
-    throw new DeviceError('Results were read inside device.capture(); return them and read after it.');
+    const inside = this.#dryRun
+      ? 'dryRun(), which computes none'
+      : 'capture(); return them and read after it';
+    throw new DeviceError(`Results were read inside device.${inside}.`);
   }
 
   #takeStaging(bytes: number): GPUBuffer {

@@ -1,6 +1,8 @@
 // Compiled kernels. A kernel is a few WGSL files joined behind a header of constants: WGSL lets declarations stand
 // in any order, so joining is linking, and constants (sizes, switches) specialise the code when it is compiled.
+import { DeviceError } from '../errors.ts';
 import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
+import type { Platform } from './platform.ts';
 import { computeStage } from './webgpu-constants.ts';
 
 /** A constant of a kernel: whole numbers become u32, booleans bool, `{f32: x}` f32. */
@@ -47,7 +49,8 @@ export function kernelCode(source: KernelSource): string {
   return [...header, ...source.files.map((file) => shaderSources[file])].join('\n');
 }
 
-function kernelKey(source: KernelSource): string {
+/** Equal for kernels that are compiled from the same code. */
+export function kernelKey(source: KernelSource): string {
   let key = source.files.join('+');
   for (const name in source.constants) {
     const value = source.constants[name]!;
@@ -59,38 +62,54 @@ function kernelKey(source: KernelSource): string {
 /** Compiles each kernel once. */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #platform: Pick<Platform, 'asynchronous'>;
   readonly #compiled = new Map<string, CompiledKernel>();
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   #nextId = 1;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, platform: Pick<Platform, 'asynchronous'>) {
     this.#device = device;
+    this.#platform = platform;
   }
 
   get size(): number {
     return this.#compiled.size;
   }
 
-  get(source: KernelSource): CompiledKernel {
-    const key = kernelKey(source);
-    let kernel = this.#compiled.get(key);
-    if (!kernel) {
-      kernel = this.#compile(source);
-      this.#compiled.set(key, kernel);
-    }
-    return kernel;
+  has(source: KernelSource): boolean {
+    return this.#compiled.has(kernelKey(source));
   }
 
-  #compile(source: KernelSource): CompiledKernel {
-    const layout = this.#layoutOf(source.bindings);
+  /** The compiled kernel; compiled now, while the caller waits, unless it was before. */
+  get(source: KernelSource): CompiledKernel {
+    const kernel = this.#compiled.get(kernelKey(source));
+    if (kernel) return kernel;
+    const { group, ...descriptor } = this.#describe(source);
+    return this.#keep(source, group, this.#device.createComputePipeline(descriptor));
+  }
+
+  /** Compiles a kernel in the platform's own threads, beside others. */
+  async prepare(source: KernelSource): Promise<void> {
+    if (this.has(source)) return;
+    const { group, ...descriptor } = this.#describe(source);
+    const compiling = this.#platform.asynchronous(() => this.#device.createComputePipelineAsync(descriptor));
+    const pipeline = await compiling.catch((cause: Error) => {
+      throw new DeviceError(`The kernel ${source.name} does not compile: ${cause.message.trim()}`, { cause });
+    });
+    if (!this.has(source)) this.#keep(source, group, pipeline);
+  }
+
+  #describe(source: KernelSource): GPUComputePipelineDescriptor & { group: GPUBindGroupLayout } {
+    const { group, pipeline } = this.#layoutOf(source.bindings);
     const label = source.name;
     const module = this.#device.createShaderModule({ label, code: kernelCode(source) });
-    const pipeline = this.#device.createComputePipeline({
-      label,
-      layout: layout.pipeline,
-      compute: { module, entryPoint: 'main' },
-    });
-    return { id: this.#nextId++, name: source.name, pipeline, layout: layout.group };
+    return { label, layout: pipeline, compute: { module, entryPoint: 'main' }, group };
+  }
+
+  #keep(source: KernelSource, layout: GPUBindGroupLayout, pipeline: GPUComputePipeline): CompiledKernel {
+    const kernel = { id: this.#nextId++, name: source.name, pipeline, layout };
+    this.#compiled.set(kernelKey(source), kernel);
+    return kernel;
   }
 
   #layoutOf(bindings: readonly Access[]): {

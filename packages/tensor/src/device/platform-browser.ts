@@ -3,6 +3,7 @@ import type { Platform } from './platform.ts';
 
 export const browserPlatform: Platform = {
   name: 'browser',
+  compilers: 1,
   noAdapterHelp:
     'This browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on, on https or localhost.',
   async requestAdapter(options) {

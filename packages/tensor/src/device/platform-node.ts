@@ -4,6 +4,7 @@
 // lives, the process crashes, so instances are held for good. (2) While any promise is pending Dawn re-posts
 // itself through `globalThis.setImmediate` in a busy loop, which takes a core from a software adapter; during
 // Dawn's own calls, and only then, `setImmediate` is swapped for a timer that polls every millisecond.
+import { availableParallelism } from 'node:os';
 import { DeviceError } from '../errors.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
 import { hasSystemVulkanLoader, usePrivateVulkan } from './vulkan.ts';
@@ -11,6 +12,9 @@ import { hasSystemVulkanLoader, usePrivateVulkan } from './vulkan.ts';
 const instances: unknown[] = [];
 
 const pollMilliseconds = 1;
+
+/** A training step has few kernels that take long to compile. */
+const mostCompilers = 8;
 
 /** Runs `call` while `setImmediate` is replaced by a slow poll; nested posts made by Dawn's callback as well. */
 function withGentlePolling<T>(call: () => T): T {
@@ -37,7 +41,7 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
     );
   });
   const flags = ['disable-dawn-features=timestamp_quantization'];
-  if (options.validation === false) flags.push(uncheckedToggles);
+  if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) flags.push(uncheckedToggles);
   const instance = create(flags);
   instances.push(instance);
   return instance;
@@ -45,6 +49,7 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
 
 export const nodePlatform: Platform = {
   name: 'node',
+  compilers: Math.min(availableParallelism(), mostCompilers),
   noAdapterHelp:
     "No WebGPU adapter answers: install your GPU's Vulkan driver or a software one (Debian and Ubuntu: mesa-vulkan-drivers); in a clone of Forger `npm run setup` fetches one without root. `forger doctor` tells more.",
   async requestAdapter(options) {

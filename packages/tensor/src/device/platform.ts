@@ -2,7 +2,10 @@
 
 /** Options that decide which adapter and which checks a device gets. */
 export interface PlatformOptions {
-  /** Keep Dawn's validation and shader bounds checks. Browsers always keep them. Default true. */
+  /**
+   * Keep Dawn's validation and shader bounds checks. Browsers always keep them. Default true; in Node false where the
+   * environment says FORGER_VALIDATION=off.
+   */
   readonly validation?: boolean;
   readonly powerPreference?: GPUPowerPreference;
 }
@@ -13,6 +16,8 @@ export interface Platform {
   requestAdapter(options: PlatformOptions): Promise<{ adapter: GPUAdapter; detail: string } | null>;
   /** Runs a call that makes a WebGPU promise, so that the platform can poll for its completion gently. */
   asynchronous<T>(call: () => Promise<T>): Promise<T>;
+  /** Devices that may compile kernels at once where only a device's first dispatch compiles: one to a core. */
+  readonly compilers: number;
   /** One sentence on what to do when no adapter answers. */
   readonly noAdapterHelp: string;
 }
