@@ -87,12 +87,13 @@ function familyLine({ cases, recovered, worst, failures }: FamilyResult): string
   return `${String(cases).padStart(3)} cases  ${error}  ${verdict(failures)}${note}`;
 }
 
-function runLine({ recipe, built, steps, worst, failures }: RunResult): string {
+function runLine({ recipe, built, steps, nudges, worst, failures }: RunResult): string {
   if (!built) return `not built: there is no recipe '${recipe}' here`;
   const parts = (Object.keys(worst) as (keyof typeof worst)[]).map(
     (part) => `${part} ${show(worst[part].error)} of ${show(runTolerance[part])}`,
   );
-  return `${String(steps).padStart(3)} steps  ${parts.join(', ')}  ${verdict(failures)}`;
+  const note = nudges > 0 ? `  (nudged ${nudges} times past a kink)` : '';
+  return `${String(steps).padStart(3)} steps  ${parts.join(', ')}  ${verdict(failures)}${note}`;
 }
 
 async function main(paths: readonly string[]): Promise<number> {
