@@ -1,10 +1,12 @@
 // The benchmarks, by subcommand. A new one is a file that exports a Benchmark, and a line here.
 import type { Benchmark } from './benchmark.ts';
 import { kernels } from './kernels.ts';
+import { memory } from './memory.ts';
+import { overhead } from './overhead.ts';
 import { profile } from './profile.ts';
 import { step } from './step.ts';
 
-export const benchmarks: readonly Benchmark[] = [kernels, step, profile];
+export const benchmarks: readonly Benchmark[] = [kernels, step, profile, overhead, memory];
 
 /** What `pnpm bench` runs without a subcommand. */
 export const defaults: readonly Benchmark[] = [kernels, step];

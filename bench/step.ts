@@ -1,48 +1,62 @@
-// Throughput of a full DCGAN training step: both networks, both updates.
+// Throughput of a full DCGAN training step: both networks, both updates. As in training, the step is captured once and
+// replayed; steps that are recorded anew each time are timed in turn with it.
 import type { Device } from '@forger/tensor';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { openStep, type StepSizes, showStep, stepOptions, stepSizes } from './dcgan.ts';
+import { median } from './timing.ts';
 
 interface StepResult extends StepSizes {
-  /** Steps that were timed, after the first two. */
+  /** Steps that were timed, of each kind. */
   readonly steps: number;
-  /** One step: median over the timed steps, least and most. */
+  /** One replayed step: median over the timed steps, least and most. */
   readonly milliseconds: number;
   readonly spread: readonly [number, number];
   readonly imagesPerSecond: number;
   /** Operations that the step's convolutions need over the time. */
   readonly gflops: number;
-  /** The first step, with the compilation of every kernel. */
+  /** One step recorded anew, median. */
+  readonly eagerMilliseconds: number;
+  /** The first step: captured, its kernels compiled, run. */
   readonly firstStepMilliseconds: number;
   readonly dispatchesPerStep: number;
+  /** Device memory at the peak of captured training. */
   readonly deviceBytes: number;
 }
 
 async function benchStep(device: Device, sizes: StepSizes, steps: number): Promise<StepResult> {
   const { state, real, flop, dispose } = openStep(device, sizes);
-  const one = async (): Promise<number> => {
+  const timed = async (fn: () => void): Promise<number> => {
     const start = performance.now();
-    device.scope(() => void state.step(real));
+    fn();
     await device.sync();
     return performance.now() - start;
   };
-  const firstStepMilliseconds = await one();
-  await one();
-  const before = device.recorder.dispatches;
-  const times: number[] = [];
-  for (let i = 0; i < steps; i++) times.push(await one());
-  const dispatchesPerStep = (device.recorder.dispatches - before) / steps;
-  times.sort((a, b) => a - b);
-  const milliseconds = times[Math.floor(times.length / 2)]!;
+  const begin = performance.now();
+  const plan = device.capture(() => state.step(real));
+  await device.sync();
+  const firstStepMilliseconds = performance.now() - begin;
+  await timed(() => plan.replay());
   const deviceBytes = device.memory().peakBytes;
+  const eager = (): void => device.scope(() => void state.step(real));
+  await timed(eager);
+  const replays: number[] = [];
+  const eagers: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    replays.push(await timed(() => plan.replay()));
+    eagers.push(await timed(eager));
+  }
+  const dispatchesPerStep = plan.dispatches;
+  plan.dispose();
   dispose();
+  const milliseconds = median(replays);
   return {
     ...sizes,
     steps,
     milliseconds,
-    spread: [times[0]!, times.at(-1)!],
+    spread: [Math.min(...replays), Math.max(...replays)],
     imagesPerSecond: (1000 * sizes.batch) / milliseconds,
     gflops: flop / milliseconds / 1e6,
+    eagerMilliseconds: median(eagers),
     firstStepMilliseconds,
     dispatchesPerStep,
     deviceBytes,
@@ -59,7 +73,8 @@ async function run(context: BenchContext): Promise<object> {
   const share = (100 * r.gflops) / ceilings.gflops;
   context.print(
     `step ${showStep(sizes)}: ${r.milliseconds.toFixed(1)} ms (${spread}), ${r.imagesPerSecond.toFixed(1)} images/s, ` +
-      `${r.gflops.toFixed(2)} GFLOP/s (${share.toFixed(1)}% of the ceiling); first step ${r.firstStepMilliseconds.toFixed(0)} ms`,
+      `${r.gflops.toFixed(2)} GFLOP/s (${share.toFixed(1)}% of the ceiling); eager ${r.eagerMilliseconds.toFixed(1)} ms; first step ${r.firstStepMilliseconds.toFixed(0)} ms; ` +
+      `${r.dispatchesPerStep} dispatches; ${(r.deviceBytes / 1e6).toFixed(1)} MB on the device at its peak`,
   );
   return { ceilings, step: r };
 }
