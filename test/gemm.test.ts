@@ -86,6 +86,12 @@ const tolerances: Record<GemmCore, number> = {
   tiled: 32 * unitRoundoff,
   subgroup: 32 * unitRoundoff,
   texture: 32 * unitRoundoff,
+  // Winograd's transforms add numbers up before they cancel: with points at 0, 1, -1 and ∞ by factors of at most 4, with
+  // one at 2 by 8 on the way out and 6 on the way in, in each of two dimensions.
+  f2x2: 64 * unitRoundoff,
+  f3x2: 64 * unitRoundoff,
+  f4x2: 256 * unitRoundoff,
+  f2x3: 64 * unitRoundoff,
 };
 
 /** Shapes that the texture core packs in their own way; its kernels are compiled once for all of them. */
@@ -104,6 +110,15 @@ const packed: { what: string; x: number[]; weight: number[]; args: object }[] = 
     weight: [16, 8, 3, 3],
     args: { stride: 4 },
   },
+  { what: 'stride 2, no padding', x: [2, 5, 11, 9], weight: [6, 5, 4, 4], args: { stride: 2 } },
+  {
+    what: 'padding as wide as the taps allow, and rows that no window reaches',
+    x: [1, 6, 8, 11],
+    weight: [9, 6, 4, 4],
+    args: { stride: 2, padding: 2 },
+  },
+  { what: '5×5, stride 2', x: [2, 5, 9, 10], weight: [7, 5, 5, 5], args: { stride: 2, padding: 2 } },
+  { what: '2×2', x: [2, 4, 5, 6], weight: [8, 4, 2, 2], args: { padding: 1 } },
   {
     what: 'several blocks each way',
     x: [5, 34, 9, 13],
@@ -125,8 +140,9 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     if (!supportsCore(device, core)) context.skip(`this adapter cannot run the ${core} core`);
   });
 
-  /** The texture core serves convolutions alone. */
-  const matmulTest = test.skipIf(core === 'texture');
+  const isWinograd = /^f\d/.test(core);
+  /** Winograd's forms serve convolutions alone. */
+  const matmulTest = test.skipIf(isWinograd);
 
   matmulTest.each(products)('matmul %i×%i×%i, %i at once', async (m, k, n, batch) => {
     await check(
@@ -166,7 +182,7 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     await check('convTranspose2d', sampleOf('convTranspose2d', [x, weight], { ...args, groups }));
   });
 
-  if (core !== 'texture') return;
+  if (core !== 'texture' && !isWinograd) return;
   test.each(packed)('$what', async ({ x, weight, args }) => {
     await check('conv2d', sampleOf('conv2d', [x, weight], args));
     const [n, , h, w] = x;
@@ -174,11 +190,14 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
   });
 
   test('textures of a captured step are its own, and go with it', async () => {
-    const { x, weight, args } = packed.at(-1)!;
+    const { x, weight, args } = packed.find(
+      ({ what }) => what === (core === 'f2x3' ? 'stride 1' : 'several blocks each way'),
+    )!;
     const [input, w, other] = [normalTensor(x), normalTensor(weight), normalTensor(x)].map((t) => t.keep());
     const run = () => conv2d(input!, w!, args);
     const eager = withGemmCore(core, run);
     await device.sync();
+    device.dropAllPacked();
     const before = device.memory();
     const plan = withGemmCore(core, () => device.capture(run));
     expect(plan.needs.bytesAtOnce).toBeGreaterThan(0);

@@ -33,6 +33,21 @@ export interface Pooled {
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
+  /** What kernels packed of it into textures, by what was packed and how (Device.packed); null for nothing. */
+  packed: Map<string, PackedTexture> | null;
+}
+
+/** A packed copy of a part of a buffer, and who takes its texture back. */
+export interface PackedTexture {
+  readonly texture: PooledTexture;
+  readonly pool: Allocator;
+}
+
+/** Lets go of a buffer's packed copies: it is about to change, or to belong to somebody else. */
+export function dropPacked(buffer: PooledBuffer): void {
+  if (!buffer.packed) return;
+  for (const { texture, pool } of buffer.packed.values()) pool.release(texture);
+  buffer.packed = null;
 }
 
 /** A part of a buffer that a kernel binds. Offsets are multiples of the device's storage alignment. */
@@ -138,7 +153,7 @@ export class BufferPool implements Allocator {
     checkBindable(this.#device, bytes);
     const size = Math.min(sizeClass(bytes), limits.maxStorageBufferBindingSize, limits.maxBufferSize);
     return this.#take(this.#free, size, (id) => {
-      return { id, gpu: createBuffer(this.#device, size), bytes: size, lastBatch: -1 };
+      return { id, gpu: createBuffer(this.#device, size), bytes: size, lastBatch: -1, packed: null };
     });
   }
 
@@ -157,6 +172,7 @@ export class BufferPool implements Allocator {
 
   release(item: PooledBuffer | PooledTexture): void {
     if (!this.#live.delete(item)) return;
+    if ('packed' in item) dropPacked(item);
     this.#liveBytes -= item.bytes;
     this.#pooledBytes += item.bytes;
     const free: Map<number, Pooled[]> = 'view' in item ? this.#freeTextures : this.#free;

@@ -57,6 +57,7 @@ export class Plan<T> {
     this.#device.throwIfFailed();
     const recorder: Recorder = this.#device.recorder;
     recorder.flush();
+    this.#device.dropAllPacked();
     recorder.submit(this.#commands);
   }
 

@@ -7,6 +7,7 @@ import {
   type Allocator,
   BufferPool,
   type BufferRange,
+  dropPacked,
   type MemoryReport,
   type MemoryTotals,
   type Pooled,
@@ -54,6 +55,7 @@ export class Device {
   readonly #options: DeviceOptions;
   readonly #bindings: Bindings;
   readonly #staging: GPUBuffer[] = [];
+  readonly #withPacked = new Set<PooledBuffer>();
   #failure: DeviceError | null = null;
   #destroyed = false;
 
@@ -134,6 +136,9 @@ export class Device {
     work?: Work,
   ): void {
     this.throwIfFailed();
+    for (const [i, operand] of operands.entries()) {
+      if (source.bindings[i] === 'write' && !('view' in operand)) dropPacked(operand.buffer);
+    }
     if (this.#dryRun) {
       this.#dryRun.set(kernelKey(source), { source, params });
       return;
@@ -169,6 +174,7 @@ export class Device {
 
   /** Records a copy of `bytes` bytes (a multiple of 4) between two ranges of different buffers. */
   copy(source: BufferRange, target: BufferRange, bytes: number): void {
+    dropPacked(target.buffer);
     if (this.#trace) {
       this.#trace.record({ kind: 'copy', source, target, bytes, ...this.#phase });
       return;
@@ -179,6 +185,7 @@ export class Device {
 
   /** Records a fill with zeros. */
   clear(range: BufferRange): void {
+    dropPacked(range.buffer);
     if (this.#trace) {
       this.#trace.record({ kind: 'clear', range, ...this.#phase });
       return;
@@ -195,7 +202,39 @@ export class Device {
         'Host data was uploaded inside device.capture(); upload into a tensor made before it.',
       );
     }
+    dropPacked(range.buffer);
     this.recorder.upload(range.buffer, range.offset, data);
+  }
+
+  /**
+   * A texture packed from `range`, made by `pack` unless the range has one of this `key` already. It is kept until the
+   * buffer changes or is freed, so that the products that share an operand share its packing.
+   * @param key says what was packed and how: sizes and layout.
+   * @param pack records the commands that fill the texture.
+   */
+  packed(
+    range: BufferRange,
+    key: string,
+    texels: number,
+    pack: (texture: PooledTexture) => void,
+  ): PooledTexture {
+    const { buffer, offset, bytes } = range;
+    const full = `${offset}:${bytes}:${key}`;
+    const found = buffer.packed?.get(full);
+    if (found) return found.texture;
+    const { pool } = this;
+    const texture = pool.acquireTexture(texels);
+    pack(texture);
+    buffer.packed ??= new Map();
+    buffer.packed.set(full, { texture, pool });
+    this.#withPacked.add(buffer);
+    return texture;
+  }
+
+  /** Lets go of all packed copies: what is recorded from here on runs when buffers may have changed (capture, replay). */
+  dropAllPacked(): void {
+    for (const buffer of this.#withPacked) dropPacked(buffer);
+    this.#withPacked.clear();
   }
 
   /** Reads several ranges back with one copy and one wait. */
@@ -287,12 +326,14 @@ export class Device {
   }
 
   #runTraced<T>(fn: () => T) {
+    this.dropAllPacked();
     const outer = this.#trace;
     const trace = this.#newTrace();
     this.#trace = trace;
     try {
       return { trace, ...this.scopes.runKeeping(fn) };
     } finally {
+      this.dropAllPacked();
       this.#trace = outer;
     }
   }

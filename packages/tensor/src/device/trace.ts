@@ -5,8 +5,10 @@ import {
   type Allocator,
   type BufferRange,
   checkBindable,
+  dropPacked,
   maxTexels,
   nextId,
+  type PackedTexture,
   type PooledBuffer,
   type PooledTexture,
   textureRowBytes,
@@ -40,6 +42,7 @@ abstract class Wanted implements Lifetime {
 
 export class WantedBuffer extends Wanted implements PooledBuffer {
   gpu!: GPUBuffer;
+  packed: Map<string, PackedTexture> | null = null;
 }
 
 export class WantedTexture extends Wanted implements PooledTexture {
@@ -111,6 +114,7 @@ export class Trace implements Allocator {
   }
 
   release(item: PooledBuffer | PooledTexture): void {
+    if ('packed' in item) dropPacked(item);
     const wanted = item as WantedBuffer | WantedTexture;
     wanted.held = false;
     this.onRelease(wanted);

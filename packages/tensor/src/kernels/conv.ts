@@ -10,6 +10,12 @@ import {
   onTextures,
   weightGradientOnTextures,
 } from './conv-texture.ts';
+import {
+  winogradFormOf,
+  winogradForward,
+  winogradInputGradient,
+  winogradWeightGradient,
+} from './conv-winograd.ts';
 import { gemm, innerSplits } from './gemm.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
@@ -67,6 +73,8 @@ const files = (problem: ShaderFile): ShaderFile[] => ['conv/shape.wgsl', problem
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  const form = winogradFormOf(x.device, z);
+  if (form) return winogradForward(x, weight, bias, z, form);
   if (onTextures(x.device, 'forward', z)) return forwardOnTextures(x, weight, bias, z);
   const y = empty([z.n, z.k, z.p, z.q], { device: x.device });
   gemm(x.device, {
@@ -105,6 +113,8 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
     product.dispose();
     return result;
   }
+  const form = winogradFormOf(device, z);
+  if (form) return winogradInputGradient(gy, weight, bias, z, form);
   if (onTextures(device, 'inputGradient', z)) return inputGradientOnTextures(gy, weight, bias, z);
   const gx = empty([z.n, z.c, z.h, z.w], { device });
   const step = z.stride.map((stride, i) => stride / gcd(stride, z.dilation[i]!));
@@ -140,6 +150,22 @@ function isOuterProduct(z: ConvSizes): boolean {
 /** The w-shaped product of x and gy: the gradient in the weight. */
 export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
+  if (isOuterProduct(z)) {
+    // gw[k, (c, r, s)] = Σ_n gy[n, k] x[n, (c, r, s)]
+    const columns = z.c * z.r * z.s;
+    const product = matmulKernel(
+      gy,
+      { batch: 0, row: 1, column: z.k },
+      x,
+      { batch: 0, row: columns, column: 1 },
+      { batch: 1, m: z.k, n: columns, k: z.n },
+    );
+    const result = product.view([z.k, z.c, z.r, z.s]);
+    product.dispose();
+    return result;
+  }
+  const form = winogradFormOf(device, z);
+  if (form) return winogradWeightGradient(x, gy, z, form);
   if (onTextures(device, 'weightGradient', z)) return weightGradientOnTextures(x, gy, z);
   const m = z.k / z.groups;
   const n = (z.c / z.groups) * z.r * z.s;

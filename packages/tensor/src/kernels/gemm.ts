@@ -6,13 +6,37 @@ import { ConfigError, ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 
 /**
- * Cores in the order of shaders/gemm: the plain reference, the same in twice the precision, the GPU tile, and two for
- * costly loads. `texture` serves convolutions that are neither grouped nor dilated (conv-texture.ts); other products
- * take the core that suits them.
+ * Cores, the plain reference first: the same in twice the precision, the GPU tile, and those for costly loads. `texture`
+ * serves matrix products and convolutions that are neither grouped nor dilated (conv-texture.ts), and the forms of
+ * Winograd's method those whose kernel has as many taps (conv-winograd.ts); other products take the core that suits them.
  */
-export type GemmCore = 'naive' | 'compensated' | 'tiled' | 'subgroup' | 'texture';
+export type GemmCore =
+  | 'naive'
+  | 'compensated'
+  | 'tiled'
+  | 'subgroup'
+  | 'texture'
+  | 'f2x2'
+  | 'f3x2'
+  | 'f4x2'
+  | 'f2x3';
 
-export const gemmCores: readonly GemmCore[] = ['naive', 'compensated', 'tiled', 'subgroup', 'texture'];
+export const gemmCores: readonly GemmCore[] = [
+  'naive',
+  'compensated',
+  'tiled',
+  'subgroup',
+  'texture',
+  'f2x2',
+  'f3x2',
+  'f4x2',
+  'f2x3',
+];
+
+/** Cores with a kernel of their own for every product; the others serve what they can. */
+type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup';
+
+const isPlain = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 4;
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -50,7 +74,7 @@ export function forcedCore(): GemmCore | null {
 
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
-  if (core === 'subgroup' || core === 'texture')
+  if (core === 'subgroup' || !isPlain(core))
     return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
   return true;
 }
@@ -61,8 +85,8 @@ const smallProblem = 2 ** 20;
 /** Fewer rows or columns than this and a 64×64 tile is mostly empty. */
 const leastForTile = 16;
 
-function chooseCore(device: Device, problem: GemmProblem): Exclude<GemmCore, 'texture'> {
-  if (forced && forced !== 'texture') {
+function chooseCore(device: Device, problem: GemmProblem): PlainCore {
+  if (forced && isPlain(forced)) {
     if (!supportsCore(device, forced)) throw new ConfigError(`This adapter cannot run the ${forced} core.`);
     return forced;
   }
@@ -93,7 +117,7 @@ interface Launch {
   subgroups: boolean;
 }
 
-function launchOf(device: Device, core: Exclude<GemmCore, 'texture'>, { m, n, batch }: GemmProblem): Launch {
+function launchOf(device: Device, core: PlainCore, { m, n, batch }: GemmProblem): Launch {
   if (core === 'tiled') {
     return {
       file: 'gemm/core_tiled.wgsl',

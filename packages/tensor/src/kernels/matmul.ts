@@ -1,7 +1,9 @@
 // Batched matrix products of strided operands.
 import { empty, type Tensor } from '../tensor.ts';
-import { gemm, innerSplits } from './gemm.ts';
+import { forcedCore, gemm, innerSplits, supportsCore } from './gemm.ts';
+import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
 import { reduce } from './reduce.ts';
+import { columnsOfTile, rowsOfTile, texelProduct } from './texel-product.ts';
 
 /** How a matrix lies in its buffer, in elements; `batch` 0 shares one matrix between all products. */
 export interface MatrixLayout {
@@ -28,6 +30,27 @@ export function matmulKernel(
 ): Tensor {
   const { batch, m, n, k } = sizes;
   const { device } = a;
+  const left = planesOf(m, k, la.row, la.column);
+  const right = planesOf(n, k, lb.column, lb.row);
+  if (left && right && onTexels(a, sizes, left, right)) {
+    const product = fromPoints(
+      { ...left, role: 'output', images: m, channels: n, w: 1, tiles: [1, 1] },
+      plain,
+      bias ?? null,
+      a,
+      (c) =>
+        texelProduct(
+          device,
+          'matmul/texture',
+          { ...toPoints(b, right, plain), along: 'inner' },
+          { ...toPoints(a, left, plain), along: 'inner' },
+          c,
+        ),
+    );
+    const result = product.view([1, m, n]);
+    product.dispose();
+    return result;
+  }
   const splits = bias ? 1 : innerSplits(device, m, n, batch, k);
   const c = empty([batch * splits, m, n], { device });
   gemm(device, {
@@ -48,4 +71,29 @@ export function matmulKernel(
   parts.dispose();
   c.dispose();
   return total;
+}
+
+/** No transform: the points are the entries themselves. */
+const plain: WinogradForm = { file: 'winograd/f1x1.wgsl', outputs: 1, taps: 1 };
+
+/** Multiply-adds below which packing the operands is not worth its dispatches. */
+const leastMacs = 2 ** 20;
+
+/** A matrix whose inner axis is the channels of planes of one row; null when it does not lie so. */
+function planesOf(outer: number, inner: number, outerStride: number, innerStride: number): Operand | null {
+  const planes = { role: 'input', channels: inner, h: 1, padding: [0, 0], stride: 1 } as const;
+  if (innerStride === 1 && outerStride === inner) return { ...planes, images: outer, w: 1, tiles: [1, 1] };
+  if (outerStride === 1 && innerStride === outer)
+    return { ...planes, images: 1, w: outer, tiles: [1, outer] };
+  return null;
+}
+
+/** Whether a product takes the texture core: forced, or on a software adapter where it pays and keeps both cores busy. */
+function onTexels({ device }: Tensor, { batch, m, n, k }: MatmulSizes, ...operands: Operand[]): boolean {
+  const forced = forcedCore();
+  if (batch !== 1 || (forced && forced !== 'texture') || !supportsCore(device, 'texture')) return false;
+  if (operands.some((o) => texelsOf(matrixOf(o, plain)) > device.pool.maxTexels)) return false;
+  if (forced) return true;
+  const tiles = Math.ceil(Math.min(m, n) / rowsOfTile) * Math.ceil(Math.max(m, n) / columnsOfTile);
+  return device.adapter.software && m * n * k >= leastMacs && Math.min(m, n) >= 8 && tiles >= 2;
 }

@@ -1,0 +1,120 @@
+// Operands taken to the points of Winograd's method, and results taken back (shaders/winograd): tiles of planes become
+// batches of matrices in textures, which texel-product.ts multiplies.
+import { type PooledTexture, textureWidth } from '../device/buffers.ts';
+import type { ShaderFile } from '../shaders.generated.ts';
+import { empty, type Tensor } from '../tensor.ts';
+import { panel, type TexelMatrix } from './texel-product.ts';
+
+/** F(outputs, taps): `outputs` results of a correlation with `taps` taps, from outputs + taps - 1 products. */
+export interface WinogradForm {
+  readonly file: ShaderFile;
+  readonly outputs: number;
+  readonly taps: number;
+}
+
+/** What is transformed (roles.wgsl). */
+const roles = { input: 0, output: 1, weight: 2 } as const;
+
+const workgroup = 16;
+
+const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
+
+/** An operand [images, channels, h, w] cut into tiles, in stride² phases: every stride-th row and column. */
+export interface Operand {
+  readonly role: keyof typeof roles;
+  readonly images: number;
+  readonly channels: number;
+  readonly h: number;
+  readonly w: number;
+  readonly tiles: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly stride: number;
+}
+
+/** The sizes of an operand's matrices at the points: quads of channels of a phase, by tiles. */
+export function matrixOf(o: Operand, form: WinogradForm): Omit<TexelMatrix, 'texture'> {
+  return {
+    batch: (form.outputs + form.taps - 1) ** 2,
+    quads: o.stride ** 2 * ceilDiv(o.channels, 4),
+    length: ceilDiv(o.images * o.tiles[0] * o.tiles[1], panel) * panel,
+  };
+}
+
+export const texelsOf = ({ batch, quads, length }: Omit<TexelMatrix, 'texture'>): number =>
+  batch * quads * length;
+
+const constantsOf = (o: Operand) => ({
+  WORKGROUP: workgroup,
+  TEXTURE_WIDTH: textureWidth,
+  PANEL: panel,
+  ROLE: roles[o.role],
+  STRIDE: o.stride,
+});
+
+/** An operand at the points, packed once for all products that it takes part in. */
+export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix {
+  const matrix = matrixOf(o, form);
+  const { length } = matrix;
+  const params = [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, length];
+  const key = `${form.file} ${o.role} ${o.stride} ${params}`;
+  const texture = t.device.packed(t.range, key, texelsOf(matrix), (target) =>
+    t.device.dispatch(
+      {
+        name: `${o.role}_to_points`,
+        files: ['winograd/to_points.wgsl', 'winograd/roles.wgsl', form.file],
+        constants: constantsOf(o),
+        bindings: ['read', 'texture-write'],
+      },
+      params,
+      [t.range, target],
+      [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), o.stride ** 2],
+    ),
+  );
+  return { ...matrix, texture };
+}
+
+/**
+ * A tensor of an operand's shape from its values at the points, which `fill` puts into a scratch texture.
+ * @param operand any tensor that is alive, to be bound where there is no bias.
+ */
+export function fromPoints(
+  o: Operand,
+  form: WinogradForm,
+  bias: Tensor | null,
+  operand: Tensor,
+  fill: (c: TexelMatrix) => void,
+): Tensor {
+  const { device } = operand;
+  const { pool } = device;
+  const matrix = matrixOf(o, form);
+  const y = empty([o.images, o.channels, o.h, o.w], { device });
+  const texture: PooledTexture = pool.acquireTexture(texelsOf(matrix));
+  fill({ ...matrix, texture });
+  const blocks = blocksOf(o, form);
+  device.dispatch(
+    {
+      name: `${o.role}_from_points`,
+      files: ['winograd/from_points.wgsl', 'winograd/roles.wgsl', form.file],
+      constants: { ...constantsOf(o), HAS_BIAS: bias !== null },
+      bindings: ['texture-read', 'read', 'write'],
+    },
+    [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, matrix.length, ...blocks],
+    [texture, (bias ?? operand).range, y.range],
+    [ceilDiv(o.images * blocks[0] * blocks[1], workgroup), ceilDiv(o.channels, 4), o.stride ** 2],
+  );
+  pool.release(texture);
+  return y;
+}
+
+/** Blocks of positions that from_points.wgsl gathers: one for each tile, or as many as hold all of a phase of the input. */
+function blocksOf(o: Operand, form: WinogradForm): [number, number] {
+  if (o.role !== 'input') return [o.tiles[0], o.tiles[1]];
+  const blocks = (size: number, padding: number): number => {
+    const positions = Array.from({ length: o.stride }, (_, phase) => {
+      const first = Math.max(0, ceilDiv(padding - phase, o.stride));
+      return Math.floor((size - 1 + padding - phase) / o.stride) - first + 1;
+    });
+    return ceilDiv(Math.max(...positions), form.outputs);
+  };
+  return [blocks(o.h, o.padding[0]), blocks(o.w, o.padding[1])];
+}
