@@ -11,6 +11,8 @@ import {
   type MemoryReport,
   type MemoryTotals,
   type Pooled,
+  type PooledBuffer,
+  type PooledTexture,
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';

@@ -7,6 +7,8 @@ export interface Work {
   readonly flop?: number;
   /** Bytes that must be moved at least. Where absent: the sizes of all operands. */
   readonly bytes?: number;
+  /** What it is done for, where kernels are shared. Where absent: the kernel's name. */
+  readonly name?: string;
   /** What tells this dispatch from others of its kernel, such as [m, n, k]. Where absent: its parameters. */
   readonly sizes?: readonly number[];
 }
@@ -26,7 +28,7 @@ export function infoOf(command: Command): CommandInfo {
   if (command.kind === 'dispatch') {
     const { kernel, work } = command;
     const shape = work?.sizes?.join('×') ?? parameterList(command);
-    return { name: kernel.name, shape, flop: work?.flop ?? 0, bytes: work?.bytes ?? operandBytes(command) };
+    return { name: work?.name ?? kernel.name, shape, flop: work?.flop ?? 0, bytes: work?.bytes ?? operandBytes(command) };
   }
   const bytes = command.kind === 'copy' ? 2 * command.bytes : command.bytes;
   return { name: command.kind, shape: `${command.bytes} bytes`, flop: 0, bytes };

@@ -52,7 +52,7 @@ export function texelProduct(
   const size = (m: TexelMatrix): number => m.quads * m.length;
   device.dispatch(
     {
-      name,
+      name: 'texel_product',
       files: ['gemm/texel_product.wgsl'],
       constants: {
         WORKGROUP: workgroup,
@@ -68,5 +68,6 @@ export function texelProduct(
     [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c)],
     [left.texture, right.texture, c.texture],
     [ceilDiv(columns, columnsOfTile), ceilDiv(rows, rowsOfTile), a.batch],
+    { name, flop: 2 * a.batch * rows * columns * 4 * blocks, sizes: [a.batch, m, n, 4 * blocks] },
   );
 }
