@@ -28,7 +28,12 @@ export function infoOf(command: Command): CommandInfo {
   if (command.kind === 'dispatch') {
     const { kernel, work } = command;
     const shape = work?.sizes?.join('×') ?? parameterList(command);
-    return { name: work?.name ?? kernel.name, shape, flop: work?.flop ?? 0, bytes: work?.bytes ?? operandBytes(command) };
+    return {
+      name: work?.name ?? kernel.name,
+      shape,
+      flop: work?.flop ?? 0,
+      bytes: work?.bytes ?? operandBytes(command),
+    };
   }
   const bytes = command.kind === 'copy' ? 2 * command.bytes : command.bytes;
   return { name: command.kind, shape: `${command.bytes} bytes`, flop: 0, bytes };
