@@ -1,4 +1,5 @@
 // Where the time of a DCGAN training step goes, kernel by kernel.
+import { StepRunner } from '@forger/dcgan';
 import { profileTable } from '@forger/tensor';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { openStep, showStep, stepOptions, stepSizes } from './dcgan.ts';
@@ -12,14 +13,14 @@ async function run(context: BenchContext): Promise<object> {
   const device = await context.device();
   const ceilings = await context.ceilings();
   const { state, real, dispose } = openStep(device, sizes);
-  const one = (): void => device.scope(() => void state.step(real));
-  for (let i = 0; i < warmUp; i++) one();
+  const pixels = (await real.data()) as Float32Array;
+  const runner = new StepRunner(state); // captured and replayed, as in training
+  const one = async (): Promise<unknown> => (await runner.step(pixels)).values;
+  for (let i = 0; i < warmUp; i++) await one();
   const profile = await device.profile(async () => {
-    for (let i = 0; i < steps; i++) {
-      one();
-      await device.sync();
-    }
+    for (let i = 0; i < steps; i++) await one();
   });
+  runner.dispose();
   dispose();
   context.print(`step ${showStep(sizes)}`);
   for (const line of profileTable(profile, { ceilings, steps })) context.print(line);
