@@ -5,6 +5,7 @@ import { shellPath } from '../../packages/dcgan/src/cli/invocation.ts';
 import { createReporter } from '../../packages/dcgan/src/cli/progress.ts';
 import { tableLines } from '../../packages/dcgan/src/cli/table.ts';
 import { duration } from '../../packages/dcgan/src/duration.ts';
+import type { ProfileReport } from '../../packages/dcgan/src/train/profile.ts';
 import type { StartInfo, TrainSummary } from '../../packages/dcgan/src/train/reporter.ts';
 import { config, metrics } from './settings.ts';
 
@@ -30,6 +31,28 @@ const summary: TrainSummary = {
 };
 const reports = { gif: 'runs/a b/samples.gif', losses: 'runs/a b/losses.svg', html: 'runs/a b/report.html' };
 
+const report: ProfileReport = {
+  profile: {
+    result: 2,
+    method: 'timestamps',
+    adapter: 'llvmpipe',
+    milliseconds: 3,
+    deviceMilliseconds: 2,
+    resolution: 0,
+    untimed: 0,
+    host: { encode: 1, submit: 1, wait: 0.5, other: 0.5 },
+    kernels: [
+      { name: 'adam', shape: '8', calls: 2, milliseconds: 1, flop: 0, bytes: 64, gflops: 0, gbs: 6.4e-5 },
+    ],
+    deviceSpans: [],
+    hostSpans: [],
+  },
+  ceilings: { gflops: 100, gbs: 10 },
+  steps: 2,
+  table: ['time  ms     kernel', '50%  0.500  adam'],
+  paths: { table: 'runs/a b/profile.txt', trace: 'runs/a b/profile-trace.json' },
+};
+
 /** All that a run of 30 quick steps prints. */
 function printed(flags: { json: boolean; quiet: boolean }): string[] {
   let text = '';
@@ -43,6 +66,7 @@ function printed(flags: { json: boolean; quiet: boolean }): string[] {
   reporter.start(info);
   for (let step = 1; step <= 30; step++) reporter.step({ ...metrics(step), secondsLeft: 125 });
   reporter.note('2 files were skipped');
+  reporter.profile(report);
   reporter.sample(summary.sample!);
   reporter.checkpoint(summary.checkpoint!);
   reporter.done(summary, reports);
@@ -59,6 +83,7 @@ describe('without a terminal', () => {
       'step 30/80  epoch 1  640 images/s  loss D 1.250  G 0.500  D(x) 0.75  D(G(z)) 0.25',
     ]);
     expect(lines).toContain('2 files were skipped');
+    expect(lines).toContain('50%  0.500  adam');
     expect(lines).toContain('Stopped at step 30 after 1m 15s of training, 640 images/s.');
     expect(lines.at(-1)).toMatch(/^Resume with: (pnpm )?forger train --resume 'runs\/a b'$/);
     expect(lines.join()).not.toContain('\u001b');
@@ -69,10 +94,12 @@ describe('without a terminal', () => {
     expect(events.map(({ event }) => event)).toEqual([
       'start',
       ...Array(30).fill('step'),
-      ...['note', 'sample', 'checkpoint', 'done'],
+      ...['note', 'profile', 'sample', 'checkpoint', 'done'],
     ]);
     expect(events[0]).toMatchObject({ run: 'runs/a b', config, totalSteps: 80 });
     expect(events[3]).toEqual({ event: 'step', ...metrics(3), secondsLeft: 125 });
+    const { host, kernels } = report.profile;
+    expect(events[32]).toMatchObject({ steps: 2, host, kernels, paths: report.paths });
     expect(events.at(-1)).toMatchObject({ reason: 'interrupted', step: 30, reports });
   });
 
