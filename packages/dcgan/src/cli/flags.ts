@@ -27,6 +27,17 @@ export function positiveNumber(flag: string): Parser<number> {
   };
 }
 
+/** A number of at least `least` and below `below`. */
+export function numberFrom(flag: string, least: number, below = Number.POSITIVE_INFINITY): Parser<number> {
+  const range = below === Number.POSITIVE_INFINITY ? `at least ${least}` : `from ${least} to below ${below}`;
+  return (text) => {
+    const value = numberIn(text);
+    if (!(value >= least && value < below))
+      throw new UsageError(`${flag} ${text}: expected a number ${range}`);
+    return value;
+  };
+}
+
 /** One of a few values. */
 export function oneOf<T extends string | number>(flag: string, values: readonly T[]): Parser<T> {
   return (text) => {

@@ -2,9 +2,9 @@
 // so that help and usage errors come at once.
 
 import { Command, Option } from 'commander';
-import { CHANNELS, LIMITS, PRECISIONS, PROFILE_AFTER, type WholeRange } from '../train/limits.ts';
+import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, PROFILE_AFTER, type WholeRange } from '../train/limits.ts';
 import { explain } from './errors.ts';
-import { nonEmpty, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
+import { nonEmpty, numberFrom, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, the program's name left out. @returns the exit code. */
@@ -129,6 +129,36 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     )
     .addOption(
       option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),
+    )
+    .addOption(
+      option('--loss <name>', `instead of the recipe's own: ${LOSS_NAMES.join(', ')}`, (flag) =>
+        oneOf(flag, LOSS_NAMES),
+      ),
+    )
+    .addOption(
+      option('--label-smoothing <x>', 'the detective takes real pictures for real by 1 - x only', (flag) =>
+        numberFrom(flag, 0, 1),
+      ),
+    )
+    .addOption(
+      option(
+        '--n-dis <n>',
+        "updates of the detective for one of the forger (default: the recipe's)",
+        whole('nDis'),
+      ),
+    )
+    .addOption(option('--d-lr <x>', 'learning rate of the detective (default: --lr)', positiveNumber))
+    .addOption(option('--g-lr <x>', 'learning rate of the forger (default: --lr)', positiveNumber))
+    .addOption(
+      option('--ema <decay>', "also average the forger's weights, such as 0.999", (flag) =>
+        numberFrom(flag, 0, 1),
+      ),
+    )
+    .option('--spectral-norm', "divide the detective's weights by their largest singular value")
+    .addOption(
+      option('--noise <std>', "add noise to the detective's pictures (chainer: to its layers)", (flag) =>
+        numberFrom(flag, 0),
+      ),
     )
     .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
     .addOption(

@@ -3,8 +3,15 @@
 import { resolve } from 'node:path';
 import { NAMED_SETS } from '../data/named.ts';
 import { findRecipe } from '../recipes/index.ts';
+import { checkOptions } from '../recipes/options.ts';
 import { writeReports } from '../report/report.ts';
-import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
+import {
+  newConfig,
+  optionsOf,
+  resumeConfig,
+  type TrainConfig,
+  type TrainOverrides,
+} from '../train/config.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
@@ -66,6 +73,7 @@ async function startRun(
   }
   const config = newConfig(recipe, overrides);
   recipe.checkSizes(config);
+  checkOptions(optionsOf(config));
   const run = await RunFolder.create(config, out === undefined ? {} : { out });
   return { run, config };
 }

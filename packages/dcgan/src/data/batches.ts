@@ -9,6 +9,10 @@ export interface BatchOptions {
   seed: number;
   /** The range of the generator's last activation: 'tanh' gives x/127.5 - 1, 'sigmoid' gives x/255. */
   range: 'tanh' | 'sigmoid';
+  /** A fresh order in each epoch, else the data set's own. Default true. */
+  shuffle?: boolean | undefined;
+  /** The order of the channels of colour pictures. Default 'rgb'. */
+  channelOrder?: 'rgb' | 'bgr' | undefined;
 }
 
 /** Where a BatchSource stands: the epoch of its next batch, and how many batches of that epoch are gone. */
@@ -18,7 +22,7 @@ export interface BatchState {
 }
 
 /**
- * An endless row of batches. Each epoch walks a fresh permutation of the data; the short last batch is dropped,
+ * An endless row of batches. Each epoch walks a fresh permutation of the data, unless told otherwise; the short last batch is dropped,
  * so an epoch leaves out `length % batchSize` images, other ones each time.
  *
  * Throws ConfigError when the batch is larger than the data set, or the seed out of range.
@@ -67,13 +71,14 @@ export class BatchSource {
    * the next one.
    */
   next(): Float32Array {
-    const { batchSize, seed } = this.#options;
-    this.#order ??= permutation(this.#dataset.length, new Random(seed, STREAM.shuffle, this.#epoch));
+    const { batchSize, channelOrder } = this.#options;
+    this.#order ??= this.#newOrder();
     const bytes = this.#bytes;
     const scaled = this.#scaled;
     for (let n = 0; n < batchSize; n++) {
       const index = this.#order[this.#position * batchSize + n]!;
       this.#dataset.read(index, bytes, n * this.#imageBytes);
+      if (channelOrder === 'bgr' && this.#dataset.channels === 3) this.#swapRedAndBlue(n * this.#imageBytes);
     }
     const [batch, other] = this.#buffers;
     this.#buffers[0] = other;
@@ -102,6 +107,21 @@ export class BatchSource {
       );
     }
     this.#moveTo(epoch, position);
+  }
+
+  #newOrder(): Uint32Array {
+    const { length } = this.#dataset;
+    const { seed, shuffle = true } = this.#options;
+    if (!shuffle) return Uint32Array.from({ length }, (_, i) => i);
+    return permutation(length, new Random(seed, STREAM.shuffle, this.#epoch));
+  }
+
+  #swapRedAndBlue(at: number): void {
+    const plane = this.#imageBytes / 3;
+    const image = this.#bytes.subarray(at, at + this.#imageBytes);
+    const red = image.slice(0, plane);
+    image.copyWithin(0, 2 * plane);
+    image.set(red, 2 * plane);
   }
 
   #moveTo(epoch: number, position: number): void {

@@ -19,6 +19,7 @@ import {
   type Tensor,
   uniform,
 } from '@forger/tensor';
+import type { LOSS_NAMES } from '../train/limits.ts';
 
 /** Losses of one element each, means over the batch, of verdicts of any shape. */
 export interface Objective {
@@ -107,6 +108,8 @@ export function gradientPenalty(
   return mean(square(sub(norms, 1)));
 }
 
+export type LossName = (typeof LOSS_NAMES)[number];
+
 /** What --loss takes. All want a discriminator that ends in a plain number. */
 export const LOSSES = {
   bce: labelled('BCE', (logits, label) => bce(sigmoid(logits), label), sigmoid),
@@ -114,9 +117,7 @@ export const LOSSES = {
   lsgan: leastSquares,
   hinge: () => hinge,
   'wgan-gp': () => wassersteinWithPenalty,
-} as const satisfies Record<string, ObjectiveOf>;
-
-export type LossName = keyof typeof LOSSES;
+} as const satisfies Record<LossName, ObjectiveOf>;
 
 /** Those that have no labels to smooth. */
 export const WITHOUT_LABELS: readonly LossName[] = ['hinge', 'wgan-gp'];

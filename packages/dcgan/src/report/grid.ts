@@ -12,6 +12,8 @@ export interface GridOptions {
   width: number;
   /** Values that become black and white; what lies outside is clamped. */
   range: readonly [number, number];
+  /** The order of the channels of colour pictures. Default 'rgb'. */
+  channelOrder?: 'rgb' | 'bgr' | undefined;
   /** Pictures in a row. Default: as close to a square as the count allows. */
   columns?: number;
   /** Black pixels around each picture, before enlarging. Default 2, as torchvision's make_grid. */
@@ -37,7 +39,7 @@ const COMFORTABLE_HEIGHT = 64;
  * @throws ShapeError when the options do not describe the images.
  */
 export function gridPixels(images: Float32Array, options: GridOptions): GridImage {
-  const { count, height, width, range, padding = DEFAULT_PADDING } = options;
+  const { count, height, width, range, channelOrder, padding = DEFAULT_PADDING } = options;
   const channels = checkShape(images, options);
   const columns = Math.min(options.columns ?? Math.ceil(Math.sqrt(count)), count);
   const scale = options.scale ?? Math.max(1, Math.ceil(COMFORTABLE_HEIGHT / height));
@@ -53,7 +55,8 @@ export function gridPixels(images: Float32Array, options: GridOptions): GridImag
     for (let c = 0; c < channels; c++) {
       for (let y = 0; y < height; y++) {
         const from = ((n * channels + c) * height + y) * width;
-        const to = ((top + y) * rowPixels + left) * channels + c;
+        const to =
+          ((top + y) * rowPixels + left) * channels + (channelOrder === 'bgr' ? channels - 1 - c : c);
         for (let x = 0; x < width; x++) {
           small[to + x * channels] = Math.round((255 * (images[from + x]! - low)) / (high - low));
         }

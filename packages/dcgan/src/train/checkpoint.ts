@@ -4,7 +4,7 @@ import { loadStateDict, readStateDict } from '@forger/nn';
 import { CheckpointError, ConfigError, readSafetensors, type Tensor, writeSafetensors } from '@forger/tensor';
 import { z } from 'zod';
 import type { Checkpoint } from './checkpoint-store.ts';
-import { parseConfig, sameTraining, type TrainConfig } from './config.ts';
+import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { TrainState } from './step.ts';
 import { DivergenceError } from './step-metrics.ts';
@@ -63,9 +63,8 @@ export function restoreCheckpoint(
   const meta = readMeta(checkpoint);
   const changed = sameTraining(meta.config, config);
   if (changed.length > 0) {
-    const list = changed.map((field) => `${field} ${meta.config[field]} (now ${config[field]})`).join(', ');
     throw new ConfigError(
-      `${checkpoint.path} was trained with ${list}: put these back into config.json, or start a new run`,
+      `${checkpoint.path} was trained with ${differences(changed, meta.config, config)}: put these back into config.json, or start a new run`,
     );
   }
   const { tensors } = readSafetensors(checkpoint.bytes);

@@ -2,7 +2,8 @@
 
 import { ConfigError } from '@forger/tensor';
 import { z } from 'zod';
-import { CHANNELS, LIMITS, PRECISIONS, type WholeRange } from './limits.ts';
+import type { TrainingOptions } from '../recipes/options.ts';
+import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from './limits.ts';
 import type { RecipeInfo } from './types.ts';
 
 const GOALS = ['epochs', 'steps', 'minutes'] as const;
@@ -35,6 +36,15 @@ const schema = z
     sampleEvery: whole(LIMITS.sampleEvery),
     checkpointEvery: whole(LIMITS.checkpointEvery),
     precision: z.literal(PRECISIONS),
+    /** Departures from the recipe, present only where asked for: see recipes/options.ts. */
+    loss: z.literal(LOSS_NAMES).exactOptional(),
+    labelSmoothing: z.number().min(0).lt(1).exactOptional(),
+    nDis: whole(LIMITS.nDis).exactOptional(),
+    dLr: z.number().positive().exactOptional(),
+    gLr: z.number().positive().exactOptional(),
+    ema: z.number().min(0).lt(1).exactOptional(),
+    spectralNorm: z.boolean().exactOptional(),
+    noise: z.number().min(0).exactOptional(),
   })
   .refine((config) => goalsIn(config).length === 1, {
     error: 'exactly one of epochs, steps and minutes must be given',
@@ -49,6 +59,17 @@ export type TrainOverrides = Partial<Omit<TrainConfig, 'version'>>;
 const DEFAULT_SAMPLE_EVERY = 100;
 const DEFAULT_CHECKPOINT_EVERY = 500;
 
+const OPTIONS = [
+  'loss',
+  'labelSmoothing',
+  'nDis',
+  'dLr',
+  'gLr',
+  'ema',
+  'spectralNorm',
+  'noise',
+] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
+
 // Where the data lie, how long the run goes on and what is written when do not change any weight.
 const CHANGES_TRAINING = [
   'recipe',
@@ -61,6 +82,7 @@ const CHANGES_TRAINING = [
   'lr',
   'seed',
   'precision',
+  ...OPTIONS,
 ] as const satisfies readonly (keyof TrainConfig)[];
 
 type Goals = { [goal in (typeof GOALS)[number]]?: number };
@@ -119,9 +141,8 @@ export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: 
   );
   const changed = sameTraining(saved, config);
   if (changed.length > 0) {
-    const list = changed.map((field) => `${field} ${saved[field]} (now ${config[field]})`).join(', ');
     throw new ConfigError(
-      `${folder} was trained with ${list}, so it cannot be resumed with other values: ` +
+      `${folder} was trained with ${differences(changed, saved, config)}, so it cannot be resumed with other values: ` +
         'leave them out, or start a new run without --resume',
     );
   }
@@ -131,4 +152,20 @@ export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: 
 /** The settings in which two runs differ and that make their weights differ; empty when one can go on from the other. */
 export function sameTraining(a: TrainConfig, b: TrainConfig): (typeof CHANGES_TRAINING)[number][] {
   return CHANGES_TRAINING.filter((field) => a[field] !== b[field]);
+}
+
+/** The fields with both values, for messages. */
+export function differences(
+  fields: readonly (keyof TrainConfig)[],
+  saved: TrainConfig,
+  now: TrainConfig,
+): string {
+  return fields
+    .map((field) => `${field} ${saved[field] ?? 'not set'} (now ${now[field] ?? 'not set'})`)
+    .join(', ');
+}
+
+/** The departures from the recipe that a run was asked for. */
+export function optionsOf(config: TrainConfig): TrainingOptions {
+  return Object.fromEntries(OPTIONS.filter((name) => name in config).map((name) => [name, config[name]]));
 }

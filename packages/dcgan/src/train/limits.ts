@@ -20,6 +20,7 @@ export const LIMITS = {
   checkpointEvery: { least: 1, most: MANY },
   /** Steps of a profile, whose time line has an entry for each command. */
   profile: { least: 1, most: 1000 },
+  nDis: { least: 1, most: 1000 },
   count: { least: 1, most: 10_000 },
 } as const satisfies Record<string, WholeRange>;
 
@@ -31,3 +32,6 @@ export const CHANNELS = [1, 3] as const;
 
 /** Number formats that training can run in. */
 export const PRECISIONS = ['f32'] as const;
+
+/** Losses that `--loss` puts in place of a recipe's own. */
+export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;

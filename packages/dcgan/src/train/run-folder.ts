@@ -123,9 +123,9 @@ export class RunFolder {
     return this.#metrics.read();
   }
 
-  /** Where the sample grid of a step belongs: `samples/step-000100.png`. */
-  samplePath(step: number): string {
-    return this.path('samples', `${stepName(step)}.png`);
+  /** Where the sample grid of a step belongs, `samples/step-000100.png`, or that of averaged weights, `…-ema.png`. */
+  samplePath(step: number, weights: 'own' | 'average' = 'own'): string {
+    return this.path('samples', `${stepName(step)}${weights === 'average' ? '-ema' : ''}.png`);
   }
 
   /** The sample grids so far, in the order of their steps. */
@@ -169,7 +169,9 @@ export class RunFolder {
   async rewind(step: number): Promise<void> {
     await this.#metrics.truncate(step);
     for (const sample of await this.samples()) {
-      if (sample.step > step) await rm(sample.path);
+      if (sample.step <= step) continue;
+      for (const path of [sample.path, this.samplePath(sample.step, 'average')])
+        await rm(path, { force: true });
     }
     await this.#checkpoints.setAsideAfter(step);
   }
@@ -190,7 +192,8 @@ export class RunFolder {
     const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
     this.close();
     if (trained > 0) return;
-    for (const file of [this.path('config.json'), this.samplePath(0)]) await rm(file, { force: true });
+    const files = [this.path('config.json'), this.samplePath(0), this.samplePath(0, 'average')];
+    for (const file of files) await rm(file, { force: true });
     for (const folder of [
       this.path('samples'),
       this.path('checkpoints'),

@@ -124,15 +124,23 @@ export class TrainState {
     });
   }
 
-  /** Pictures for latents, drawn as the recipe's sample grids are; leaves no trace in the state. */
-  preview(latents: Tensor): Tensor {
+  /**
+   * Pictures for latents, drawn as the recipe's sample grids are; leaves no trace in the state.
+   * @param weights the generator's own, or their average, which the state must then keep.
+   */
+  preview(latents: Tensor, weights: 'own' | 'average' = 'own'): Tensor {
     const { generator } = this.networks;
+    const swap = (): void => {
+      if (weights === 'average') this.ema?.swap();
+    };
     // Captured for the sake of memory: the layers' results share buffers with each other and with captured steps.
     const plan = this.device.capture(() => {
       // A forward pass in training mode moves running statistics on, and dropout or noise would draw numbers.
       const restore = [...generator.buffers(), this.random.stateTensor].map(copyAside);
+      swap();
       const pictures = generate(generator, latents, this.recipe.sampleMode);
       generator.train();
+      swap();
       for (const back of restore) back();
       return pictures;
     });

@@ -11,10 +11,11 @@ import {
 import { BatchSource } from '../data/batches.ts';
 import { type ImageDataset, openDataset } from '../data/dataset.ts';
 import { findRecipe } from '../recipes/index.ts';
+import { checkOptions } from '../recipes/options.ts';
 import { writeGrid } from '../report/grid.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { compileKernels } from './compile.ts';
-import type { TrainConfig } from './config.ts';
+import { optionsOf, type TrainConfig } from './config.ts';
 import { PROFILE_AFTER } from './limits.ts';
 import { profileSteps } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
@@ -38,6 +39,7 @@ const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
 export const train: Train = async (config, io) => {
   const recipe = findRecipe(config.recipe);
   recipe.checkSizes(config);
+  checkOptions(optionsOf(config));
   const opening = openData(config, io);
   // Bad data ends the compilation beside it.
   const failed = new AbortController();
@@ -47,13 +49,20 @@ export const train: Train = async (config, io) => {
     const signal = AbortSignal.any([io.signal, failed.signal]);
     const newState = (): TrainState => {
       const { lr, seed } = config;
-      return new TrainState(recipe, { sizes: networkSizes(recipe, config), lr, seed, device });
+      const options = optionsOf(config);
+      return new TrainState(recipe, { sizes: networkSizes(recipe, config), lr, seed, device, options });
     };
     const { batchSize, seed } = config;
     await compileKernels(device, newState, batchSize, { reporter: io.reporter, signal });
     const dataset = await opening;
     if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
-    const batches = new BatchSource(dataset, { batchSize, seed, range: recipe.pixelRange });
+    const batches = new BatchSource(dataset, {
+      batchSize,
+      seed,
+      range: recipe.pixelRange,
+      shuffle: recipe.shuffle,
+      channelOrder: recipe.channelOrder,
+    });
     return await new Training(config, io, newState(), dataset, batches).run();
   } finally {
     device.destroy();
@@ -237,21 +246,28 @@ class Training {
 
   async #sample(): Promise<void> {
     const { run, reporter } = this.#io;
-    const { imageSize, channels } = this.#config;
-    const pictures = this.#state.preview(this.#fixedLatents);
-    const values = (await pictures.data()) as Float32Array;
-    pictures.dispose();
     const step = this.#state.stepsDone;
     const path = run.samplePath(step);
+    await this.#writeGrid(path, 'own');
+    if (this.#state.ema) await this.#writeGrid(run.samplePath(step, 'average'), 'average');
+    this.#sampledAt = step;
+    reporter.sample(path);
+  }
+
+  async #writeGrid(path: string, weights: 'own' | 'average'): Promise<void> {
+    const { imageSize, channels } = this.#config;
+    const { pixelRange, channelOrder } = this.#state.recipe;
+    const pictures = this.#state.preview(this.#fixedLatents, weights);
+    const values = (await pictures.data()) as Float32Array;
+    pictures.dispose();
     await writeGrid(path, values, {
       count: GRID_PICTURES,
       channels,
       height: imageSize,
       width: imageSize,
-      range: PIXELS[this.#state.recipe.pixelRange],
+      range: PIXELS[pixelRange],
+      channelOrder,
     });
-    this.#sampledAt = step;
-    reporter.sample(path);
   }
 
   async #save(seconds: number): Promise<void> {
