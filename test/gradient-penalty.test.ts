@@ -2,18 +2,9 @@
  * The gradient penalty of WGAN-GP, mean((‖∇ₓ D(x)‖ - 1)²) (Gulrajani et al., "Improved training of Wasserstein GANs",
  * 2017), through whole discriminators: its gradients in the weights against central differences in float64.
  */
-import {
-  createDevice,
-  type Device,
-  grad,
-  mean,
-  readAll,
-  sqrt,
-  square,
-  sub,
-  sum,
-  type Tensor,
-} from '@forger/tensor';
+import { gradientPenalty } from '@forger/dcgan';
+import { Module } from '@forger/nn';
+import { createDevice, type Device, Generator, grad, readAll, type Tensor } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toTensor } from './check-op.ts';
@@ -81,11 +72,27 @@ function penalty(layers: readonly Layer[], x: Ref, weights: readonly Ref[]): num
   return norms.reduce((total, norm) => total + (norm - 1) ** 2, 0) / images;
 }
 
+class Discriminator extends Module {
+  readonly #layers: readonly Layer[];
+  readonly #weights: readonly Tensor[];
+
+  constructor(layers: readonly Layer[], weights: readonly Tensor[]) {
+    super();
+    this.#layers = layers;
+    this.#weights = weights;
+  }
+
+  forward(x: Tensor): Tensor {
+    let y = x;
+    for (const [{ op, args }, own] of withWeights(this.#layers, this.#weights))
+      y = deviceOps[op]([y, ...own], args);
+    return y;
+  }
+}
+
+/** What training adds to the loss of wgan-gp. Between equal pictures there are only these. */
 function penaltyOnDevice(layers: readonly Layer[], x: Tensor, weights: readonly Tensor[]): Tensor {
-  let y = x;
-  for (const [{ op, args }, own] of withWeights(layers, weights)) y = deviceOps[op]([y, ...own], args);
-  const [g] = grad(sum(y), [x], { createGraph: true });
-  return mean(square(sub(sqrt(sum(square(g!), [1, 2, 3])), 1)));
+  return gradientPenalty(new Discriminator(layers, weights), x, x, new Generator(0, { device }));
 }
 
 let device: Device;
@@ -113,7 +120,7 @@ test.each(Object.entries(discriminators))('through %s', async (_, layers) => {
 
   const results = device.scope(() => {
     const leaves = weights.map((w) => toTensor(w).requireGrad());
-    const value = penaltyOnDevice(layers, toTensor(x).requireGrad(), leaves);
+    const value = penaltyOnDevice(layers, toTensor(x), leaves);
     return [value, ...grad(value, leaves)] as Tensor[];
   });
   const [value, ...gradients] = await readAll(results);

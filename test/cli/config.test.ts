@@ -22,6 +22,11 @@ describe('parseConfig', () => {
     ['data', ''],
     ['recipe', undefined],
     ['version', 2],
+    ['loss', 'mse'],
+    ['ema', 1],
+    ['nDis', 0],
+    ['labelSmoothing', 1],
+    ['noise', -1],
   ])('names the field at fault: %s %s', (field, value) => {
     const parse = () => parseConfig({ ...config, [field]: value }, 'runs/a/config.json');
     expect(parse).toThrow(ConfigError);
@@ -82,11 +87,19 @@ describe('resuming', () => {
     ['batchSize', 32],
     ['lr', 1e-3],
     ['seed', 1],
+    ['loss', 'hinge'],
+    ['labelSmoothing', 0.1],
+    ['nDis', 5],
+    ['dLr', 1e-4],
+    ['gLr', 1e-4],
+    ['ema', 0.99],
+    ['spectralNorm', true],
+    ['noise', 0.1],
   ] as const)('may not change %s', (field, value) => {
     expect(sameTraining(config, { ...config, [field]: value })).toEqual([field]);
     const resume = () => resumeConfig(config, { [field]: value }, 'runs/a');
     expect(resume).toThrow(ConfigError);
-    expect(resume).toThrow(`runs/a was trained with ${field} ${config[field]} (now ${value})`);
-    expect(resumeConfig(config, { [field]: config[field] }, 'runs/a')).toEqual(config);
+    expect(resume).toThrow(`runs/a was trained with ${field} ${config[field] ?? 'not set'} (now ${value})`);
+    if (field in config) expect(resumeConfig(config, { [field]: config[field] }, 'runs/a')).toEqual(config);
   });
 });

@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -70,6 +70,17 @@ describe('wrong usage exits 2 with one line and a hint', () => {
     [['train', '--steps', '1', '--minutes', '2'], "'--steps <n>' cannot be used with option '--minutes <m>'"],
     [['train', '--resume', 'a', '--out', 'b'], "'--resume <dir>' cannot be used with option '--out <dir>'"],
     [['train', '--json', '--quiet'], "'--json' cannot be used with option '--quiet'"],
+    [['train', '--recipe', 'gan'], "The recipe 'gan' was asked for; there are quick, pytorch, chainer"],
+    [
+      ['train', '--recipe', 'elix'],
+      "--data: the recipe elix was published for pictures of one's own; name a folder",
+    ],
+    [['train', '--loss', 'mse'], '--loss mse: expected bce or non-saturating or lsgan or hinge or wgan-gp'],
+    [['train', '--ema', '1'], '--ema 1: expected a number from 0 to below 1'],
+    [['train', '--label-smoothing', '-0.1'], '--label-smoothing -0.1: expected a number from 0 to below 1'],
+    [['train', '--n-dis', '0'], '--n-dis 0: expected a whole number of at least 1'],
+    [['train', '--d-lr', '0'], '--d-lr 0: expected a number above 0'],
+    [['train', '--noise', 'some'], '--noise some: expected a number at least 0'],
     [['train', '--stepz', '3'], "unknown option '--stepz' (Did you mean --steps?)"],
     [['train', '--steps'], "option '--steps <n>' argument missing"],
     [['train', 'more'], "too many arguments for 'train'"],
@@ -85,6 +96,27 @@ describe('wrong usage exits 2 with one line and a hint', () => {
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/\nSee: forger (train |sample )?--help$/);
   });
+});
+
+test.each([
+  [
+    ['--recipe', 'chainer', '--image-size', '30'],
+    'An image size of 30 was given; this network needs a multiple of 8',
+  ],
+  [['--recipe', 'chainer', '--width', '12'], 'A width of 12 was given; this network needs a multiple of 8'],
+  [['--recipe', 'paddle', '--image-size', '12'], 'a multiple of 4, at least 16'],
+  [['--recipe', 'd2l', '--image-size', '48'], 'pictures of 16, 32, 64, 128, … pixels'],
+  [
+    ['--loss', 'hinge', '--label-smoothing', '0.1'],
+    'the loss hinge, which has no labels: leave one of them out',
+  ],
+])('settings that cannot go together exit 1 and leave no folder: %j', async (args, message) => {
+  const out = join(emptyFolder(), 'run');
+  const { status, stderr } = await usage('train', ...args, '--out', out);
+  expect(status).toBe(1);
+  expect(stderr).toContain(message);
+  expect(stderr.split('\n')).toHaveLength(1);
+  expect(existsSync(out)).toBe(false);
 });
 
 describe('the process', () => {

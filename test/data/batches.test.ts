@@ -126,3 +126,26 @@ describe('refuses', () => {
     }
   });
 });
+
+test('unshuffled epochs follow the data set', () => {
+  const batches = new BatchSource(counting(7), { batchSize: 3, seed: 5, range: 'sigmoid', shuffle: false });
+  const epoch = () => [...indices(batches.next()), ...indices(batches.next())];
+  expect([epoch(), epoch()]).toEqual(new Array(2).fill([0, 1, 2, 3, 4, 5]));
+});
+
+test('red and blue change places where the networks want BGR, and grey stays', () => {
+  const colours = (channels: number): ImageDataset => ({
+    ...counting(2),
+    channels,
+    read: (index, out, offset) => {
+      for (let i = 0; i < 2 * channels; i++) out[offset + i] = 10 * index + i;
+    },
+  });
+  const first = (channels: number, channelOrder: 'rgb' | 'bgr') => {
+    const options = { batchSize: 2, seed: 0, range: 'sigmoid', shuffle: false, channelOrder } as const;
+    return Array.from(new BatchSource(colours(channels), options).next(), (v) => Math.round(255 * v));
+  };
+  expect(first(3, 'rgb')).toEqual([0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
+  expect(first(3, 'bgr')).toEqual([4, 5, 2, 3, 0, 1, 14, 15, 12, 13, 10, 11]);
+  expect(first(1, 'bgr')).toEqual([0, 1, 10, 11]);
+});

@@ -33,6 +33,23 @@ describe('gridPixels', () => {
     ]);
   });
 
+  test('shows BGR pictures in their colours', () => {
+    const images = Float32Array.from([1, 1, 0, 0, 0, 0]); // blue, green and red planes of two pixels
+    const options = {
+      count: 1,
+      channels: 3,
+      height: 1,
+      width: 2,
+      range: [0, 1],
+      scale: 1,
+      padding: 0,
+    } as const;
+    expect([...gridPixels(images, { ...options, channelOrder: 'bgr' }).pixels]).toEqual([
+      0, 0, 255, 0, 0, 255,
+    ]);
+    expect([...gridPixels(images, options).pixels]).toEqual([255, 0, 0, 255, 0, 0]);
+  });
+
   test('clamps what lies outside the range and keeps every grey level apart', () => {
     const images = Float32Array.from({ length: 256 }, (_, i) => i / 255);
     const options = {

@@ -1,10 +1,11 @@
 // The recipes' networks against what was published: parameters, statistics and multiply-adds of every one, and what
 // each recipe minimises with.
 
-import { type NetworkSizes, recipes } from '@forger/dcgan';
+import { describeRecipe, describeRecipes, type NetworkSizes, recipes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, type Device, Generator } from '@forger/tensor';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { recipeLines } from '../../packages/dcgan/src/cli/recipes.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -65,4 +66,37 @@ test('optimizers are the published ones', () => {
     vanilla: [2e-4, 0.9, 0.999, 1e-8, 0, 100],
     radford: [2e-4, 0.5, 0.999, 1e-8, 1e-5, 128],
   });
+});
+
+test('forger recipes shows every recipe in a row, and its source and flaws below', async () => {
+  const lines = recipeLines(await describeRecipes());
+  const chainer = lines.find((line) => line.startsWith('chainer '))!;
+  expect(chainer.split(/ {2,}/)).toEqual(
+    ['chainer', 'cifar10', '32x32x3', '512', '3.60 M', '5.86 M', '103 M', '216 M'].concat([
+      'BCE of logits',
+      'Adam 0.0002, 0.5 0.999, L2 0.0001',
+      '50',
+    ]),
+  );
+  for (const { name, source, flaws } of Object.values(recipes)) {
+    expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
+    const at = lines.findIndex((line) => line.startsWith(`${name}: `));
+    expect(lines.slice(at + 1, at + 2 + flaws.length)).toEqual([
+      `  ${source}`,
+      ...flaws.map((flaw) => `  - ${flaw}`),
+    ]);
+    expect(flaws.every((flaw) => flaw.endsWith('.'))).toBe(true);
+  }
+  expect(recipeLines([{ recipe: recipes.quick! }]).join('\n')).toContain('No adapter answers');
+});
+
+test('a recipe is described by its name, layer by layer', async () => {
+  const { kind, networks } = await describeRecipe('vanilla');
+  expect(kind).toBe('recipe');
+  expect(networks.map(({ name, parameters, macs }) => [name, parameters, macs])).toEqual([
+    ['generator', 1_486_352, 1_483_776],
+    ['discriminator', 1_460_225, 1_458_432],
+  ]);
+  expect(networks[0]!.layers.at(-1)).toMatchObject({ name: 'reshape', output: [1, 28, 28] });
+  await expect(describeRecipe('gan')).rejects.toThrow("The recipe 'gan' was asked for");
 });

@@ -3,7 +3,10 @@
 export { type BatchOptions, BatchSource, type BatchState } from './data/batches.ts';
 export { type DatasetOptions, type ImageDataset, openDataset } from './data/dataset.ts';
 export { describe } from './info/info.ts';
+export { describeRecipe, describeRecipes, type RecipeDescription } from './info/recipes.ts';
 export { findRecipe, recipes } from './recipes/index.ts';
+export { gradientPenalty, LOSSES, type LossName, type Objective } from './recipes/objectives.ts';
+export type { TrainingOptions } from './recipes/options.ts';
 export type {
   NetworkSizes,
   Networks,

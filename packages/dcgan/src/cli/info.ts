@@ -1,12 +1,17 @@
-// `forger info`: prints what a run or a weight file holds.
+// `forger info`: prints what a recipe, a run or a weight file holds.
 
+import { existsSync } from 'node:fs';
 import { describe } from '../info/info.ts';
+import { describeRecipe } from '../info/recipes.ts';
+import { recipes } from '../recipes/index.ts';
 import type { Description, NetworkDescription } from '../train/types.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
 export async function runInfo(source: string): Promise<number> {
-  for (const line of descriptionLines(await describe(source))) console.log(line);
+  const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
+  const description = await (isRecipe ? describeRecipe(source) : describe(source));
+  for (const line of descriptionLines(description)) console.log(line);
   return 0;
 }
 

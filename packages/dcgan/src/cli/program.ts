@@ -187,15 +187,17 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
 function addInfo(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('info')
-    .description('Show what a run or a weight file holds: settings, layers, shapes, parameters.')
-    .argument('<source>', "a run folder, a checkpoint, or a generator's safetensors file")
+    .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
+    .argument('<source>', "a recipe, a run folder, a checkpoint, or a generator's safetensors file")
     .action(async (source) => finish(await (await import('./info.ts')).runInfo(source)));
 }
 
 function addRecipes(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('recipes')
-    .description('List the recipes with their defaults.')
+    .description(
+      'List the recipes: sizes, losses, optimizers, sources, known flaws and which flag mends them.',
+    )
     .action(async () => finish(await (await import('./recipes.ts')).runRecipes()));
 }
 

@@ -32,7 +32,7 @@ export function recipeLines(described: readonly RecipeDescription[]): string[] {
 
 function row({ recipe, networks }: RecipeDescription): string[] {
   const { imageSize, width, channels, batchSize, data } = recipe.defaults;
-  const { generator, discriminator } = networks ?? {};
+  const [generator, discriminator] = networks ?? [];
   return [
     recipe.name,
     data ?? 'a folder',

@@ -30,7 +30,8 @@ export const describe: Describe = async (source) => {
   }
 };
 
-function describeNetwork(
+/** One network, layer by layer, for inputs of one sample's shape. */
+export function describeNetwork(
   name: NetworkDescription['name'],
   network: Module,
   inputShape: Shape,

@@ -1,24 +1,19 @@
-// `describeRecipes`: the recipes with what their networks take.
+// The recipes with their networks at the published sizes, layer by layer.
 
-import { summarize } from '@forger/nn';
-import { createDevice, type Device, DeviceError, Generator, type Shape } from '@forger/tensor';
-import { recipes } from '../recipes/index.ts';
+import { createDevice, type Device, DeviceError, Generator } from '@forger/tensor';
+import { findRecipe, recipes } from '../recipes/index.ts';
 import type { Recipe } from '../recipes/recipe.ts';
 import { networkSizes } from '../train/step.ts';
-
-/** Parameters, and multiply-adds of a forward pass for one picture. */
-export interface NetworkCounts {
-  parameters: number;
-  macs: number;
-}
+import type { Description, NetworkDescription } from '../train/types.ts';
+import { describeNetwork } from './info.ts';
 
 export interface RecipeDescription {
   recipe: Recipe;
-  /** Absent where no adapter answers, since networks are built on a device. */
-  networks?: { generator: NetworkCounts; discriminator: NetworkCounts } | undefined;
+  /** Generator and discriminator; absent where no adapter answers, since networks are built on a device. */
+  networks?: readonly NetworkDescription[];
 }
 
-/** Describes every recipe at its published sizes. */
+/** Describes every recipe. */
 export async function describeRecipes(): Promise<RecipeDescription[]> {
   const all = Object.values(recipes);
   let device: Device;
@@ -29,28 +24,34 @@ export async function describeRecipes(): Promise<RecipeDescription[]> {
     throw error;
   }
   try {
-    return all.map((recipe) => ({ recipe, networks: countNetworks(recipe, device) }));
+    return all.map((recipe) => ({ recipe, networks: networksOf(recipe, device) }));
   } finally {
     device.destroy();
   }
 }
 
-/** Nothing is computed: a dry run makes networks without memory. */
-function countNetworks(recipe: Recipe, device: Device): RecipeDescription['networks'] {
+/** Describes the recipe of a name. @throws ConfigError when there is none; DeviceError without an adapter. */
+export async function describeRecipe(name: string): Promise<Description> {
+  const recipe = findRecipe(name);
+  const device = await createDevice();
+  try {
+    return { source: name, kind: 'recipe', networks: networksOf(recipe, device) };
+  } finally {
+    device.destroy();
+  }
+}
+
+/** Nothing is computed: in a dry run networks take no memory. */
+function networksOf(recipe: Recipe, device: Device): NetworkDescription[] {
   const sizes = networkSizes(recipe, recipe.defaults);
   const { latentSize, channels, imageSize } = sizes;
-  let found: RecipeDescription['networks'];
+  const networks: NetworkDescription[] = [];
   device.dryRun(() => {
     const { generator, discriminator } = recipe.build(sizes, new Generator(0, { device }));
-    const count = (network: typeof generator, input: Shape): NetworkCounts => {
-      const rows = summarize(network, input);
-      const total = (key: keyof NetworkCounts) => rows.reduce((sum, row) => sum + row[key], 0);
-      return { parameters: total('parameters'), macs: total('macs') };
-    };
-    found = {
-      generator: count(generator, [latentSize, 1, 1]),
-      discriminator: count(discriminator, [channels, imageSize, imageSize]),
-    };
+    networks.push(
+      describeNetwork('generator', generator, [latentSize, 1, 1]),
+      describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),
+    );
   });
-  return found;
+  return networks;
 }

@@ -86,7 +86,7 @@ export const d2l: Recipe = {
   title: 'the DCGAN of "Dive into Deep Learning", on sprites',
   source: 'https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html',
   flaws: [
-    "A learning rate of 0.005, 25 times the paper's, often ends in noise: --lr 2e-4.",
+    "A learning rate of 0.005 is 25 times the paper's: --lr 2e-4.",
     "Batch norm after the discriminator's first layer, against the paper.",
   ],
   defaults: {

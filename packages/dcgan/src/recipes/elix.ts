@@ -44,7 +44,7 @@ export const elix: Recipe = {
   source: "Elix's DCGAN notebook",
   flaws: [
     'Least squares behind a sigmoid: a sure and wrong verdict teaches nothing; --loss lsgan drops the sigmoid.',
-    'A learning rate of 1e-3 with a momentum of 0.9 is fast for a GAN: --lr 2e-4.',
+    "A learning rate of 1e-3 with betas of 0.9 and 0.999, Adam's defaults, is five times the paper's: --lr 2e-4.",
     'Pictures come in the same order in each epoch, since the result of its shuffle is thrown away; red and blue are swapped (BGR).',
   ],
   defaults: {

@@ -130,7 +130,7 @@ export const paddle: Recipe = {
   source: 'https://github.com/PaddlePaddle/book/tree/develop/09.gan',
   flaws: [
     "The discriminator's sigmoid is taken for a logit, so its loss is never below 1.0064 and gradients are small: --loss non-saturating.",
-    'Generated and real pictures update the discriminator one after the other, so it leans to whichever came last; --d-lr 5e-5 softens it.',
+    'Generated and real pictures update the discriminator one after the other: it leans to whichever came last.',
   ],
   defaults: {
     data: 'mnist',

@@ -98,7 +98,7 @@ export const tensorflow: Recipe = {
   title: "the DCGAN of TensorFlow's tutorial",
   source: 'https://www.tensorflow.org/tutorials/generative/dcgan',
   flaws: [
-    "A momentum of 0.9 and Keras' slope of 0.3 are not the paper's; it learns slowly at a rate of 1e-4: --lr 2e-4.",
+    "Half the paper's learning rate, Adam's default betas and Keras' slope of 0.3: it learns slowly; --lr 2e-4.",
   ],
   defaults: {
     data: 'mnist',

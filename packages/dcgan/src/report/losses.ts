@@ -53,8 +53,14 @@ export function lossesSvg(metrics: readonly MetricsLine[], title: string): strin
     series('D(G(z))', GENERATOR, (m) => m.dFake),
   ];
   const panels: Panel[] = [
-    { title: 'Loss', top: 64, height: 270, domain: [0, lossCeiling(losses)], series: losses },
-    { title: 'What D believes: probability of real', top: 392, height: 150, domain: [0, 1], series: beliefs },
+    { title: 'Loss', top: 64, height: 270, domain: frame(losses, 0), series: losses },
+    {
+      title: 'What D believes: probability of real, or its score',
+      top: 392,
+      height: 150,
+      domain: frame(beliefs, 1),
+      series: beliefs,
+    },
   ];
   const x = stepScale(metrics);
   return [
@@ -93,11 +99,13 @@ function stepScale(metrics: readonly MetricsLine[]): Scale {
   return scaleLinear([0, Math.max(last, 1)], [LEFT, WIDTH - RIGHT]);
 }
 
-// A few wild steps, as at the start of training, would flatten all others: 1 in 200 may lie above the panel.
-function lossCeiling(losses: readonly Series[]): number {
-  const values = losses.flatMap(({ points }) => points.map(([, y]) => y)).sort((a, b) => a - b);
+// From 0, or below it where losses or scores are negative, to `least` or more. A few wild steps, as at the start of
+// training, would flatten all others: 1 in 200 may lie beyond the frame on either side.
+function frame(all: readonly Series[], least: number): [number, number] {
+  const values = all.flatMap(({ points }) => points.map(([, y]) => y)).sort((a, b) => a - b);
+  const low = values[Math.floor((values.length - 1) * 0.005)] ?? 0;
   const high = values[Math.ceil((values.length - 1) * 0.995)] ?? 1;
-  return Math.max(high * 1.08, 1e-6);
+  return [Math.min(low * 1.08, 0), high > least ? high * 1.08 : Math.max(least, 1e-6)];
 }
 
 function drawPanel(panel: Panel, x: Scale, id: string): string {

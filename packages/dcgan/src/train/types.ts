@@ -95,7 +95,7 @@ export interface NetworkDescription {
 /** What a run or a weight file holds. */
 export interface Description {
   source: string;
-  kind: 'run' | 'checkpoint' | 'generator weights';
+  kind: 'recipe' | 'run' | 'checkpoint' | 'generator weights';
   config?: TrainConfig;
   /** Steps trained. */
   step?: number;
