@@ -12,7 +12,7 @@
 // C is stored as texels of four rows, or with C_COLUMNS of four columns.
 // Constants: WORKGROUP (a multiple of 8), TEXTURE_WIDTH, PANEL (a multiple of 16 that divides 4·WORKGROUP), A_INNER,
 // B_INNER, C_COLUMNS. Needs subgroups of 8 lanes or more.
-// Grid: x blocks of 8·WORKGROUP columns, y blocks of 16 rows, z the batch.
+// Grid: x blocks of 16 rows, y blocks of 8·WORKGROUP columns, z the batch: neighbours share the larger operand's panel.
 
 struct Params {
   blocks: u32, // of four steps of k
@@ -55,8 +55,8 @@ fn main(
   @builtin(subgroup_invocation_id) lane_id: u32,
 ) {
   let lane = lane_id & 7u;
-  let row = group.y * 16u;
-  let column = (group.x * 2u * WORKGROUP + local) * 4u;
+  let row = group.x * 16u;
+  let column = (group.y * 2u * WORKGROUP + local) * 4u;
   // The slots of A: rows (A_INNER), or four steps of k of each of four quads of rows. The same for B's columns.
   var a0 = group.z * params.a_size;
   var a1 = a0;

@@ -3,9 +3,9 @@
 // its input and in its weight.
 //
 // packed: a matrix for each point, as in to_points.wgsl. y: [N, C, H, W], with `bias` added to each channel.
-// Work: an invocation has four channels of STEP×STEP positions of a phase, and gathers them from the tiles that reach
+// Work: an invocation has four channels of STEP×STEP positions, in all phases, since they share lines of memory; it gathers them from the tiles that reach
 // them: its own and, when tiles overlap, the neighbours before and after. Positions before the first row and column of x
-// are left out, so blocks begin at `first_*` of their tile. Grid: x blocks of positions, y blocks of four channels, z phases.
+// are left out, so blocks begin at `first_*` of their tile. Grid: x blocks of positions, y blocks of four channels.
 // Constants: WORKGROUP, TEXTURE_WIDTH, PANEL, ROLE, STRIDE, HAS_BIAS.
 
 struct Params {
@@ -67,54 +67,55 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let blocks = (params.channels + 3u) / 4u;
   let block_h = (id.x - image * per_image) / params.blocks_w;
   let block_w = id.x % params.blocks_w;
-  let place = Place(id.z * blocks + id.y, STRIDE * STRIDE * blocks, image, block_h, block_w);
-
-  var values = array<vec4<f32>, POSITIONS * POSITIONS>();
-  for (var b = 0u; b < TILE; b++) {
-    let own = along_rows(place, block_w, b);
-    for (var i = 0u; i < POSITIONS; i++) {
-      for (var j = 0u; j < POSITIONS; j++) { values[i * POSITIONS + j] += coefficient(b, j) * own[i]; }
-    }
-    if (OVERLAP > 0u && b >= BEFORE_FROM) {
-      let before = along_rows(place, block_w - 1u, b);
-      for (var i = 0u; i < POSITIONS; i++) {
-        for (var j = 0u; j < OVERLAP; j++) { values[i * POSITIONS + j] += coefficient(b, j + STEP) * before[i]; }
-      }
-    }
-    if (OVERLAP > 0u && b < AFTER_TO) {
-      let after = along_rows(place, block_w + 1u, b);
-      for (var i = 0u; i < POSITIONS; i++) {
-        for (var j = 0u; j < OVERLAP; j++) { values[i * POSITIONS + j + STEP] += coefficient(b, j) * after[i]; }
-      }
-    }
-  }
-
-  let phase = vec2(id.z / STRIDE, id.z % STRIDE);
-  let first = vec2(first_of(phase.x, params.pad_h), first_of(phase.y, params.pad_w));
-  let h0 = (block_h * STEP + first.x) * STRIDE + phase.x - params.pad_h;
-  let w0 = (block_w * STEP + first.y) * STRIDE + phase.y - params.pad_w;
   let plane = params.h * params.w;
   let c = id.y * 4u;
   var shift = vec4<f32>();
   if (HAS_BIAS) {
     for (var k = 0u; k < 4u; k++) { shift[k] = bias[min(c + k, params.channels - 1u)]; }
   }
-  for (var i = 0u; i < STEP; i++) {
-    let h = h0 + i * STRIDE;
-    for (var j = 0u; j < STEP; j++) {
-      let w = w0 + j * STRIDE;
-      var value = values[i * POSITIONS + j];
-      for (var o = 1u; o <= OVERLAP; o++) {
-        for (var q = 0u; q <= OVERLAP; q++) { value = select(value, values[(i + o) * POSITIONS + j + q], all(first == vec2(o, q))); }
+
+  for (var phase = 0u; phase < STRIDE * STRIDE; phase++) {
+    let place = Place(phase * blocks + id.y, STRIDE * STRIDE * blocks, image, block_h, block_w);
+    var values = array<vec4<f32>, POSITIONS * POSITIONS>();
+    for (var b = 0u; b < TILE; b++) {
+      let own = along_rows(place, block_w, b);
+      for (var i = 0u; i < POSITIONS; i++) {
+        for (var j = 0u; j < POSITIONS; j++) { values[i * POSITIONS + j] += coefficient(b, j) * own[i]; }
       }
-      for (var q = 1u; q <= OVERLAP; q++) { value = select(value, values[i * POSITIONS + j + q], all(first == vec2(0u, q))); }
-      value += shift;
-      if (h < params.h && w < params.w) {
-        let at = ((image * params.channels + c) * params.h + h) * params.w + w;
-        y[at] = value.x;
-        if (c + 1u < params.channels) { y[at + plane] = value.y; }
-        if (c + 2u < params.channels) { y[at + 2u * plane] = value.z; }
-        if (c + 3u < params.channels) { y[at + 3u * plane] = value.w; }
+      if (OVERLAP > 0u && b >= BEFORE_FROM) {
+        let before = along_rows(place, block_w - 1u, b);
+        for (var i = 0u; i < POSITIONS; i++) {
+          for (var j = 0u; j < OVERLAP; j++) { values[i * POSITIONS + j] += coefficient(b, j + STEP) * before[i]; }
+        }
+      }
+      if (OVERLAP > 0u && b < AFTER_TO) {
+        let after = along_rows(place, block_w + 1u, b);
+        for (var i = 0u; i < POSITIONS; i++) {
+          for (var j = 0u; j < OVERLAP; j++) { values[i * POSITIONS + j + STEP] += coefficient(b, j) * after[i]; }
+        }
+      }
+    }
+
+    let first = vec2(first_of(phase / STRIDE, params.pad_h), first_of(phase % STRIDE, params.pad_w));
+    let h0 = (block_h * STEP + first.x) * STRIDE + phase / STRIDE - params.pad_h;
+    let w0 = (block_w * STEP + first.y) * STRIDE + phase % STRIDE - params.pad_w;
+    for (var i = 0u; i < STEP; i++) {
+      let h = h0 + i * STRIDE;
+      for (var j = 0u; j < STEP; j++) {
+        let w = w0 + j * STRIDE;
+        var value = values[i * POSITIONS + j];
+        for (var o = 1u; o <= OVERLAP; o++) {
+          for (var q = 0u; q <= OVERLAP; q++) { value = select(value, values[(i + o) * POSITIONS + j + q], all(first == vec2(o, q))); }
+        }
+        for (var q = 1u; q <= OVERLAP; q++) { value = select(value, values[i * POSITIONS + j + q], all(first == vec2(0u, q))); }
+        value += shift;
+        if (h < params.h && w < params.w) {
+          let at = ((image * params.channels + c) * params.h + h) * params.w + w;
+          y[at] = value.x;
+          if (c + 1u < params.channels) { y[at + plane] = value.y; }
+          if (c + 2u < params.channels) { y[at + 2u * plane] = value.z; }
+          if (c + 3u < params.channels) { y[at + 3u * plane] = value.w; }
+        }
       }
     }
   }

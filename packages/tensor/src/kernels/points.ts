@@ -67,7 +67,7 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
       },
       params,
       [t.range, target],
-      [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), o.stride ** 2],
+      [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), 1],
     ),
   );
   return { ...matrix, texture };
@@ -100,7 +100,7 @@ export function fromPoints(
     },
     [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, matrix.length, ...blocks],
     [texture, (bias ?? operand).range, y.range],
-    [ceilDiv(o.images * blocks[0] * blocks[1], workgroup), ceilDiv(o.channels, 4), o.stride ** 2],
+    [ceilDiv(o.images * blocks[0] * blocks[1], workgroup), ceilDiv(o.channels, 4), 1],
   );
   pool.release(texture);
   return y;

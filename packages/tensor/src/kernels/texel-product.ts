@@ -67,7 +67,7 @@ export function texelProduct(
     },
     [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c)],
     [left.texture, right.texture, c.texture],
-    [ceilDiv(columns, columnsOfTile), ceilDiv(rows, rowsOfTile), a.batch],
+    [ceilDiv(rows, rowsOfTile), ceilDiv(columns, columnsOfTile), a.batch],
     { name, flop: 2 * a.batch * rows * columns * 4 * blocks, sizes: [a.batch, m, n, 4 * blocks] },
   );
 }
