@@ -153,6 +153,8 @@ describe('kernels compile with validation and bounds checks', () => {
             grad(sum(y), [image, w]);
             convTranspose2d(zeros(y.shape), w, { bias: zeros([5]), stride: 2, padding: 1 });
           }
+          const three = zeros([channels, 5, 3, 3]).requireGrad();
+          grad(sum(conv2d(zeros([2, 5, 9, 9]), three, { padding: 1 })), [three]);
           const rows = zeros([channels, 9]).requireGrad();
           grad(sum(linear(rows, zeros([64, 9]), zeros([64]))), [rows]);
         }
