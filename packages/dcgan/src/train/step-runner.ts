@@ -47,7 +47,7 @@ export class StepRunner {
     let losses: StepProgress['losses'] = {};
     for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, losses)) {
       const reading = this.#run(part, sized);
-      reading.catch(() => {}); // an error waits for whoever awaits the values
+      reading.catch(() => {}); // an error waits for whoever awaits the values, if anybody does
       readings.push(reading);
       done.push(part);
       if (!state.recipe.decidesByLoss) continue;
@@ -55,7 +55,9 @@ export class StepRunner {
       losses = { ...(lossD !== undefined && { lossD }), ...(lossG !== undefined && { lossG }) };
     }
     state.stepsDone++;
-    return { values: Promise.all(readings).then((parts) => Object.assign({}, ...parts) as StepValues) };
+    const values = Promise.all(readings).then((parts) => Object.assign({}, ...parts) as StepValues);
+    values.catch(() => {});
+    return { values };
   }
 
   /** Frees captures and inputs. */
