@@ -66,8 +66,8 @@ export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
     const [runningMean, runningVar] = runningStats ? others.slice(affine ? 2 : 0) : [];
     return forger.batchNorm(x, { ...args, weight, bias, runningMean, runningVar });
   }),
-  instanceNorm: op<InstanceNormArgs>(({ eps }, x, weight, bias) =>
-    forger.instanceNorm(x, { eps, weight, bias }),
+  instanceNorm: op<InstanceNormArgs>(({ eps, negativeSlope }, x, weight, bias) =>
+    forger.instanceNorm(x, { eps, negativeSlope, weight, bias }),
   ),
   maxPool2d: op<Pool2dArgs>(({ kernelSize, ...args }, x) => forger.maxPool2d(x, kernelSize, args)),
   avgPool2d: op<Pool2dArgs>(({ kernelSize, ...args }, x) => forger.avgPool2d(x, kernelSize, args)),

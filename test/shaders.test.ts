@@ -29,16 +29,17 @@ import {
   dropout,
   gemmCores,
   grad,
-  incrementCounter,
   l1,
   linear,
   max,
   mse,
   normal,
   permute,
+  relu,
   sum,
   supportsCore,
   type Tensor,
+  tanh,
   uniform,
   withGemmCore,
   zeros,
@@ -108,7 +109,11 @@ function runAll(name: ReferenceOpName, sample: Sample): void {
 
 describe('kernels compile with validation and bounds checks', () => {
   test('a shader that is wrong is noticed', async () => {
-    const source = { name: 'wrong', files: ['elementwise/fill.wgsl'], bindings: ['write'] } as const;
+    const source = {
+      name: 'wrong',
+      files: ['elementwise/element_f32.wgsl', 'elementwise/fill.wgsl'],
+      bindings: ['write'],
+    } as const;
     device.pipelines.get(source);
     expect((await failures()).join()).toMatch(/^wrong {}: .*WORKGROUP/s);
     compiled.pop();
@@ -136,6 +141,25 @@ describe('kernels compile with validation and bounds checks', () => {
           );
       }
     });
+  });
+
+  test('elementwise functions of many elements, and their gradients', async () => {
+    await expectToCompile(() => {
+      const x = zeros([4096]).requireGrad();
+      for (const f of [relu, tanh]) grad(sum(f(x)), [x]);
+    });
+  });
+
+  test('normalisations as GPUs and as software adapters share them out', async () => {
+    const adapter = device.adapter as { software: boolean };
+    const { software } = adapter;
+    await expectToCompile(() => {
+      for (adapter.software of [true, false]) {
+        const x = zeros([32, 2, 32, 32]).requireGrad();
+        grad(sum(batchNorm(x, { training: true })), [x]);
+      }
+    });
+    adapter.software = software;
   });
 
   test.each(gemmCores)('products by the %s core', async (core) => {
@@ -214,7 +238,6 @@ describe('kernels compile with validation and bounds checks', () => {
       clipGradValue(parameters, 1);
       optimizer.step();
       new EMA(module).update();
-      incrementCounter(zeros([1], { dtype: 'int32' }));
     });
   });
 
@@ -264,9 +287,11 @@ describe('nothing was left out', () => {
     ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: [1], GRADIENT: [1, 2], TARGET_TENSOR: either }],
     ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: upTo(3) }],
     ['loss/pointwise.wgsl', { KIND: upTo(3), T_ORDER: upTo(1) }],
-    ['norm/group_walk.wgsl', { LANES: [1, 4, 64] }],
-    ['norm/normalize.wgsl', { HAS_WEIGHT: either, HAS_BIAS: either }],
-    ['norm/normalize_backward.wgsl', { HAS_WEIGHT: either, BATCH_STATISTICS: either }],
+    ['norm/group_walk.wgsl', { LANES: [1, 4, 8, 64] }],
+    ['norm/coefficients_publish.wgsl', { HAS_WEIGHT: either, HAS_BIAS: either }],
+    ['norm/normalize.wgsl', { ACTIVATION: upTo(2) }],
+    ['norm/gradient_sums_walk.wgsl', { ACTIVATION: upTo(2) }],
+    ['norm/normalize_backward.wgsl', { ACTIVATION: upTo(2), BATCH_STATISTICS: either }],
     ['random/fill.wgsl', { KIND: upTo(3) }],
     ['optimizer/adam.wgsl', { DECOUPLED: either, CHAINER: either }],
     ['optimizer/momentum.wgsl', { NESTEROV: either }],

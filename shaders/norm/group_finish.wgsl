@@ -1,8 +1,8 @@
 // Joins the `splits` Partials of every group that group_walk.wgsl left, in order, and publishes the result.
 // Shapes: partials (splits, G) of four float32. One invocation per group. Linked with Partial, join, unpack, publish.
-// Constants: WORKGROUP, OUTPUTS (binding of the first output).
+// Constants: WORKGROUP, PUBLISH (the first binding of what is linked as publish).
 
-struct Params { groups: u32, splits: u32, momentum: f32 }
+struct Params { groups: u32, splits: u32, channels: u32, eps: f32, momentum: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;
 

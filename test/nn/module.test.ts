@@ -6,8 +6,11 @@ import {
   EMA,
   Flatten,
   fans,
+  GaussianNoise,
+  InstanceNorm2d,
   kaimingNormal_,
   kaimingUniform_,
+  LeakyReLU,
   Linear,
   Module,
   normal_,
@@ -31,6 +34,7 @@ import {
   empty,
   Generator,
   mean,
+  mul,
   normal,
   readSafetensors,
   type Tensor,
@@ -104,6 +108,57 @@ describe('parts', () => {
 
   test('joined in a way of their own need an outputShape', () => {
     expect(() => summarize(new Net(), [1, 4, 4])).toThrow(ConfigError);
+  });
+});
+
+describe('a normalisation and the activation behind it', () => {
+  const input = (): Tensor => normal([2, 3, 4, 4]);
+  const dispatches = (run: () => unknown): number => {
+    const before = device.recorder.dispatches;
+    device.scope(() => void run());
+    return device.recorder.dispatches - before;
+  };
+
+  test.each([
+    ['BatchNorm2d and ReLU', () => [new BatchNorm2d(3), new ReLU()]],
+    ['BatchNorm2d and LeakyReLU', () => [new BatchNorm2d(3), new LeakyReLU(0.2)]],
+    ['InstanceNorm2d and LeakyReLU', () => [new InstanceNorm2d(3), new LeakyReLU(0.2)]],
+  ] as const)('%s take one pass in a Sequential, and give the same', async (_, make) => {
+    const [norm, activation] = make();
+    const net = new Sequential(norm!, activation!);
+    const x = input();
+    for (const mode of [true, false]) {
+      net.train(mode);
+      const one = dispatches(() => net.forward(x));
+      const two = dispatches(() => activation!.forward(norm!.forward(x)));
+      expect(two - one).toBe(1);
+      const y = Array.from(await net.forward(x).data());
+      const apart = Array.from(await activation!.forward(norm!.forward(x)).data());
+      expect(y).toEqual(apart.map((v) => expect.closeTo(v, 5)));
+    }
+    expect(net.namedChildren().map(([name]) => name)).toEqual(['0', '1']);
+  });
+
+  test('stay apart where something lies between, or where one behaves in a way of its own', async () => {
+    class Halved extends ReLU {
+      override forward(x: Tensor): Tensor {
+        return mul(super.forward(x), 0.5);
+      }
+    }
+    class Ones extends BatchNorm2d {
+      override forward(x: Tensor): Tensor {
+        return mul(x, 0).add(1);
+      }
+    }
+    const x = input();
+    const [whole, half] = await Promise.all(
+      [new ReLU(), new Halved()].map((last) => new Sequential(new BatchNorm2d(3), last).forward(x).data()),
+    );
+    expect(Array.from(half!)).toEqual(Array.from(whole!).map((v) => expect.closeTo(v / 2, 5)));
+    expect(new Set(await new Sequential(new Ones(3), new ReLU()).forward(x).data())).toEqual(new Set([1]));
+    const noisy = new Sequential(new BatchNorm2d(3), new GaussianNoise(1), new ReLU());
+    const [first, second] = await Promise.all([noisy.forward(x).data(), noisy.forward(x).data()]);
+    expect(first).not.toEqual(second);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type Device,
   grad,
   instanceNorm,
+  leakyRelu,
   noGrad,
   ShapeError,
   type Tensor,
@@ -137,7 +138,12 @@ describe('every split of the work', () => {
     [2, 600, 8, 8],
     [16, 20, 64, 64],
   ];
-  test.each(shapes.map((shape) => [shape]))('batchNorm of %j', async (shape) => {
+  // Software adapters and GPUs are given shares of different sizes; both must be right on any.
+  const everywhere = [true, false].flatMap((software) => shapes.map((shape) => [shape, software] as const));
+  test.each(everywhere)('batchNorm of %j, as for a software adapter: %s', async (shape, software) => {
+    const adapter = device.adapter as { software: boolean };
+    const { software: really } = adapter;
+    adapter.software = software;
     const args = { training: true, affine: true, runningStats: true, momentum: 0.1, eps: 1e-5 };
     const inputs = batchNormInputs(shape, args);
     const gy = randomRef(shape, 9);
@@ -147,6 +153,7 @@ describe('every split of the work', () => {
       const y = onDevice(args)(tensors);
       return [y, ...grad(y, leaves, { gradOutputs: [toTensor(gy)] }), ...tensors.slice(3)];
     });
+    adapter.software = really;
     const expected = [
       referenceBatchNorm.forward(inputs, args),
       ...referenceBatchNorm.backward(inputs, args, gy).slice(0, 3),
@@ -244,6 +251,47 @@ describe('running statistics', () => {
   });
 });
 
+describe('with an activation in the same pass', () => {
+  const x = (): Tensor => toTensor(randomRef([9, 40, 8, 8], 1)).requireGrad();
+  const parameters = (): Tensor[] => [2, 3].map((seed) => toTensor(randomRef([40], seed)).requireGrad());
+
+  // One kernel may round v = (x - mean) · scale + shift as two operations and another as one; where that changes the sign
+  // of v, v is as small as the rounding, and a result that is off by as much. No v here is that small.
+  test.each([0, 0.2])('gives what two passes give, slope %d', async (negativeSlope) => {
+    const run = (fused: boolean): (Tensor | null)[] =>
+      device.scope(() => {
+        const [input, [weight, bias]] = [x(), parameters()];
+        const leaves = [input, weight!, bias!];
+        const options = { training: true, weight, bias };
+        const y = fused
+          ? batchNorm(input, { ...options, negativeSlope })
+          : leakyRelu(batchNorm(input, options), negativeSlope);
+        return [y, ...grad(y, leaves, { gradOutputs: [toTensor(randomRef(y.shape, 9))] })];
+      });
+    const [together, apart] = [run(true), run(false)];
+    for (const [i, t] of together.entries()) {
+      const expected = apart[i]!;
+      const wanted = { shape: expected.shape, data: Float64Array.from(await expected.data()) };
+      await expectClose(`one pass and two: ${i}`, t!, wanted, 5e-7);
+    }
+  });
+
+  test('keeps one tensor less for the backward pass', () => {
+    const kept = (run: (input: Tensor) => Tensor): number => {
+      const input = x();
+      const before = device.memory().liveBytes;
+      const y = run(input);
+      // What a discriminator's next layer keeps is the result; what lies between is only kept for the activation.
+      const bytes = device.memory().liveBytes - before;
+      for (const t of [y, ...(y.gradFunction?.inputs ?? []), input]) t.dispose();
+      return bytes;
+    };
+    const fused = kept((input) => batchNorm(input, { training: true, negativeSlope: 0.2 }));
+    const separate = kept((input) => leakyRelu(batchNorm(input, { training: true }), 0.2));
+    expect(separate - fused).toBeGreaterThanOrEqual(9 * 40 * 8 * 8 * 4);
+  });
+});
+
 test('weight and bias may be given alone', async () => {
   const x = tensor([
     [1, 10],
@@ -289,6 +337,13 @@ describe('bad input', () => {
     ['one value per instance', () => instanceNorm(zeros([2, 3, 1, 1])), ShapeError, /more than 1 value/],
     ['momentum', () => batchNorm(x(), { momentum: 2 }), ConfigError, /momentum 2/],
     ['eps', () => instanceNorm(x(), { eps: -1 }), ConfigError, /eps -1/],
+    ['slope', () => batchNorm(x(), { negativeSlope: Number.NaN }), ConfigError, /negativeSlope NaN/],
+    [
+      'a count without running statistics',
+      () => batchNorm(x(), { numBatchesTracked: zeros([], { dtype: 'int32' }) }),
+      ShapeError,
+      /numBatchesTracked.*without runningMean/,
+    ],
     [
       'running statistics with gradient',
       () => batchNorm(x(), { runningMean: three().requireGrad(), runningVar: three() }),

@@ -1,5 +1,6 @@
 /**
- * Batch and instance normalisation: y = weight·(x − mean)/√(var + eps) + bias, weight and bias per channel.
+ * Batch and instance normalisation: y = weight·(x − mean)/√(var + eps) + bias, weight and bias per channel, and, with a
+ * negativeSlope, the leaky ReLU of that (0: the ReLU).
  *
  * The two differ in which elements share a mean and a biased variance: batchNorm has one group per channel,
  * instanceNorm one per (sample, channel). The gradient through batch statistics is that of Ioffe & Szegedy (2015),
@@ -7,6 +8,7 @@
  */
 import { map, type Ref, zeros } from './array.ts';
 import { input, type ReferenceOp } from './op.ts';
+import { leakyRelu } from './unary.ts';
 
 /**
  * Inputs, in order: x; weight and bias when `affine`; runningMean and runningVar when `runningStats`.
@@ -19,12 +21,32 @@ export interface BatchNormArgs {
   /** Weight of the new value in the running statistics. */
   momentum: number;
   eps: number;
+  negativeSlope?: number | undefined;
 }
 
 /** Inputs, in order: x (N,C,…); weight and bias when `affine`. */
 export interface InstanceNormArgs {
   affine: boolean;
   eps: number;
+  negativeSlope?: number | undefined;
+}
+
+/** The operation followed by the leaky ReLU that its arguments ask for. */
+function activated<A extends { negativeSlope?: number | undefined }>(op: ReferenceOp<A>): ReferenceOp<A> {
+  return {
+    name: op.name,
+    forward(inputs, args) {
+      const y = op.forward(inputs, args);
+      const { negativeSlope } = args;
+      return negativeSlope === undefined ? y : leakyRelu.forward([y], { negativeSlope });
+    },
+    backward(inputs, args, gy) {
+      const { negativeSlope } = args;
+      if (negativeSlope === undefined) return op.backward(inputs, args, gy);
+      const [g] = leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, gy);
+      return op.backward(inputs, args, g!);
+    },
+  };
 }
 
 interface Groups {
@@ -133,7 +155,7 @@ function batchNormStatistics({ x, runningMean, runningVar }: BatchNormInputs, tr
   return { mean: [...runningMean.data], variance: [...runningVar.data] };
 }
 
-export const batchNorm: ReferenceOp<BatchNormArgs> = {
+export const batchNorm: ReferenceOp<BatchNormArgs> = activated({
   name: 'batchNorm',
   forward(inputs, args) {
     const given = batchNormInputs(inputs, args);
@@ -153,7 +175,7 @@ export const batchNorm: ReferenceOp<BatchNormArgs> = {
     const affine = args.affine ? affineGradients(normalize(given.x, groups, stats, args.eps), gy) : [];
     return [gx, ...affine, ...(args.runningStats ? [null, null] : [])];
   },
-};
+});
 
 /**
  * The running statistics after the step, as PyTorch: in training new = (1 − momentum)·old + momentum·batch, where the
@@ -172,7 +194,7 @@ export function updatedRunningStats(inputs: readonly Ref[], args: BatchNormArgs)
   ];
 }
 
-export const instanceNorm: ReferenceOp<InstanceNormArgs> = {
+export const instanceNorm: ReferenceOp<InstanceNormArgs> = activated({
   name: 'instanceNorm',
   forward(inputs, args) {
     const x = input(inputs, 0);
@@ -186,4 +208,4 @@ export const instanceNorm: ReferenceOp<InstanceNormArgs> = {
     const gx = inputGradient(x, groups, stats, args.eps, affineForward(gy, inputs[1], undefined), true);
     return [gx, ...(args.affine ? affineGradients(normalize(x, groups, stats, args.eps), gy) : [])];
   },
-};
+});

@@ -134,12 +134,13 @@ const batchNorm: Call = fc
     stats: fc.boolean(),
     momentum: fc.constantFrom(0.01, 0.1, 0.5),
     eps: fc.constantFrom(1e-3, 1e-5, 2e-5),
+    negativeSlope: fc.constantFrom(undefined, 0, 0.2),
   })
-  .chain(({ shape, training, affine, stats, momentum, eps }) => {
+  .chain(({ shape, training, affine, stats, momentum, eps, negativeSlope }) => {
     const c = shape[1];
     const runningStats = stats || !training;
     return call(
-      fc.constant({ training, affine, runningStats, momentum, eps }),
+      fc.constant({ training, affine, runningStats, momentum, eps, negativeSlope }),
       normal(shape),
       ...(affine ? [normal([c]), normal([c])] : []),
       ...(runningStats ? [normal([c]), draw.between(0.3, 2)([c])] : []),
@@ -147,10 +148,14 @@ const batchNorm: Call = fc
   });
 
 const instanceNorm: Call = fc
-  .record({ shape: fc.tuple(int(1, 2), int(1, 3), int(1, 3), int(3, 4)), affine: fc.boolean() })
-  .chain(({ shape, affine }) =>
+  .record({
+    shape: fc.tuple(int(1, 2), int(1, 3), int(1, 3), int(3, 4)),
+    affine: fc.boolean(),
+    negativeSlope: fc.constantFrom(undefined, 0, 0.2),
+  })
+  .chain(({ shape, affine, negativeSlope }) =>
     call(
-      fc.constant({ affine, eps: 1e-5 }),
+      fc.constant({ affine, eps: 1e-5, negativeSlope }),
       normal(shape),
       ...(affine ? [normal([shape[1]]), normal([shape[1]])] : []),
     ),

@@ -35,6 +35,14 @@ export abstract class Module {
     return 0;
   }
 
+  /**
+   * The result of this module and of `next` behind it where one pass can do both, else null; then `forward` of each does.
+   * Sequential asks for it. Both ways give the same values.
+   */
+  forwardWith(_next: Module, _x: Tensor): Tensor | null {
+    return null;
+  }
+
   /** What the module is, in a few words, for tables and messages. */
   describe(): string {
     return this.constructor.name;

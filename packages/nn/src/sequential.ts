@@ -22,7 +22,16 @@ export class Sequential extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.#layers.reduce((y, [, layer]) => layer.forward(y), x);
+    const layers = this.#layers;
+    let y = x;
+    for (let i = 0; i < layers.length; i++) {
+      const layer = layers[i]![1];
+      const next = layers[i + 1]?.[1];
+      const both = next ? layer.forwardWith(next, y) : null;
+      if (both) i++;
+      y = both ?? layer.forward(y);
+    }
+    return y;
   }
 
   override outputShape(input: Shape): Shape {

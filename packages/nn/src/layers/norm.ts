@@ -1,7 +1,6 @@
 // Batch and instance normalisation.
 import {
   batchNorm,
-  incrementCounter,
   instanceNorm,
   ones,
   type Shape,
@@ -11,6 +10,7 @@ import {
   zeros,
 } from '@forger/tensor';
 import { Module } from '../module.ts';
+import { LeakyReLU, ReLU } from './activation.ts';
 import { deviceOf, type ParameterOptions } from './options.ts';
 import { imageShape } from './window.ts';
 
@@ -56,6 +56,18 @@ abstract class Norm extends Module {
     this.bias = bias ? this.registerParameter('bias', zeros([numFeatures], { device })) : null;
   }
 
+  /** Normalisation and, with a slope, the leaky ReLU (0: ReLU) of its result in one pass. */
+  protected abstract normalize(x: Tensor, negativeSlope: number | undefined): Tensor;
+
+  forward(x: Tensor): Tensor {
+    return this.normalize(x, undefined);
+  }
+
+  override forwardWith(next: Module, x: Tensor): Tensor | null {
+    const negativeSlope = this.forward === Norm.prototype.forward ? slopeOf(next) : undefined;
+    return negativeSlope === undefined ? null : this.normalize(x, negativeSlope);
+  }
+
   /** The shape of one sample, checked by the subclasses. */
   protected abstract checkSample(shape: Shape): void;
 
@@ -63,6 +75,14 @@ abstract class Norm extends Module {
     this.checkSample(input);
     return input;
   }
+}
+
+/** The slope below 0 of a ReLU or a leaky one; undefined for other modules, those of changed behaviour included. */
+function slopeOf(module: Module): number | undefined {
+  if (module instanceof ReLU && module.forward === ReLU.prototype.forward) return 0;
+  if (module instanceof LeakyReLU && module.forward === LeakyReLU.prototype.forward)
+    return module.negativeSlope;
+  return undefined;
 }
 
 /** What the batch norms share; they differ in the shapes that they take. */
@@ -86,11 +106,11 @@ abstract class BatchNorm extends Norm {
     );
   }
 
-  forward(x: Tensor): Tensor {
+  protected normalize(x: Tensor, negativeSlope: number | undefined): Tensor {
     this.checkSample(x.shape.slice(1));
-    const { runningMean, runningVar, weight, bias, training, momentum, eps } = this;
-    if (training && this.numBatchesTracked) incrementCounter(this.numBatchesTracked);
-    return batchNorm(x, { runningMean, runningVar, weight, bias, training, momentum, eps });
+    const { runningMean, runningVar, numBatchesTracked, weight, bias, training, momentum, eps } = this;
+    const statistics = { runningMean, runningVar, numBatchesTracked, training, momentum };
+    return batchNorm(x, { ...statistics, weight, bias, eps, negativeSlope });
   }
 }
 
@@ -118,9 +138,10 @@ export class InstanceNorm2d extends Norm {
     super(numFeatures, options.affine ?? false, options);
   }
 
-  forward(x: Tensor): Tensor {
+  protected normalize(x: Tensor, negativeSlope: number | undefined): Tensor {
     this.checkSample(x.shape.slice(1));
-    return instanceNorm(x, { weight: this.weight, bias: this.bias, eps: this.eps });
+    const { weight, bias, eps } = this;
+    return instanceNorm(x, { weight, bias, eps, negativeSlope });
   }
 
   protected checkSample(shape: Shape): void {

@@ -46,7 +46,7 @@ export function binary(kind: BinaryKind, a: Tensor, b: Tensor): Tensor {
     },
     params,
     [a.range, b.range, y.range],
-    flatGrid(y.size),
+    flatGrid(a.device, y.size),
   );
   return y;
 }

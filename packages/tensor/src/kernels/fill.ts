@@ -1,7 +1,7 @@
 // Writing in place: fill with a constant, copy, add. The only kernels that change a tensor somebody else holds.
 import { f32 } from '../device/device.ts';
 import type { Tensor } from '../tensor.ts';
-import { flatGrid, flatWorkgroup } from './launch.ts';
+import { flatWalk, flatWorkgroup } from './launch.ts';
 
 /** Fills `target` (float32) with one value. */
 export function fill(target: Tensor, value: number): Tensor {
@@ -9,16 +9,17 @@ export function fill(target: Tensor, value: number): Tensor {
     target.device.clear(target.range);
     return target;
   }
+  const { file, n, grid } = flatWalk(target);
   target.device.dispatch(
     {
       name: 'fill',
-      files: ['elementwise/fill.wgsl'],
+      files: [file, 'elementwise/fill.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['write'],
     },
-    [target.size, f32(value)],
+    [n, f32(value)],
     [target.range],
-    flatGrid(target.size),
+    grid,
   );
   return target;
 }
@@ -31,16 +32,17 @@ export function copyInto(target: Tensor, source: Tensor): Tensor {
 
 /** target += source, elementwise, float32 of equal size; they must not share a buffer. */
 export function addInPlace(target: Tensor, source: Tensor): Tensor {
+  const { file, n, grid } = flatWalk(target);
   target.device.dispatch(
     {
       name: 'add_in_place',
-      files: ['elementwise/add_in_place.wgsl'],
+      files: [file, 'elementwise/add_in_place.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['read', 'write'],
     },
-    [target.size],
+    [n],
     [source.range, target.range],
-    flatGrid(target.size),
+    grid,
   );
   return target;
 }

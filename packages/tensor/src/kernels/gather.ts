@@ -15,7 +15,7 @@ export function take(x: Tensor, index: Tensor): Tensor {
     { name: 'take', files: ['structure/take.wgsl'], constants, bindings: ['read', 'read', 'write'] },
     [y.size],
     [x.range, index.range, y.range],
-    flatGrid(y.size),
+    flatGrid(x.device, y.size),
   );
   return y;
 }
@@ -33,7 +33,7 @@ export function takeRows(x: Tensor, indices: Tensor): Tensor {
     },
     [y.size, rows!, sizeOf(inner), missing],
     [x.range, indices.range, y.range],
-    flatGrid(y.size),
+    flatGrid(x.device, y.size),
   );
   return y;
 }
@@ -51,7 +51,7 @@ export function sumRows(gy: Tensor, indices: Tensor, rows: number): Tensor {
     },
     [gx.size, indices.size, sizeOf(inner)],
     [gy.range, indices.range, gx.range],
-    flatGrid(gx.size),
+    flatGrid(gy.device, gx.size),
   );
   return gx;
 }

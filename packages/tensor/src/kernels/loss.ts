@@ -51,7 +51,7 @@ export function pointwiseLoss(
     },
     [x.size, f32(scale), f32(targets ? 0 : (target as number))],
     [x.range, (targets ?? x).range, (g ?? x).range, y.range],
-    flatGrid(x.size),
+    flatGrid(x.device, x.size),
   );
   return y;
 }
@@ -70,7 +70,7 @@ export function pickLabels(logP: Tensor, labels: Tensor): Tensor {
     },
     [rows, classes, quietNaN],
     [logP.range, labels.range, losses.range],
-    flatGrid(rows),
+    flatGrid(logP.device, rows),
   );
   return losses;
 }
@@ -87,7 +87,7 @@ export function placeLabels(g: Tensor, labels: Tensor, classes: number): Tensor 
     },
     [y.size, classes],
     [g.range, labels.range, y.range],
-    flatGrid(y.size),
+    flatGrid(g.device, y.size),
   );
   return y;
 }

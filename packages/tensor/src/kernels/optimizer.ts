@@ -1,4 +1,4 @@
-// What training needs beside autograd: counters on the device, averages of weights, gradient clipping, and optimizer
+// What training needs beside autograd: averages of weights, gradient clipping, and optimizer
 // steps over flat buffers of parameters. Ordered by increasing complexity; everything works in place.
 import { f32 } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
@@ -8,16 +8,6 @@ import { flatGrid, flatWorkgroup } from './launch.ts';
 
 const constants = { WORKGROUP: flatWorkgroup };
 
-/** counter += 1 for an int32 tensor of one element. */
-export function incrementCounter(counter: Tensor): void {
-  counter.device.dispatch(
-    { name: 'increment', files: ['optimizer/increment.wgsl'], bindings: ['write'] },
-    [],
-    [counter.range],
-    [1, 1, 1],
-  );
-}
-
 /** average += (1 - decay) · (values - average). Both float32 of one size, a multiple of 4. */
 export function updateAverage(average: Tensor, values: Tensor, decay: number): void {
   const vectors = values.size / 4;
@@ -25,7 +15,7 @@ export function updateAverage(average: Tensor, values: Tensor, decay: number): v
     { name: 'ema', files: ['optimizer/ema.wgsl'], constants, bindings: ['read', 'write'] },
     [vectors, f32(1 - decay)],
     [values.range, average.range],
-    flatGrid(vectors),
+    flatGrid(values.device, vectors),
   );
 }
 
@@ -35,7 +25,7 @@ export function clipValue(x: Tensor, limit: number): void {
     { name: 'clip_value', files: ['optimizer/clip_value.wgsl'], constants, bindings: ['write'] },
     [x.size, f32(limit)],
     [x.range],
-    flatGrid(x.size),
+    flatGrid(x.device, x.size),
   );
 }
 
@@ -45,7 +35,7 @@ export function clipToNorm(x: Tensor, norm: Tensor, maxNorm: number): void {
     { name: 'clip_norm', files: ['optimizer/clip_norm.wgsl'], constants, bindings: ['read', 'write'] },
     [x.size, f32(maxNorm)],
     [norm.range, x.range],
-    flatGrid(x.size),
+    flatGrid(x.device, x.size),
   );
 }
 
@@ -134,12 +124,14 @@ function update(
   moments: readonly Tensor[],
   settings: UpdateSettings,
 ): void {
+  // A CPU pays for each subgroup that starts: there a chunk is one's work (half the time, measured on lavapipe).
+  const WORKGROUP = run.values.device.adapter.software ? 8 : flatWorkgroup;
   const { weightDecay, eps = 0, momentum = 0, dampening = 0, betas = [0, 0] } = settings;
   run.values.device.dispatch(
     {
       name,
       files: ['optimizer/step_state.wgsl', 'optimizer/frame.wgsl', ...files],
-      constants: { ...constants, CHUNK: flatChunk, ...switches },
+      constants: { WORKGROUP, CHUNK: flatChunk, ...switches },
       bindings: ['write', 'read', 'read', 'read', ...moments.map(() => 'write' as const)],
     },
     [

@@ -25,7 +25,7 @@ export function reflectPad(x: Tensor, { dim, before, after }: ReflectPad): Tenso
     },
     [y.size, size, padded, sizeOf(x.shape.slice(dim + 1)), before],
     [x.range, y.range],
-    flatGrid(y.size),
+    flatGrid(x.device, y.size),
   );
   return y;
 }
@@ -44,7 +44,7 @@ export function reflectPadBackward(gy: Tensor, { dim, before, after }: ReflectPa
     },
     [gx.size, size, padded, sizeOf(gx.shape.slice(dim + 1)), before],
     [gy.range, gx.range],
-    flatGrid(gx.size),
+    flatGrid(gy.device, gx.size),
   );
   return gx;
 }

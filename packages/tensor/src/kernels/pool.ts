@@ -37,7 +37,7 @@ export function maxPoolForward(x: Tensor, g: PoolGeometry): { y: Tensor; index: 
     },
     params(y.size, g),
     [x.range, y.range, index.range],
-    flatGrid(y.size),
+    flatGrid(x.device, y.size),
   );
   return { y, index };
 }
@@ -54,7 +54,7 @@ export function maxPoolBackward(gy: Tensor, index: Tensor, g: PoolGeometry): Ten
     },
     params(gx.size, g),
     [gy.range, index.range, gx.range],
-    flatGrid(gx.size),
+    flatGrid(gy.device, gx.size),
   );
   return gx;
 }
@@ -71,7 +71,7 @@ export function avgPoolForward(x: Tensor, g: PoolGeometry): Tensor {
     },
     params(y.size, g),
     [x.range, y.range],
-    flatGrid(y.size),
+    flatGrid(x.device, y.size),
   );
   return y;
 }
@@ -88,7 +88,7 @@ export function avgPoolBackward(gy: Tensor, g: PoolGeometry): Tensor {
     },
     params(gx.size, g),
     [gy.range, gx.range],
-    flatGrid(gx.size),
+    flatGrid(gy.device, gx.size),
   );
   return gx;
 }

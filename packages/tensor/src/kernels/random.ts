@@ -43,7 +43,7 @@ export function fillRandom(target: Tensor, state: Tensor, distribution: Distribu
     },
     [target.size, ...parameters(distribution).map(f32)],
     [state.range, target.range],
-    flatGrid(blocks),
+    flatGrid(device, blocks),
   );
   device.dispatch(
     { name: 'random_advance', files: ['random/philox.wgsl', 'random/advance.wgsl'], bindings: ['write'] },

@@ -72,6 +72,9 @@ function launch(
   for (const part of [kept, reduced]) {
     for (let d = 0; d < maxRank; d++) params.push(part.shape[d] ?? 1, part.strides[0]![d] ?? 0, 0, 0);
   }
+  // One invocation an output at most, and of short sums it takes several.
+  const [workgroups] = flatGrid(x.device, y.size * length);
+  const grid = [Math.min(workgroups, Math.ceil(y.size / flatWorkgroup)), 1, 1] as const;
   x.device.dispatch(
     {
       name: `reduce_${kind}`,
@@ -86,7 +89,7 @@ function launch(
     },
     params,
     [x.range, y.range],
-    flatGrid(y.size * 4),
+    grid,
   );
   return y;
 }

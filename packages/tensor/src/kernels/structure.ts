@@ -32,7 +32,7 @@ export function stridedCopy(source: Tensor, from: Layout, target: Tensor, to: La
     },
     params,
     [source.range, target.range],
-    flatGrid(sizeOf(shape)),
+    flatGrid(source.device, sizeOf(shape)),
   );
 }
 

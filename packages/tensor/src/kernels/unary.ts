@@ -3,7 +3,7 @@ import { f32 } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
-import { flatGrid, flatWorkgroup } from './launch.ts';
+import { type FlatWalk, flatWalk, flatWorkgroup } from './launch.ts';
 
 const kinds = [
   'neg',
@@ -36,11 +36,16 @@ export interface UnaryFunction {
   readonly b?: number;
 }
 
-const functions: readonly ShaderFile[] = [
-  'elementwise/is_nan.wgsl',
-  'elementwise/logistic.wgsl',
-  'elementwise/unary_functions.wgsl',
-];
+function files({ wide, file }: FlatWalk, last: ShaderFile): ShaderFile[] {
+  return [
+    'elementwise/is_nan.wgsl',
+    'elementwise/logistic.wgsl',
+    'elementwise/unary_functions.wgsl',
+    file,
+    wide ? 'elementwise/derivative_vec4.wgsl' : 'elementwise/derivative_f32.wgsl',
+    last,
+  ];
+}
 
 function constants(f: UnaryFunction, order: number): Record<string, number> {
   return { WORKGROUP: flatWorkgroup, KIND: kinds.indexOf(f.kind), ORDER: order };
@@ -50,16 +55,17 @@ function constants(f: UnaryFunction, order: number): Record<string, number> {
 export function unary(f: UnaryFunction, x: Tensor): Tensor {
   checkFloat32(f.kind, x);
   const y = empty(x.shape, { device: x.device });
+  const walk = flatWalk(x);
   x.device.dispatch(
     {
       name: f.kind,
-      files: [...functions, 'elementwise/unary_forward.wgsl'],
+      files: files(walk, 'elementwise/unary_forward.wgsl'),
       constants: constants(f, 0),
       bindings: ['read', 'write'],
     },
-    [x.size, f32(f.a ?? 0), f32(f.b ?? 0)],
+    [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],
     [x.range, y.range],
-    flatGrid(x.size),
+    walk.grid,
   );
   return y;
 }
@@ -70,16 +76,17 @@ export function unaryBackward(f: UnaryFunction, order: number, x: Tensor, gy: Te
     throw new ShapeError(`${f.kind}: derivatives above the ${maxOrder}rd are not available.`);
   }
   const gx = empty(x.shape, { device: x.device });
+  const walk = flatWalk(x);
   x.device.dispatch(
     {
       name: `${f.kind}_backward`,
-      files: [...functions, 'elementwise/unary_backward.wgsl'],
+      files: files(walk, 'elementwise/unary_backward.wgsl'),
       constants: constants(f, order),
       bindings: ['read', 'read', 'write'],
     },
-    [x.size, f32(f.a ?? 0), f32(f.b ?? 0)],
+    [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],
     [x.range, gy.range, gx.range],
-    flatGrid(x.size),
+    walk.grid,
   );
   return gx;
 }

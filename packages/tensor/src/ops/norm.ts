@@ -1,24 +1,27 @@
-// Batch and instance normalisation: y = weight · (x - mean) / √(var + eps) + bias, per channel.
+// Batch and instance normalisation: y = weight · (x - mean) / √(var + eps) + bias, per channel, through an activation.
 //
 // The two differ in what shares a mean and a biased variance: a channel, or a channel of one sample. Method and
 // gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al. 2016, "Instance Normalization".
 import { isGradEnabled, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
-import { copyInto } from '../kernels/fill.ts';
 import {
+  batchCoefficients,
   type Grouping,
+  givenCoefficients,
   gradientSums,
-  groupStatistics,
+  type NormSettings,
   normalize,
   normalizeBackward,
+  type RunningStatistics,
   type Statistics,
 } from '../kernels/norm.ts';
 import { reduce } from '../kernels/reduce.ts';
+import { unaryBackward } from '../kernels/unary.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { checkFloat32, empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, type Tensor } from '../tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
 import { mean, sum } from './reduce.ts';
-import { reshape } from './structure.ts';
+import { reshape, slice } from './structure.ts';
 import { sqrt, square } from './unary.ts';
 
 export interface InstanceNormOptions {
@@ -28,6 +31,11 @@ export interface InstanceNormOptions {
   readonly bias?: Tensor | null | undefined;
   /** Added to the variance; at least 0. Default 1e-5. */
   readonly eps?: number | undefined;
+  /**
+   * Leaky ReLU of the result in the same pass, with this slope below 0; 0 for ReLU. The same as leakyRelu() or relu() of
+   * the result, but its input is computed again in the backward pass instead of being kept. None when left out.
+   */
+  readonly negativeSlope?: number | undefined;
 }
 
 export interface BatchNormOptions extends InstanceNormOptions {
@@ -39,16 +47,15 @@ export interface BatchNormOptions extends InstanceNormOptions {
   readonly training?: boolean | undefined;
   /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
   readonly momentum?: number | undefined;
+  /** One int32, to which training adds 1. Goes with runningMean and runningVar. */
+  readonly numBatchesTracked?: Tensor | null | undefined;
 }
 
 /** What the shared parts below work with. `given` are statistics that do not depend on x, else null. */
-interface Normalization {
+interface Normalization extends NormSettings {
   readonly name: string;
   readonly x: Tensor;
   readonly by: Grouping;
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
-  readonly eps: number;
   readonly given: Statistics | null;
 }
 
@@ -60,30 +67,34 @@ interface Normalization {
  * variance. Gradients reach x, weight and bias, also second ones.
  * @param x (N, C), (N, C, L) or (N, C, H, W), float32.
  * @throws ShapeError on other shapes, and when batch statistics are wanted of one value per channel.
- * @throws ConfigError on eps or momentum out of range.
+ * @throws ConfigError on eps, momentum or negativeSlope out of range.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const name = 'batchNorm';
-  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const { training = false, momentum = 0.1 } = options;
   if (x.rank < 2 || x.rank > 4) throw badInput(name, x, '(N, C), (N, C, L) or (N, C, H, W)');
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new ConfigError(`${name}: momentum ${momentum} was given; expected a number from 0 to 1.`);
   }
   const [rows, channels] = x.shape as [number, number];
   const by = { rows, groups: channels, run: x.size / (rows * channels), channels };
-  const weight = perChannel(name, 'weight', options.weight, x);
-  const bias = perChannel(name, 'bias', options.bias, x);
   const running = runningStatistics(name, options, x);
   const given = training ? null : running;
-  const follow = training && running ? { ...running, momentum } : null;
-  return apply({ name, x, by, weight, bias, eps, given }, follow);
+  const batches = options.numBatchesTracked ?? null;
+  if (batches && (batches.size !== 1 || batches.dtype !== 'int32' || !running)) {
+    throw new ShapeError(
+      `${name}: numBatchesTracked is ${batches.toString()}${running ? '' : ', without runningMean and runningVar'}; expected one int32 that goes with them.`,
+    );
+  }
+  const follow = training && running ? { ...running, momentum, batches } : null;
+  return apply({ name, x, by, ...settings(name, options, x), given }, follow);
 }
 
 /**
  * Normalisation of every channel of every sample by its own mean and biased variance, as
  * torch.nn.functional.instance_norm. Gradients reach x, weight and bias, also second ones.
  * @param x (N, C, L) or (N, C, H, W), float32.
- * @throws ShapeError on other shapes, and on one value per channel of a sample. ConfigError on a negative eps.
+ * @throws ShapeError on other shapes, and on one value per channel of a sample. ConfigError on a negative eps or a slope out of range.
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   const name = 'instanceNorm';
@@ -91,9 +102,20 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   const [samples, channels] = x.shape as [number, number];
   const groups = samples * channels;
   const by = { rows: 1, groups, run: x.size / groups, channels };
+  return apply({ name, x, by, ...settings(name, options, x), given: null }, null);
+}
+
+function settings(name: string, options: InstanceNormOptions, x: Tensor): NormSettings {
+  const { eps = 1e-5, negativeSlope = null } = options;
+  if (!(eps >= 0)) throw new ConfigError(`${name}: eps ${eps} was given; expected a number of at least 0.`);
+  if (negativeSlope !== null && !Number.isFinite(negativeSlope)) {
+    throw new ConfigError(
+      `${name}: negativeSlope ${negativeSlope} was given; expected a finite number: 0 for ReLU.`,
+    );
+  }
   const weight = perChannel(name, 'weight', options.weight, x);
   const bias = perChannel(name, 'bias', options.bias, x);
-  return apply({ name, x, by, weight, bias, eps: options.eps ?? 1e-5, given: null }, null);
+  return { weight, bias, eps, slope: negativeSlope };
 }
 
 function badInput(name: string, x: Tensor, expected: string): ShapeError {
@@ -126,10 +148,9 @@ function runningStatistics(name: string, options: BatchNormOptions, x: Tensor): 
   return { mean: runningMean, variance: runningVar };
 }
 
-function apply(norm: Normalization, follow: (Statistics & { momentum: number }) | null): Tensor {
-  const { name, x, by, weight, bias, eps, given } = norm;
+function apply(norm: Normalization, follow: RunningStatistics | null): Tensor {
+  const { name, x, by, weight, bias, given } = norm;
   checkFloat32(name, x);
-  if (!(eps >= 0)) throw new ConfigError(`${name}: eps ${eps} was given; expected a number of at least 0.`);
   if (!given && by.rows * by.run === 1) {
     throw new ShapeError(
       `${name}: expected more than 1 value per channel to take statistics of, but x has shape ${showShape(x.shape)}; use a larger batch or larger pictures, or running statistics in evaluation.`,
@@ -137,25 +158,19 @@ function apply(norm: Normalization, follow: (Statistics & { momentum: number }) 
   }
   const inputs = [x, weight, bias].filter((t) => t !== null);
   const recorded = isGradEnabled() && inputs.some((t) => t.requiresGrad);
-  // Running statistics may move on before the backward pass, which needs those of now.
-  const stats = given ? (recorded ? snapshot(given) : given) : groupStatistics(x, by, follow);
-  const y = normalize(x, by, stats, weight, bias, eps);
+  const coefficients = given ? givenCoefficients(by, norm, given) : batchCoefficients(x, by, norm, follow);
+  const y = normalize(x, by, norm, coefficients);
   if (!recorded) {
-    if (!given) for (const t of [stats.mean, stats.variance]) t.dispose();
+    coefficients.dispose();
     return y;
   }
   return record(name, y, inputs, (gy, needs) => {
     const wanted = (t: Tensor | null): boolean => t !== null && needs[inputs.indexOf(t)] === true;
     const gradients = isGradEnabled() ? gradientsInOperations : gradientsInKernels;
     const needed = { x: wanted(x), weight: wanted(weight), bias: wanted(bias) };
-    const found = gradients(norm, stats, gy, needed);
+    const found = gradients(norm, coefficients, gy, needed);
     return [found.x, ...(weight ? [found.weight] : []), ...(bias ? [found.bias] : [])];
   });
-}
-
-function snapshot({ mean, variance }: Statistics): Statistics {
-  const copy = (t: Tensor): Tensor => copyInto(empty(t.shape, { device: t.device }), t);
-  return { mean: copy(mean), variance: copy(variance) };
 }
 
 interface Needed {
@@ -171,13 +186,18 @@ interface Gradients {
 }
 
 /** The gradients by two fused kernels: the sums per group, then x's gradient in one pass. */
-function gradientsInKernels(norm: Normalization, stats: Statistics, gy: Tensor, needed: Needed): Gradients {
-  const { x, by, weight, eps, given } = norm;
-  const sums = needed.weight || needed.bias || !given ? gradientSums(x, gy, by, stats, eps) : null;
+function gradientsInKernels(
+  norm: Normalization,
+  coefficients: Tensor,
+  gy: Tensor,
+  needed: Needed,
+): Gradients {
+  const { x, by, given } = norm;
+  const sums = needed.weight || needed.bias || !given ? gradientSums(x, gy, by, norm, coefficients) : null;
   const overSamples = (t: Tensor): Tensor =>
     by.groups === by.channels ? t : reduce('sum', t.view([by.groups / by.channels, by.channels]), [0], false);
   return {
-    x: needed.x ? normalizeBackward(x, gy, by, stats, weight, given ? null : sums, eps) : null,
+    x: needed.x ? normalizeBackward(x, gy, by, norm, coefficients, given ? null : sums) : null,
     weight: needed.weight ? overSamples(sums!.dot) : null,
     bias: needed.bias ? overSamples(sums!.sum) : null,
   };
@@ -189,24 +209,27 @@ function gradientsInKernels(norm: Normalization, stats: Statistics, gy: Tensor, 
  */
 function gradientsInOperations(
   norm: Normalization,
-  stats: Statistics,
+  coefficients: Tensor,
   gy: Tensor,
   needed: Needed,
 ): Gradients {
-  const { x, by, weight, eps, given } = norm;
+  const { x, by, weight, eps, slope, given } = norm;
   const channels: number[] = [1, by.channels, 1];
   const folded = [(by.rows * by.groups) / by.channels, by.channels, by.run];
   const dims = by.groups === by.channels ? [0, 2] : [2];
-  const g = reshape(gy, folded);
+  /** The normalisation's own result, computed again. */
+  const own = (): Tensor => normalize(x, by, { ...norm, slope: null }, coefficients);
+  const g = reshape(slope === null ? gy : throughActivation(own(), slope, gy), folded);
   const values = reshape(x, folded);
-  const centred = sub(values, given ? stats.mean.view(channels) : mean(values, dims, true));
-  const variance = given ? stats.variance.view(channels) : mean(square(centred), dims, true);
-  const stabilized = add(variance, eps);
-  const std = sqrt(stabilized);
+  /** What the forward pass kept of statistics that do not depend on x. */
+  const kept = (column: number): Tensor => reshape(slice(coefficients, 1, column, column + 1), channels);
+  const centred = sub(values, given ? kept(0) : mean(values, dims, true));
+  const stabilized = given ? null : add(mean(square(centred), dims, true), eps);
+  const std = stabilized ? sqrt(stabilized) : div(1, kept(1));
   const xHat = div(centred, std);
   const inputGradient = (): Tensor => {
     const scaled = weight ? mul(g, reshape(weight, channels)) : g;
-    if (given) return div(scaled, std);
+    if (!stabilized) return div(scaled, std);
     const centredGradient = sub(scaled, mean(scaled, dims, true));
     // See normalize_backward.wgsl: of two values, all but this cancels.
     if (by.rows * by.run === 2) return div(mul(centredGradient, div(eps, stabilized)), std);
@@ -217,4 +240,10 @@ function gradientsInOperations(
     weight: needed.weight ? sum(mul(g, xHat), [0, 2]) : null,
     bias: needed.bias ? sum(g, [0, 2]) : null,
   };
+}
+
+/** The gradient of a (leaky) ReLU of x, linear in g; the sign of x has no gradient. */
+function throughActivation(x: Tensor, slope: number, g: Tensor): Tensor {
+  const gx = unaryBackward({ kind: 'leakyRelu', a: slope }, 1, x, g);
+  return record('throughActivation', gx, [g], (gy) => [throughActivation(x, slope, gy)]);
 }
