@@ -20,6 +20,7 @@ export function fill(target: Tensor, value: number): Tensor {
     [n, f32(value)],
     [target.range],
     grid,
+    { sizes: [target.size] },
   );
   return target;
 }
@@ -43,6 +44,7 @@ export function addInPlace(target: Tensor, source: Tensor): Tensor {
     [n],
     [source.range, target.range],
     grid,
+    { sizes: [target.size] },
   );
   return target;
 }

@@ -117,6 +117,7 @@ function visitGroups(x: Tensor, by: Grouping, settings: NormSettings, walk: Walk
     [by.groups, walk.run, walk.units, walk.splits, by.channels, ...floats.map(f32)],
     [...visit.reads, ...visit.writes],
     walk.grid,
+    { sizes: [by.rows, by.groups, by.run] },
   );
 }
 

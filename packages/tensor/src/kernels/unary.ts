@@ -66,6 +66,7 @@ export function unary(f: UnaryFunction, x: Tensor): Tensor {
     [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],
     [x.range, y.range],
     walk.grid,
+    { sizes: [x.size] },
   );
   return y;
 }
@@ -87,6 +88,7 @@ export function unaryBackward(f: UnaryFunction, order: number, x: Tensor, gy: Te
     [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],
     [x.range, gy.range, gx.range],
     walk.grid,
+    { sizes: [x.size] },
   );
   return gx;
 }
