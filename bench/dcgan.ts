@@ -37,6 +37,9 @@ export function showStep({ size, width, channels, batch }: StepSizes): string {
   return `${size}×${size}, width ${width}, ${channels} ${channels === 1 ? 'channel' : 'channels'}, batch ${batch}`;
 }
 
+/** Learning rate of both networks: the recipe's own. */
+export const LEARNING_RATE = 2e-4;
+
 export interface DcganStep {
   readonly state: TrainState;
   /** A batch of pictures, the same at every run. */
@@ -52,7 +55,7 @@ export function openStep(device: Device, { size, width, channels, batch }: StepS
   recipe.checkSizes({ imageSize: size, width });
   const latentSize = recipe.latent.size;
   const sizes = { imageSize: size, width, channels, latentSize };
-  const state = new TrainState(recipe, { sizes, lr: 2e-4, seed: 1, device });
+  const state = new TrainState(recipe, { sizes, lr: LEARNING_RATE, seed: 1, device });
   const shape = [batch, channels, size, size];
   const pixels = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.7));
   const real = tensor(pixels, shape, { device }).keep();

@@ -84,10 +84,11 @@ async function run({ chosen, values }: Request): Promise<void> {
   const context: BenchContext = { device, ceilings, text, whole, print };
   const all: Record<string, object> = {};
   try {
-    for (const { name, run } of chosen) {
+    for (const { name, label, run } of chosen) {
       const result = await run(context);
       all[name] = result;
-      if (!values['no-save']) print(`saved ${writeResult(name, await device(), result)}\n`);
+      const file = label ? `${name}-${label(context)}` : name;
+      if (!values['no-save']) print(`saved ${writeResult(file, await device(), result)}\n`);
     }
     if (values.json) console.log(JSON.stringify(all, null, 2));
   } finally {

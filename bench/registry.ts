@@ -3,10 +3,11 @@ import type { Benchmark } from './benchmark.ts';
 import { kernels } from './kernels.ts';
 import { memory } from './memory.ts';
 import { overhead } from './overhead.ts';
+import { peers } from './peers.ts';
 import { profile } from './profile.ts';
 import { step } from './step.ts';
 
-export const benchmarks: readonly Benchmark[] = [kernels, step, profile, overhead, memory];
+export const benchmarks: readonly Benchmark[] = [kernels, step, profile, overhead, memory, peers];
 
 /** What `pnpm bench` runs without a subcommand. */
 export const defaults: readonly Benchmark[] = [kernels, step];
