@@ -12,6 +12,7 @@ import {
   GaussianNoise,
   GELU,
   GlobalAvgPool,
+  GroupNorm,
   Identity,
   InstanceNorm2d,
   LeakyReLU,
@@ -27,6 +28,7 @@ import {
   summarize,
   Tanh,
   Unflatten,
+  ZeroPad2d,
 } from '@forger/nn';
 import {
   ConfigError,
@@ -65,6 +67,10 @@ const layers: [string, Shape, () => Module][] = [
   ['BatchNorm1d', [6], () => new BatchNorm1d(6)],
   ['BatchNorm2d', [3, 4, 4], () => new BatchNorm2d(3)],
   ['InstanceNorm2d', [3, 4, 4], () => new InstanceNorm2d(3, { affine: true })],
+  ['GroupNorm', [4, 3, 2], () => new GroupNorm(2, 4)],
+  ['GroupNorm of features', [6], () => new GroupNorm(1, 6)],
+  ['ZeroPad2d', [2, 5, 4], () => new ZeroPad2d(1, 0, 2, 3)],
+  ['ZeroPad2d, cutting', [2, 5, 4], () => new ZeroPad2d(-1, 2, 0, -2)],
   ['MaxPool2d', [2, 7, 8], () => new MaxPool2d(2)],
   ['MaxPool2d, padded', [2, 7, 8], () => new MaxPool2d(3, { stride: 2, padding: 1 })],
   ['MaxPool2d, dilated', [2, 7, 8], () => new MaxPool2d(2, { stride: 1, dilation: [2, 3] })],
@@ -256,4 +262,30 @@ describe('tables of the networks in pytorch/examples', () => {
     ]);
     net.dispose();
   });
+});
+
+test('GroupNorm normalises each group of each sample, then scales each channel', async () => {
+  const layer = new GroupNorm(2, 4, { eps: 0.01 });
+  layer.weight!.write([1, 2, 3, 4]);
+  layer.bias!.write([0, 0, 1, 1]);
+  const values = Array.from({ length: 2 * 4 * 3 }, (_, i) => Math.sin(i * i));
+  const y = await layer.forward(tensor(values, [2, 4, 3])).data();
+  for (let group = 0; group < 4; group++) {
+    const own = values.slice(6 * group, 6 * group + 6);
+    const mean = own.reduce((a, b) => a + b) / 6;
+    const variance = own.reduce((a, b) => a + (b - mean) ** 2, 0) / 6;
+    own.forEach((v, i) => {
+      const channel = ((group % 2) * 6 + i - (i % 3)) / 3;
+      const expected = ((v - mean) / Math.sqrt(variance + 0.01)) * (channel + 1) + (channel > 1 ? 1 : 0);
+      expect(y[6 * group + i]).toBeCloseTo(expected, 5);
+    });
+  }
+});
+
+test('ZeroPad2d takes PyTorch’s order left, right, top, bottom, and cuts where it is negative', async () => {
+  const x = tensor([1, 2, 3, 4, 5, 6], [1, 1, 2, 3]);
+  const padded = await new ZeroPad2d(1, 0, 0, 1).forward(x).data();
+  expect([...padded]).toEqual([0, 1, 2, 3, 0, 4, 5, 6, 0, 0, 0, 0]);
+  const cut = await new ZeroPad2d(0, -1, -1, 1).forward(x).data();
+  expect([...cut]).toEqual([4, 5, 0, 0]);
 });

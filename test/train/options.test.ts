@@ -113,6 +113,11 @@ test('a chosen loss takes the sigmoid off the discriminator, and noise comes bef
   expect(changed.layers.at(-1)).toBe('Conv2d 4×4 s1 p0');
   expect(changed.layers[1]).toBe('GaussianNoise 0.3');
   expect(changed.keys).toEqual(plain.keys);
+  const wasserstein = names({ loss: 'wgan-gp' }, 'chainer');
+  expect(wasserstein.layers.filter((layer) => layer.startsWith('BatchNorm'))).toEqual([]);
+  expect(wasserstein.layers.filter((layer) => layer === 'GroupNorm 1')).toHaveLength(6);
+  expect(wasserstein.keys).not.toContain('bn0_1.weight');
+  expect(wasserstein.keys).toContain('bn0_1.bias');
   const chainer = names({ noise: 0.05 }, 'chainer').layers.filter((layer) => layer.startsWith('Gaussian'));
   expect(chainer).toEqual(new Array(8).fill('GaussianNoise 0.05'));
   expect(names({ spectralNorm: true }).keys).toContain('main.0.weight_orig');

@@ -1,13 +1,17 @@
 // Departures from a recipe that every recipe takes, for experiments: other losses and rates, averages, constraints on the
 // discriminator. Without any, a recipe is as it was published.
 
-import { Adam, GaussianNoise, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
+import { Adam, GaussianNoise, GroupNorm, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
 import { ConfigError, type Generator } from '@forger/tensor';
+import { isBatchNorm } from './initialize.ts';
 import { LOSSES, type LossName, type Objective, WITHOUT_LABELS } from './objectives.ts';
 import type { NetworkSizes, Networks, Optimizers, Rates, Recipe } from './recipe.ts';
 
 export interface TrainingOptions {
-  /** Losses in place of the recipe's own. The discriminator then ends in a plain number. */
+  /**
+   * Losses in place of the recipe's own. The discriminator then ends in a plain number, and with wgan-gp it has layer
+   * norms for batch norms.
+   */
   loss?: LossName | undefined;
   /** Real pictures have the label 1 - labelSmoothing in the discriminator's loss; 0 to below 1. */
   labelSmoothing?: number | undefined;
@@ -54,6 +58,7 @@ export function buildNetworks(
   const { loss, spectralNorm, noise } = options;
   let changed = discriminator;
   if (loss !== undefined) changed = withoutLastSigmoid(changed);
+  if (loss === 'wgan-gp') changed = withLayerNorm(changed, random);
   if (noise !== undefined) changed = withNoise(changed, noise, random);
   if (spectralNorm) {
     changed.apply((layer) => {
@@ -70,6 +75,27 @@ function withoutLastSigmoid(network: Module): Module {
   const [name, last] = layers.pop()!;
   if (!(last instanceof Sigmoid)) layers.push([name, withoutLastSigmoid(last)]);
   return new Sequential(Object.fromEntries(layers));
+}
+
+/**
+ * The same layers under the same names, layer norms in place of batch norms: the penalty is one for each picture, which
+ * means nothing where a verdict depends on the other pictures too (arXiv 1704.00028, section 4).
+ */
+function withLayerNorm(layer: Module, random: Generator): Module {
+  if (layer instanceof Sequential) {
+    const layers = layer.namedChildren().map(([name, child]) => [name, withLayerNorm(child, random)]);
+    return new Sequential(Object.fromEntries(layers));
+  }
+  if (!isBatchNorm(layer)) return layer;
+  const { numFeatures, eps, weight, bias } = layer;
+  const replaced = new GroupNorm(1, numFeatures, {
+    eps,
+    weight: weight !== null,
+    bias: bias !== null,
+    generator: random,
+  });
+  layer.dispose();
+  return replaced;
 }
 
 /** Noise at the network's own places for it, else before its first layer. */

@@ -1,8 +1,11 @@
-// Batch and instance normalisation.
+// Batch, instance and group normalisation.
 import {
+  add,
   batchNorm,
   instanceNorm,
+  mul,
   ones,
+  reshape,
   type Shape,
   ShapeError,
   showShape,
@@ -146,5 +149,45 @@ export class InstanceNorm2d extends Norm {
 
   protected checkSample(shape: Shape): void {
     imageShape('InstanceNorm2d', shape, this.numFeatures);
+  }
+}
+
+/**
+ * Normalises each sample's channels in groups, over channel, height and width: x [N, C, …]. A scale and a shift for each
+ * channel follow unless `affine` is false. With one group it is layer normalisation (Ba, Kiros and Hinton 2016), with as
+ * many groups as channels instance normalisation; Wu and He, "Group normalization" (ECCV 2018).
+ */
+export class GroupNorm extends Norm {
+  constructor(
+    readonly numGroups: number,
+    numChannels: number,
+    options: InstanceNormOptions = {},
+  ) {
+    super(numChannels, options.affine ?? true, options);
+    if (numChannels % numGroups !== 0) {
+      throw new ShapeError(
+        `GroupNorm: ${numChannels} channels in ${numGroups} groups were asked for; groups must divide channels.`,
+      );
+    }
+  }
+
+  forward(x: Tensor): Tensor {
+    this.checkSample(x.shape.slice(1));
+    const grouped = reshape(x, [x.shape[0]!, this.numGroups, -1]);
+    let y = reshape(instanceNorm(grouped, { eps: this.eps }), x.shape);
+    const perChannel = [1, this.numFeatures, ...x.shape.slice(2).map(() => 1)];
+    if (this.weight) y = mul(y, reshape(this.weight, perChannel));
+    return this.bias ? add(y, reshape(this.bias, perChannel)) : y;
+  }
+
+  protected checkSample(shape: Shape): void {
+    if (shape[0] === this.numFeatures) return;
+    throw new ShapeError(
+      `GroupNorm: a sample of shape ${showShape(shape)} was given; expected ${this.numFeatures} channels first.`,
+    );
+  }
+
+  override describe(): string {
+    return `${super.describe()} ${this.numGroups}`;
   }
 }
