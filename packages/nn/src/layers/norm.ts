@@ -3,6 +3,7 @@ import {
   add,
   batchNorm,
   instanceNorm,
+  leakyRelu,
   mul,
   ones,
   reshape,
@@ -171,13 +172,14 @@ export class GroupNorm extends Norm {
     }
   }
 
-  forward(x: Tensor): Tensor {
+  protected normalize(x: Tensor, negativeSlope: number | undefined): Tensor {
     this.checkSample(x.shape.slice(1));
     const grouped = reshape(x, [x.shape[0]!, this.numGroups, -1]);
     let y = reshape(instanceNorm(grouped, { eps: this.eps }), x.shape);
     const perChannel = [1, this.numFeatures, ...x.shape.slice(2).map(() => 1)];
     if (this.weight) y = mul(y, reshape(this.weight, perChannel));
-    return this.bias ? add(y, reshape(this.bias, perChannel)) : y;
+    if (this.bias) y = add(y, reshape(this.bias, perChannel));
+    return negativeSlope === undefined ? y : leakyRelu(y, negativeSlope);
   }
 
   protected checkSample(shape: Shape): void {
