@@ -19,8 +19,6 @@ interface StepResult extends StepSizes {
   /** The first step: captured, its kernels compiled, run. */
   readonly firstStepMilliseconds: number;
   readonly dispatchesPerStep: number;
-  /** Device memory at the peak of captured training. */
-  readonly deviceBytes: number;
 }
 
 async function benchStep(device: Device, sizes: StepSizes, steps: number): Promise<StepResult> {
@@ -36,7 +34,6 @@ async function benchStep(device: Device, sizes: StepSizes, steps: number): Promi
   await device.sync();
   const firstStepMilliseconds = performance.now() - begin;
   await timed(() => plan.replay());
-  const deviceBytes = device.memory().peakBytes;
   const eager = (): void => device.scope(() => void state.step(real));
   await timed(eager);
   const replays: number[] = [];
@@ -59,7 +56,6 @@ async function benchStep(device: Device, sizes: StepSizes, steps: number): Promi
     eagerMilliseconds: median(eagers),
     firstStepMilliseconds,
     dispatchesPerStep,
-    deviceBytes,
   };
 }
 
@@ -74,7 +70,7 @@ async function run(context: BenchContext): Promise<object> {
   context.print(
     `step ${showStep(sizes)}: ${r.milliseconds.toFixed(1)} ms (${spread}), ${r.imagesPerSecond.toFixed(1)} images/s, ` +
       `${r.gflops.toFixed(2)} GFLOP/s (${share.toFixed(1)}% of the ceiling); eager ${r.eagerMilliseconds.toFixed(1)} ms; first step ${r.firstStepMilliseconds.toFixed(0)} ms; ` +
-      `${r.dispatchesPerStep} dispatches; ${(r.deviceBytes / 1e6).toFixed(1)} MB on the device at its peak`,
+      `${r.dispatchesPerStep} dispatches`,
   );
   return { ceilings, step: r };
 }
