@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@forger/source'] } },
   test: {
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    setupFiles: ['test/variant-setup.ts'],
     // One process per file; files run one after another because they share one adapter.
     pool: 'forks',
     fileParallelism: false,

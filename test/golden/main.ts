@@ -1,12 +1,14 @@
 /**
- * `pnpm golden [PATH ...]`: runs golden cases on the device and says how far off the results are. A path is a folder
- * with operations or training runs anywhere below it, one training run, or one file of operations.
+ * `pnpm golden [--variant CORE] [PATH ...]`: runs golden cases on the device and says how far off the results are. A path is a folder
+ * with operations or training runs anywhere below it, one training run, or one file of operations. With `--variant` every
+ * product of the operations is made by that core where it can; training runs keep the compensated one.
  * Exits 1 when anything is off, 2 when there is nothing to run.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDevice, type Device } from '@forger/tensor';
+import { parseArgs } from 'node:util';
+import { createDevice, type Device, forceGemmCore, gemmCores } from '@forger/tensor';
 import { openGoldenFile } from './cases.ts';
 import { type FamilyResult, opTolerance, runFamily } from './ops.ts';
 import { isTrainingRun, type RunResult, runTolerance, runTraining } from './training.ts';
@@ -96,7 +98,17 @@ function runLine({ recipe, built, steps, nudges, worst, failures }: RunResult): 
   return `${String(steps).padStart(3)} steps  ${parts.join(', ')}  ${verdict(failures)}${note}`;
 }
 
-async function main(paths: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const { values, positionals: paths } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: { variant: { type: 'string' } },
+  });
+  const core = gemmCores.find((known) => known === values.variant) ?? null;
+  if (values.variant !== undefined && !core) {
+    console.error(`pnpm golden: --variant ${values.variant}: expected one of ${gemmCores.join(', ')}.`);
+    return 2;
+  }
   if (paths.length === 0 && !existsSync(defaultFolder)) {
     console.error(
       'pnpm golden: name a folder with golden cases; the default, ../shared/golden, is not there.',
@@ -114,6 +126,7 @@ async function main(paths: readonly string[]): Promise<number> {
     return 2;
   }
   const device = await createDevice();
+  forceGemmCore(core);
   try {
     const { cases, families, runs, notBuilt, failed } = await runGolden(device, found, console.log);
     const built = notBuilt > 0 ? `; ${notBuilt} training runs not built` : '';

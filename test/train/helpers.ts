@@ -10,6 +10,7 @@ import {
   type TrainSummary,
   train,
 } from '@forger/dcgan';
+import type { Tuning } from '../../packages/dcgan/src/train/tuning.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';
 
@@ -40,12 +41,15 @@ export interface RunOptions {
   eager?: boolean;
   /** Steps to profile. */
   profile?: number;
+  /** How kernels are chosen (default off), and the folder where choices are kept. */
+  tuning?: Tuning;
+  tuningFolder?: string;
 }
 
 /** Trains in a new folder, or goes on in an old one, as the command does. */
 export async function runTraining(
   settings: TrainConfig,
-  { resume, stopAt, eager = false, profile }: RunOptions = {},
+  { resume, stopAt, eager = false, profile, tuning = 'off', tuningFolder }: RunOptions = {},
 ): Promise<{ dir: string; summary: TrainSummary; told: Told }> {
   const dir = resume ?? join(emptyFolder(), 'run');
   const run =
@@ -72,7 +76,17 @@ export async function runTraining(
     done: () => {},
   };
   try {
-    const io = { run, reporter, signal: abort.signal, debug: true, eager, resume: resume !== undefined };
+    const folder = tuningFolder !== undefined && { tuningFolder };
+    const io = {
+      run,
+      reporter,
+      signal: abort.signal,
+      debug: true,
+      eager,
+      tuning,
+      ...folder,
+      resume: resume !== undefined,
+    };
     return {
       dir,
       summary: await train(settings, { ...io, ...(profile !== undefined && { profile }) }),

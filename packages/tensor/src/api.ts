@@ -7,6 +7,7 @@ export type { MemoryReport } from './device/buffers.ts';
 export type { Plan, PlanNeeds } from './device/capture.ts';
 export { type Ceilings, measureCeilings } from './device/ceilings.ts';
 export { Device, type DeviceOptions } from './device/device.ts';
+export { kernelSources } from './device/pipelines.ts';
 export type {
   DeviceSpan,
   HostSpan,
@@ -29,8 +30,10 @@ export {
   type SafetensorsTensor,
   writeSafetensors,
 } from './io/safetensors.ts';
-export { type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
+export { getChoices, setChoices } from './kernels/choices.ts';
+export { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
 export * from './kernels/optimizer.ts';
+export { type TunedProblem, type TuneOptions, type TuneReport, tune } from './kernels/tune.ts';
 export * from './ops/index.ts';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
 export { type Pair, type Shape, type Slide, showShape, sizeOf, slideSize, spreadSize } from './shape.ts';

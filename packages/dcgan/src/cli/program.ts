@@ -2,7 +2,15 @@
 // so that help and usage errors come at once.
 
 import { Command, Option } from 'commander';
-import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, PROFILE_AFTER, type WholeRange } from '../train/limits.ts';
+import {
+  CHANNELS,
+  LIMITS,
+  LOSS_NAMES,
+  PRECISIONS,
+  PROFILE_AFTER,
+  TUNING,
+  type WholeRange,
+} from '../train/limits.ts';
 import { explain } from './errors.ts';
 import { nonEmpty, numberFrom, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
@@ -159,6 +167,14 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       option('--noise <std>', "add noise to the detective's pictures (chainer: to its layers)", (flag) =>
         numberFrom(flag, 0),
       ),
+    )
+    .addOption(
+      new Option(
+        '--tune <how>',
+        'find the fastest kernels for this adapter when a run begins: off, on (within 20 s, where none are known) or thorough',
+      )
+        .choices(TUNING)
+        .default('on'),
     )
     .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
     .addOption(

@@ -15,6 +15,7 @@ import {
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
+import type { Tuning } from '../train/tuning.ts';
 import { UsageError } from './errors.ts';
 import { createReporter } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
@@ -28,6 +29,7 @@ export interface TrainFlags extends TrainOverrides {
   json?: boolean;
   debug?: boolean;
   eager?: boolean;
+  tune?: Tuning;
   profile?: number;
 }
 
@@ -35,7 +37,17 @@ const DEFAULT_RECIPE = 'quick';
 
 /** Trains. @returns the exit code. @throws ForgerError, UsageError */
 export async function runTrain(flags: TrainFlags): Promise<number> {
-  const { out, resume, quiet = false, json = false, debug = false, eager = false, profile, ...given } = flags;
+  const {
+    out,
+    resume,
+    quiet = false,
+    json = false,
+    debug = false,
+    eager = false,
+    tune,
+    profile,
+    ...given
+  } = flags;
   const overrides = withAbsolutePaths(given);
   const { run, config } =
     resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
@@ -46,7 +58,8 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ),
   );
   try {
-    const io = { run, reporter, signal, debug, eager, resume: resume !== undefined };
+    const tuning = tune !== undefined && { tuning: tune };
+    const io = { run, reporter, signal, debug, eager, ...tuning, resume: resume !== undefined };
     const summary = await train(config, { ...io, ...(profile !== undefined && { profile }) });
     reporter.done(summary, await writeReports(run, facts(reporter.info)));
     run.close();

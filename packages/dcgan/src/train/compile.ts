@@ -7,18 +7,9 @@ import { GRID_PICTURES, type TrainState } from './step.ts';
 /** Silence is never longer than this, in milliseconds. */
 const NOTE_INTERVAL = 2000;
 
-/**
- * Finds out by a dry run which kernels first weights, a sample grid and every part of a step need, and compiles them.
- * @param newState makes the state that training will begin with; it is called in the dry run.
- * @param io once `signal` is aborted, no further kernel is begun.
- */
-export async function compileKernels(
-  device: Device,
-  newState: () => TrainState,
-  batchSize: number,
-  { reporter, signal }: { reporter: Reporter; signal: AbortSignal },
-): Promise<void> {
-  const kernels = device.dryRun(() => {
+/** Everything that a run computes, once: first weights, a sample grid and every part of a step. To be run dry. */
+export function everything(device: Device, newState: () => TrainState, batchSize: number): () => void {
+  return () => {
     const state = newState();
     const { imageSize, channels } = state.sizes;
     const shape = [batchSize, channels, imageSize, imageSize];
@@ -26,7 +17,19 @@ export async function compileKernels(
     state.preview(state.drawLatent(GRID_PICTURES));
     runEveryPart(state, (part) => state.part(part, real));
     state.dispose();
-  });
+  };
+}
+
+/**
+ * Finds out by a dry run which kernels `work` needs, and compiles them.
+ * @param io once `signal` is aborted, no further kernel is begun.
+ */
+export async function compileKernels(
+  device: Device,
+  work: () => void,
+  { reporter, signal }: { reporter: Reporter; signal: AbortSignal },
+): Promise<void> {
+  const kernels = device.dryRun(work);
   let compiled = 0;
   const tell = (): void =>
     reporter.note(

@@ -35,3 +35,6 @@ export const PRECISIONS = ['f32'] as const;
 
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
+
+/** How a run settles on kernels: see train/tuning.ts. */
+export const TUNING = ['off', 'on', 'thorough'] as const;

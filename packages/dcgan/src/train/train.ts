@@ -14,7 +14,7 @@ import { findRecipe } from '../recipes/index.ts';
 import { checkOptions } from '../recipes/options.ts';
 import { writeGrid } from '../report/grid.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { compileKernels } from './compile.ts';
+import { compileKernels, everything } from './compile.ts';
 import { optionsOf, type TrainConfig } from './config.ts';
 import { PROFILE_AFTER } from './limits.ts';
 import { profileSteps } from './profile.ts';
@@ -22,6 +22,7 @@ import type { TrainSummary } from './reporter.ts';
 import { GRID_PICTURES, networkSizes, PIXELS, TrainState } from './step.ts';
 import { DivergenceError, StepMetricsReader } from './step-metrics.ts';
 import { StepRunner } from './step-runner.ts';
+import { settleKernels } from './tuning.ts';
 import type { Train, TrainIO } from './types.ts';
 
 /** The signal came before the first step: nothing was trained. */
@@ -53,7 +54,15 @@ export const train: Train = async (config, io) => {
       return new TrainState(recipe, { sizes: networkSizes(recipe, config), lr, seed, device, options });
     };
     const { batchSize, seed } = config;
-    await compileKernels(device, newState, batchSize, { reporter: io.reporter, signal });
+    const work = everything(device, newState, batchSize);
+    const kernels = await settleKernels(device, work, {
+      tuning: io.tuning ?? 'on',
+      saved: io.resume ? (config.kernels ?? {}) : undefined,
+      reporter: io.reporter,
+      signal,
+      ...(io.tuningFolder !== undefined && { folder: io.tuningFolder }),
+    });
+    await compileKernels(device, work, { reporter: io.reporter, signal });
     const dataset = await opening;
     if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
     const batches = new BatchSource(dataset, {
@@ -63,7 +72,9 @@ export const train: Train = async (config, io) => {
       shuffle: recipe.shuffle,
       channelOrder: recipe.channelOrder,
     });
-    return await new Training(config, io, newState(), dataset, batches).run();
+    const settled = Object.keys(kernels).length > 0 ? { ...config, kernels } : config;
+    if (settled !== config) await io.run.saveConfig(settled);
+    return await new Training(settled, io, newState(), dataset, batches).run();
   } finally {
     device.destroy();
   }

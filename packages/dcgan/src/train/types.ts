@@ -3,6 +3,7 @@
 import type { TrainConfig } from './config.ts';
 import type { Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
+import type { Tuning } from './tuning.ts';
 
 /** Settings that a recipe chooses unless told otherwise; it gives `epochs` or `steps`. */
 export interface RecipeDefaults {
@@ -51,6 +52,10 @@ export interface TrainIO {
   resume: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
+  /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
+  tuning?: Tuning;
+  /** Where measured choices of kernels are kept; default: in the user's cache. */
+  tuningFolder?: string;
 }
 
 /**

@@ -41,6 +41,11 @@ function declareConstant(name: string, value: Constant): string {
   return `const ${name}: f32 = f32(${value.f32});`;
 }
 
+/** All WGSL there is, in a fixed order: what a record of measured kernels belongs to. */
+export function kernelSources(): string {
+  return Object.entries(shaderSources).flat().join('\n');
+}
+
 /** The WGSL of a kernel: extensions, constants, then its files. */
 export function kernelCode(source: KernelSource): string {
   const header = source.subgroups ? ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'] : [];

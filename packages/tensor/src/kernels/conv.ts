@@ -1,9 +1,11 @@
 // The three products of a convolution y = conv(x, w). Each is linear in both of its operands, and the derivative of
 // one is another of the three, so they are all that convolutions, transposed convolutions and all of their gradients
 // need.
+import type { Device } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
+import { byChoice } from './choices.ts';
 import {
   forwardOnTextures,
   inputGradientOnTextures,
@@ -16,7 +18,15 @@ import {
   winogradInputGradient,
   winogradWeightGradient,
 } from './conv-winograd.ts';
-import { gemm, innerSplits } from './gemm.ts';
+import {
+  type GemmCore,
+  gemm,
+  gemmCores,
+  innerSplits,
+  isPlainCore,
+  supportsCore,
+  withGemmCore,
+} from './gemm.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
 
@@ -70,6 +80,47 @@ function paramsOf(z: ConvSizes, splits: number): number[] {
 }
 
 const files = (problem: ShaderFile): ShaderFile[] => ['conv/shape.wgsl', problem];
+
+/** Runs one of a convolution's products on the core that is chosen for its sizes: one for all three, which share operands. */
+export function byChosenCore<T>(device: Device, z: ConvSizes, product: () => T): T {
+  const { stride, padding, dilation, ...sizes } = z;
+  const key = `conv ${Object.values(sizes).join(' ')} ${[...stride, ...padding, ...dilation].join(' ')}`;
+  return byChoice(
+    device,
+    key,
+    () => ({
+      macs: 3 * macsOf(z),
+      candidates: gemmCores.filter((core) => isCandidate(device, core, z)),
+      shapes: (share) => {
+        const n = Math.max(1, Math.floor(z.n * share));
+        return [
+          [n, z.c, z.h, z.w],
+          [z.k, z.c / z.groups, z.r, z.s],
+          [n, z.k, z.p, z.q],
+        ];
+      },
+      run: ([x, weight, gy]) => {
+        const sizes = { ...z, n: x!.shape[0]! };
+        return [
+          convForward(x!, weight!, null, sizes),
+          convInputGradient(gy!, weight!, null, sizes),
+          convWeightGradient(x!, gy!, sizes),
+        ];
+      },
+    }),
+    product,
+  );
+}
+
+/** Whether a core is worth trying: it can do this convolution, and is meant to be fast. */
+function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
+  if (core === 'compensated' || !supportsCore(device, core)) return false;
+  if (core === 'naive') return 3 * macsOf(z) < 2 ** 24;
+  if (core === 'texture') return withGemmCore(core, () => onTextures(device, 'forward', z));
+  if (!isPlainCore(core)) return withGemmCore(core, () => winogradFormOf(device, z) !== null);
+  // Seconds to compile on a processor, and never the fastest there where textures will do.
+  return !device.adapter.software || (core === 'subgroup' && !isCandidate(device, 'texture', z));
+}
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {

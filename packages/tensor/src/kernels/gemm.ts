@@ -36,7 +36,7 @@ export const gemmCores: readonly GemmCore[] = [
 /** Cores with a kernel of their own for every product; the others serve what they can. */
 type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup';
 
-const isPlain = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 4;
+export const isPlainCore = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 4;
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -67,6 +67,11 @@ export function withGemmCore<T>(core: GemmCore, fn: () => T): T {
   }
 }
 
+/** Takes one core for every product from now on, or with null the one that suits each; for `--variant`. */
+export function forceGemmCore(core: GemmCore | null): void {
+  forced = core;
+}
+
 /** The core that `withGemmCore` asks for, if any. */
 export function forcedCore(): GemmCore | null {
   return forced;
@@ -74,7 +79,7 @@ export function forcedCore(): GemmCore | null {
 
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
-  if (core === 'subgroup' || !isPlain(core))
+  if (core === 'subgroup' || !isPlainCore(core))
     return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
   return true;
 }
@@ -86,7 +91,7 @@ const smallProblem = 2 ** 20;
 const leastForTile = 16;
 
 function chooseCore(device: Device, problem: GemmProblem): PlainCore {
-  if (forced && isPlain(forced)) {
+  if (forced && isPlainCore(forced)) {
     if (!supportsCore(device, forced)) throw new ConfigError(`This adapter cannot run the ${forced} core.`);
     return forced;
   }

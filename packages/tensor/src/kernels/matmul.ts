@@ -1,5 +1,6 @@
 // Batched matrix products of strided operands.
 import { empty, type Tensor } from '../tensor.ts';
+import { byChoice } from './choices.ts';
 import { forcedCore, gemm, innerSplits, supportsCore } from './gemm.ts';
 import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
 import { reduce } from './reduce.ts';
@@ -17,6 +18,38 @@ export interface MatmulSizes {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+}
+
+/** `matmulKernel` on the core that is chosen for its sizes. */
+export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor {
+  const [{ device }, , , , { batch, m, n, k }] = call;
+  const tunable = () => ({
+    macs: batch * m * n * k,
+    candidates: (device.adapter.software
+      ? (['naive', 'texture'] as const)
+      : (['naive', 'tiled', 'subgroup', 'texture'] as const)
+    ).filter((core) => supportsCore(device, core)),
+    shapes: (share: number) => {
+      const inner = Math.max(1, Math.floor(k * share));
+      return [
+        [batch, m, inner],
+        [batch, inner, n],
+      ];
+    },
+    run: ([a, b]: readonly Tensor[]) => {
+      const inner = a!.shape[2]!;
+      return [
+        matmulKernel(
+          a!,
+          { batch: m * inner, row: inner, column: 1 },
+          b!,
+          { batch: inner * n, row: n, column: 1 },
+          { batch, m, n, k: inner },
+        ),
+      ];
+    },
+  });
+  return byChoice(device, `matmul ${batch} ${m} ${n} ${k}`, tunable, () => matmulKernel(...call));
 }
 
 /** C[z] = A[z] B[z] (+ bias over columns), shape [batch, m, n]. Long inner axes with few outputs are split. */

@@ -1,7 +1,7 @@
 // Matrix products: matmul with NumPy's batching rules, and linear layers.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
-import { type MatrixLayout, matmulKernel } from '../kernels/matmul.ts';
+import { type MatrixLayout, matmulByChoice } from '../kernels/matmul.ts';
 import { broadcastShapes, type Shape, sameShape, showShape, sizeOf } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';
@@ -36,7 +36,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul (leading dimensions)');
   const left = spread(a, batch);
   const right = spread(b, batch);
-  const product = matmulKernel(
+  const product = matmulByChoice(
     left.tensor,
     { batch: left.shared ? 0 : m * k, row: k, column: 1 },
     right.tensor,
@@ -88,7 +88,7 @@ function product(a: Tensor, ta: boolean, b: Tensor, tb: boolean, bias: Tensor | 
   const m = a.shape[ta ? 1 : 0]!;
   const k = a.shape[ta ? 0 : 1]!;
   const n = b.shape[tb ? 0 : 1]!;
-  const c = matmulKernel(a, layout(a, ta), b, layout(b, tb), { batch: 1, m, n, k }, bias ?? undefined);
+  const c = matmulByChoice(a, layout(a, ta), b, layout(b, tb), { batch: 1, m, n, k }, bias ?? undefined);
   return record('product', c.view([m, n]), bias ? [a, b, bias] : [a, b], (gy, needs) => [
     // d op(a) = gy op(b)ᵀ and d op(b) = op(a)ᵀ gy, each transposed where the operand was.
     needs[0] ? (ta ? product(b, tb, gy, true) : product(gy, false, b, !tb)) : null,

@@ -1,0 +1,72 @@
+// Which core each convolution and matrix product takes on a device: by the rules of its kernels, unless the tuner, or the
+// run that is resumed, chose one for its sizes.
+import type { Device } from '../device/device.ts';
+import type { Tensor } from '../tensor.ts';
+import { forcedCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './gemm.ts';
+
+/** A problem that several cores can solve. */
+export interface Tunable {
+  /** Says the problem and its sizes: what a choice is remembered by. */
+  readonly key: string;
+  /** Multiply-adds of all that `run` computes. */
+  readonly macs: number;
+  readonly candidates: readonly GemmCore[];
+  /**
+   * The results on scratch operands, by whatever core is forced. `share` below 1 asks for a smaller batch of the same
+   * sizes, where the plain core would take too long.
+   */
+  readonly run: (operands: readonly Tensor[]) => readonly Tensor[];
+  readonly shapes: (share: number) => readonly (readonly number[])[];
+}
+
+interface Choices {
+  readonly chosen: Map<string, GemmCore>;
+  /** While a tuner looks for problems, those that it has met. */
+  met: Map<string, Tunable> | null;
+}
+
+const ofDevices = new WeakMap<Device, Choices>();
+
+export function choicesOf(device: Device): Choices {
+  let choices = ofDevices.get(device);
+  if (!choices) {
+    choices = { chosen: new Map(), met: null };
+    ofDevices.set(device, choices);
+  }
+  return choices;
+}
+
+/** Runs `fn` on the core that is chosen for the problem `key`, or by rule. A forced core goes first. */
+export function byChoice<T>(
+  device: Device,
+  key: string,
+  tunable: () => Omit<Tunable, 'key'>,
+  fn: () => T,
+): T {
+  if (forcedCore()) return fn();
+  const { chosen, met } = choicesOf(device);
+  if (met && !met.has(key)) met.set(key, { key, ...tunable() });
+  const core = chosen.get(key);
+  return core ? withGemmCore(core, fn) : fn();
+}
+
+/** The cores chosen for a device, by problem: to be kept, and handed to `setChoices` later. */
+export function getChoices(device: Device): Record<string, string> {
+  return Object.fromEntries(choicesOf(device).chosen);
+}
+
+/**
+ * Takes over choices made before, in place of those there are.
+ * @returns the problems whose core this device cannot run, or does not know; they go by rule.
+ */
+export function setChoices(device: Device, choices: Readonly<Record<string, string>>): string[] {
+  const { chosen } = choicesOf(device);
+  chosen.clear();
+  const refused: string[] = [];
+  for (const [key, name] of Object.entries(choices)) {
+    const core = gemmCores.find((known) => known === name);
+    if (core && supportsCore(device, core)) chosen.set(key, core);
+    else refused.push(key);
+  }
+  return refused;
+}

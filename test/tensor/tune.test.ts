@@ -1,0 +1,102 @@
+// The tuner chooses among cores that are right; what it chose can be kept and taken over; a wrong core is never chosen.
+import {
+  conv2d,
+  createDevice,
+  type Device,
+  getChoices,
+  grad,
+  linear,
+  normal,
+  setChoices,
+  sum,
+  type Tensor,
+  tune,
+  withGemmCore,
+} from '@forger/tensor';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { choicesOf } from '../../packages/tensor/src/kernels/choices.ts';
+import { forcedCore } from '../../packages/tensor/src/kernels/gemm.ts';
+
+let device: Device;
+let x: Tensor;
+let w: Tensor;
+beforeAll(async () => {
+  device = await createDevice();
+  [x, w] = [normal([8, 16, 16, 16]).keep(), normal([32, 16, 4, 4]).keep()] as [Tensor, Tensor];
+});
+afterAll(() => device.destroy());
+beforeEach(() => {
+  setChoices(device, {});
+});
+
+const args = { stride: 2, padding: 1 };
+const key = 'conv 8 16 16 16 32 4 4 8 8 1 2 2 1 1 1 1';
+
+function step(): void {
+  const weight = w.detach().requireGrad();
+  grad(sum(conv2d(x, weight, args)), [weight]);
+  linear(x.view([128, 256]), normal([64, 256]));
+}
+
+test('finds the problems of some work, largest first, and tries each once', async () => {
+  const before = device.recorder.dispatches;
+  const seen: [number, number][] = [];
+  const { problems, left } = await tune(device, step, { rounds: 1, onProgress: (...at) => seen.push(at) });
+  expect(problems.map((p) => p.key)).toEqual([key, 'matmul 1 128 64 256']);
+  expect(left).toBe(0);
+  expect(seen).toEqual([
+    [1, 2],
+    [2, 2],
+  ]);
+  expect(device.recorder.dispatches).toBeGreaterThan(before);
+  for (const { core, ratio, wrong } of problems) {
+    expect(wrong).toEqual([]);
+    if (core) expect(ratio).toBeLessThan(1);
+    else expect(ratio).toBe(1);
+  }
+  expect(Object.keys(getChoices(device))).toEqual(problems.filter((p) => p.core).map((p) => p.key));
+  expect((await tune(device, step, { seconds: 0 })).problems).toEqual([]);
+});
+
+test('a choice decides the core, to the bit; a forced core goes first', async () => {
+  const byRule = await conv2d(x, w, args).data();
+  setChoices(device, { [key]: 'naive' });
+  const chosen = await conv2d(x, w, args).data();
+  const naive = await withGemmCore('naive', () => conv2d(x, w, args)).data();
+  expect(chosen).toEqual(naive);
+  setChoices(device, { [key]: 'tiled' });
+  expect(await withGemmCore('naive', () => conv2d(x, w, args)).data()).toEqual(naive);
+  expect(getChoices(device)).toEqual({ [key]: 'tiled' });
+  setChoices(device, {});
+  expect(await conv2d(x, w, args).data()).toEqual(byRule);
+});
+
+test('choices of cores that do not exist are refused by problem', () => {
+  expect(setChoices(device, { [key]: 'no such core', other: 'naive' })).toEqual([key]);
+  expect(getChoices(device)).toEqual({ other: 'naive' });
+});
+
+test('a core with a wrong result is named and not chosen', async () => {
+  // A problem whose `tiled` core is made to be wrong, and fast.
+  const choices = choicesOf(device);
+  const result = normal([64]).keep();
+  const work = (): void => {
+    choices.met?.set('made up', {
+      key: 'made up',
+      macs: 2 ** 21,
+      candidates: ['naive', 'tiled'],
+      shapes: () => [[64]],
+      run: ([a]) => [withinTiled() ? a!.view([64]) : result.detach()],
+    });
+  };
+  const { problems } = await tune(device, work, { rounds: 1 });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]!.wrong.map(({ core }) => core)).toEqual(['tiled']);
+  expect(problems[0]!.wrong[0]!.difference).toBeGreaterThan(1e-4);
+  expect(getChoices(device)['made up']).not.toBe('tiled');
+  result.dispose();
+});
+
+function withinTiled(): boolean {
+  return forcedCore() === 'tiled';
+}
