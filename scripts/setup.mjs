@@ -11,15 +11,18 @@ import { installPrivateVulkan } from './setup/vulkan.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OLDEST_NODE = [20, 9];
 
-/** Installs the dependencies and, when no WebGPU adapter answers, a Vulkan driver. Throws a SetupError if it cannot. */
-export async function setUp() {
+/**
+ * Installs the dependencies and, when no WebGPU adapter answers, a Vulkan driver. Throws a SetupError if it cannot.
+ * @param options `tests`: also what only the tests need.
+ */
+export async function setUp(options = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
     throw new SetupError(
       `Node ${process.versions.node} is too old; install Node ${OLDEST_NODE.join('.')} or newer (https://nodejs.org).`,
     );
   }
-  await installDependencies(root);
+  await installDependencies(root, options);
   say(`WebGPU adapter: ${await findAdapter()}`);
 }
 

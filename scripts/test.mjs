@@ -3,7 +3,7 @@ import { runOrExplain } from './setup/say.mjs';
 import { setUp } from './setup.mjs';
 
 await runOrExplain(async () => {
-  await setUp();
+  await setUp({ tests: true });
   process.argv = [process.argv[0], 'vitest', 'run', ...process.argv.slice(2)];
   await import('../node_modules/vitest/vitest.mjs');
 });

@@ -6,8 +6,14 @@ import { join } from 'node:path';
 import { interruptible, runCommand } from './processes.mjs';
 import { SetupError, say } from './say.mjs';
 
-/** Installs the dependencies unless they are there. Throws a SetupError if that fails. */
-export async function installDependencies(root) {
+/** ONNX Runtime, 110 MB to fetch, which only tests need. */
+const FOR_TESTS = '@forger/test-onnxruntime';
+
+/**
+ * Installs the dependencies unless they are there; those of tests alone only when `tests` is set.
+ * Throws a SetupError if that fails.
+ */
+export async function installDependencies(root, { tests = false } = {}) {
   const stampPath = join(root, 'node_modules/.forger-setup');
   const stamp = createHash('sha256')
     .update(`${process.platform} ${process.arch}\n`)
@@ -17,7 +23,9 @@ export async function installDependencies(root) {
   const complete = ['node_modules/tsx', 'packages/tensor/node_modules/webgpu'].every((path) =>
     existsSync(join(root, path)),
   );
-  if (complete && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return;
+  const withTests = `${stamp} tests`;
+  const stamped = existsSync(stampPath) ? readFileSync(stampPath, 'utf8') : '';
+  if (complete && (stamped === withTests || (!tests && stamped === stamp))) return;
 
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const command = [
@@ -26,6 +34,7 @@ export async function installDependencies(root) {
     'install',
     '--frozen-lockfile',
     '--config.confirmModulesPurge=false',
+    ...(tests ? [] : [`--filter=!${FOR_TESTS}`]),
   ];
   say(`installing the dependencies: npx ${command.slice(0, 4).join(' ')}`);
   // pnpm's report goes to stderr, so that the output of whatever follows stays clean.
@@ -39,5 +48,5 @@ export async function installDependencies(root) {
       `the dependencies could not be installed (the reason is above). Check the network and npm's registry setting, then run this again, or type:\n  npx ${command.slice(0, 4).join(' ')}`,
     );
   }
-  writeFileSync(stampPath, stamp);
+  writeFileSync(stampPath, tests ? withTests : stamp);
 }

@@ -45,3 +45,7 @@ export type {
   Train,
   TrainIO,
 } from './train/types.ts';
+export { type Converted, type ConvertOptions, convert } from './weights/convert.ts';
+export type { WeightEntries, WeightEntry } from './weights/entry.ts';
+export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
+export { readWeights } from './weights/read.ts';

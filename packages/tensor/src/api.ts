@@ -21,6 +21,7 @@ export type { ProfileOptions } from './device/profiler.ts';
 export { type Timing, timeInterleaved } from './device/timing.ts';
 export type { NeededKernel, WarmUpOptions } from './device/warm-up.ts';
 export * from './errors.ts';
+export { float32FromBfloat16, float32FromFloat16 } from './io/half.ts';
 export {
   readSafetensors,
   type SafetensorsData,

@@ -55,11 +55,11 @@ export function nonEmpty(flag: string): Parser<string> {
   };
 }
 
-/** A path that ends in `.png`. */
-export function pngPath(flag: string): Parser<string> {
-  return (text) => {
-    if (!/\.png$/i.test(text))
-      throw new UsageError(`${flag} ${text}: expected a file name that ends in .png`);
+/** A path with one of a few extensions, in either case. */
+export function pathEnding(...extensions: string[]): (flag: string) => Parser<string> {
+  return (flag) => (text) => {
+    if (!extensions.some((extension) => text.toLowerCase().endsWith(extension)))
+      throw new UsageError(`${flag} ${text}: expected a file name that ends in ${extensions.join(' or ')}`);
     return text;
   };
 }

@@ -8,19 +8,20 @@ import type { Description, NetworkDescription } from '../train/types.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
-export async function runInfo(source: string): Promise<number> {
+export async function runInfo(source: string, flags: { key?: string }): Promise<number> {
   const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
-  const description = await (isRecipe ? describeRecipe(source) : describe(source));
+  const description = await (isRecipe ? describeRecipe(source) : describe(source, flags));
+  for (const note of description.notes) console.error(`note: ${note}`);
   for (const line of descriptionLines(description)) console.log(line);
   return 0;
 }
 
 /** The description as lines of text. */
-export function descriptionLines({ source, kind, config, step, networks }: Description): string[] {
+export function descriptionLines({ source, kind, recipe, config, step, networks }: Description): string[] {
   const trained = step === undefined ? '' : `, ${count(step)} steps`;
   const settings = config === undefined ? [] : Object.entries(config).filter(([name]) => name !== 'version');
   return [
-    `${source}: ${kind}${trained}`,
+    `${source}: ${kind} of recipe ${recipe}${trained}`,
     ...(settings.length > 0
       ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
       : []),

@@ -1,7 +1,7 @@
 // The commands, flags and help texts of `forger`. What a command does is in the file of its name, loaded when it runs,
 // so that help and usage errors come at once.
 
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import {
   CHANNELS,
   LIMITS,
@@ -12,7 +12,7 @@ import {
   type WholeRange,
 } from '../train/limits.ts';
 import { explain } from './errors.ts';
-import { nonEmpty, numberFrom, oneOf, pngPath, positiveNumber, wholeNumber } from './flags.ts';
+import { nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, the program's name left out. @returns the exit code. */
@@ -44,6 +44,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
   addTrain(program, finish);
   addSample(program, finish);
   addInfo(program, finish);
+  addConvert(program, finish);
   addRecipes(program, finish);
   addDoctor(program, finish);
   for (const command of program.commands)
@@ -193,10 +194,13 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('sample')
     .description('Draw new pictures with a trained generator.')
-    .argument('<source>', "a run folder, a checkpoint, or a generator's safetensors file")
+    .argument('<source>', SOURCE)
     .addOption(option('--count <n>', 'pictures in the grid', whole('count')).default(64))
     .addOption(option('--seed <n>', 'seed of the noise', whole('seed')).default(0))
-    .addOption(option('--out <file.png>', 'the picture to write (default: sample-<seed>.png)', pngPath))
+    .addOption(
+      option('--out <file.png>', 'the picture to write (default: sample-<seed>.png)', pathEnding('.png')),
+    )
+    .addOption(key())
     .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
 }
 
@@ -204,8 +208,35 @@ function addInfo(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('info')
     .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
-    .argument('<source>', "a recipe, a run folder, a checkpoint, or a generator's safetensors file")
-    .action(async (source) => finish(await (await import('./info.ts')).runInfo(source)));
+    .argument('<source>', `a recipe, ${SOURCE}`)
+    .addOption(key())
+    .action(async (source, flags) => finish(await (await import('./info.ts')).runInfo(source, flags)));
+}
+
+function addConvert(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('convert')
+    .description(
+      "Write weights in another format: safetensors with PyTorch's names, or the generator as ONNX.",
+    )
+    .argument('<source>', SOURCE)
+    .addArgument(
+      new Argument('<out>', 'what to write: a name that ends in .safetensors or .onnx').argParser(
+        pathEnding('.safetensors', '.onnx')('<out>'),
+      ),
+    )
+    .addOption(
+      option(
+        '--network <name>',
+        'generator or discriminator, where there are both (default: generator)',
+        (flag) => oneOf(flag, ['generator', 'discriminator']),
+      ),
+    )
+    .addOption(key())
+    .option('--uint8', 'ONNX from flat latents to uint8 RGB pictures, as torch-fidelity takes it')
+    .action(async (source, out, flags) =>
+      finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
+    );
 }
 
 function addRecipes(program: Command, finish: (exitCode: number) => void): void {
@@ -222,6 +253,16 @@ function addDoctor(program: Command, finish: (exitCode: number) => void): void {
     .command('doctor')
     .description('Check the graphics adapter, its driver and the installation, and say what to mend.')
     .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
+}
+
+const SOURCE = 'a run folder, a checkpoint, or weights: safetensors, .pth, .npz';
+
+function key(): Option {
+  return option(
+    '--key <path>',
+    'where in a file of several networks the wanted one is, as state_dict.netG',
+    nonEmpty,
+  );
 }
 
 // An option whose value is parsed by a parser that knows the flag's name.

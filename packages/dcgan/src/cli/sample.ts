@@ -5,10 +5,11 @@ import { sample } from '../sample/sample.ts';
 /** @returns the exit code. @throws ForgerError */
 export async function runSample(
   source: string,
-  flags: { count: number; seed: number; out?: string },
+  flags: { count: number; seed: number; out?: string; key?: string },
 ): Promise<number> {
-  const { count, seed, out = `sample-${seed}.png` } = flags;
-  const { path, width, height } = await sample(source, { count, seed, out });
+  const { count, seed, out = `sample-${seed}.png`, key } = flags;
+  const { path, width, height, notes } = await sample(source, { count, seed, out, key });
+  for (const note of notes) console.error(`note: ${note}`);
   console.log(`${path}: ${count} pictures, ${width}x${height} pixels in all`);
   return 0;
 }

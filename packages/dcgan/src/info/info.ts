@@ -2,28 +2,33 @@
 
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, Generator, type Shape } from '@forger/tensor';
-import { openSource } from '../sample/source.ts';
+import { findEither, openSource } from '../sample/source.ts';
 import type { Describe, NetworkDescription } from '../train/types.ts';
 
 /**
  * Describes a run, a checkpoint or a generator's weights. A run needs no checkpoint to be described.
  * @throws as `openSource`; DeviceError without an adapter, since networks live on a device.
  */
-export const describe: Describe = async (source) => {
-  const { kind, recipe, sizes, config, step } = await openSource(source);
+export const describe: Describe = async (source, { key } = {}) => {
+  const opened = await openSource(source, key);
   const device = await createDevice();
   try {
+    const { network, recipe, sizes, notes } = findEither(opened, device);
     const { generator, discriminator } = recipe.build(sizes, new Generator(0, { device }));
     const { imageSize, channels, latentSize } = sizes;
-    const networks = [describeNetwork('generator', generator, [latentSize, 1, 1])];
-    if (kind !== 'generator weights')
-      networks.push(describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]));
+    const networks = [
+      describeNetwork('generator', generator, [latentSize, 1, 1]),
+      describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),
+    ];
+    const { kind, config, step } = opened;
     return {
       source,
-      kind,
+      kind: kind === 'weights' ? `${network} weights` : kind,
+      recipe: recipe.name,
       ...(config !== undefined && { config }),
       ...(step !== undefined && { step }),
-      networks,
+      networks: kind === 'weights' ? networks.filter(({ name }) => name === network) : networks,
+      notes,
     };
   } finally {
     device.destroy();

@@ -4,7 +4,15 @@ import { CheckpointError, createDevice, Generator } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
 import { drawLatent, generate, PIXELS } from '../train/step.ts';
 import type { Sample } from '../train/types.ts';
+import { loadWeights } from '../weights/load.ts';
 import { openSource } from './source.ts';
+
+/** What to say of a run that cannot be sampled. */
+export function untrained(path: string): CheckpointError {
+  return new CheckpointError(
+    `${path} has no checkpoint yet: wait for the first one, or continue the run with --resume ${path}`,
+  );
+}
 
 /** Pictures drawn at once; it bounds the memory, whatever the count. */
 const BATCH = 64;
@@ -15,18 +23,15 @@ const BATCH = 64;
  * @throws ConfigError when a path cannot be read or written; CheckpointError when the source is damaged, foreign or
  * not trained yet; DeviceError without an adapter.
  */
-export const sample: Sample = async (path, { count, seed, out }) => {
-  const { recipe, sizes, generator: weights } = await openSource(path);
-  if (!weights) {
-    throw new CheckpointError(
-      `${path} has no checkpoint yet: wait for the first one, or continue the run with --resume ${path}`,
-    );
-  }
+export const sample: Sample = async (path, { count, seed, out, key }) => {
+  const opened = await openSource(path, key);
   const device = await createDevice();
   try {
+    const { recipe, sizes, weights, notes } = opened.find('generator', device);
+    if (!weights) throw untrained(path);
     const random = new Generator(seed, { device });
     const { generator } = device.scope(() => recipe.build(sizes, random));
-    generator.loadStateDict(weights);
+    notes.push(...(await loadWeights(generator, weights)));
     random.manualSeed(seed);
     const { imageSize, channels } = sizes;
     const size = channels * imageSize * imageSize;
@@ -43,7 +48,7 @@ export const sample: Sample = async (path, { count, seed, out }) => {
     const range = PIXELS[recipe.pixelRange];
     const grid = { count, channels, height: imageSize, width: imageSize, range };
     const { width, height } = await writeGrid(out, pictures, grid);
-    return { path: out, width, height };
+    return { path: out, width, height, notes };
   } finally {
     device.destroy();
   }

@@ -1,83 +1,166 @@
-// What `forger sample` and `forger info` are pointed at: a run folder, a checkpoint, or a generator's bare weights.
+// What `forger sample`, `forger info` and `forger convert` are pointed at: a run folder, a checkpoint, or bare weights
+// in any format that weights/read.ts reads.
 
-import { readFile, stat } from 'node:fs/promises';
-import type { StateEntries } from '@forger/nn';
-import { CheckpointError, readSafetensors, type SafetensorsTensor, showShape } from '@forger/tensor';
+import { stat } from 'node:fs/promises';
+import { CheckpointError, type Device, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
-import { findRecipe, recipes } from '../recipes/index.ts';
+import { findRecipe } from '../recipes/index.ts';
 import type { NetworkSizes, Recipe } from '../recipes/recipe.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import type { Description } from '../train/types.ts';
+import { quote, type WeightEntries } from '../weights/entry.ts';
+import { type NetworkName, Probes } from '../weights/probes.ts';
+import { readWeights } from '../weights/read.ts';
+import { type Recognized, recognize } from '../weights/recognize.ts';
+import { readSafetensorsWeights } from '../weights/safetensors.ts';
 
-/** A trained generator as it was found. */
+/** A network as it was found. */
 export interface Source {
-  kind: Description['kind'];
   recipe: Recipe;
   sizes: NetworkSizes;
-  /** The generator's state dict; absent in a run without a checkpoint. */
-  generator?: StateEntries;
+  /** Its state dict; absent in a run without a checkpoint. */
+  weights?: WeightEntries;
+  /** How the file was understood, where that is not plain, in sentences. */
+  notes: string[];
+}
+
+/** What a path holds. */
+export interface Opened {
+  kind: 'run' | 'checkpoint' | 'weights';
   config?: TrainConfig;
   step?: number;
+  /**
+   * Finds out which network the weights are. Those of a run are known; others are compared with the recipes' networks.
+   * @throws CheckpointError when no recipe makes such a network, or when several of them are there.
+   */
+  find(network: NetworkName, device: Device): Source;
 }
-
-type Entries = ReadonlyMap<string, SafetensorsTensor>;
 
 /**
- * Finds out what a path holds.
+ * Reads a path.
+ * @param key where in a file of several networks the wanted one is.
  * @throws ConfigError when there is nothing to read; CheckpointError when it is damaged or foreign.
  */
-export async function openSource(path: string): Promise<Source> {
+export async function openSource(path: string, key?: string): Promise<Opened> {
   if (await isFolder(path)) return openRun(path);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path));
-  const entries = await readTensors(path);
-  // A checkpoint of a run whose JSON was left behind holds more than the generator.
-  const own = under('generator.', entries);
-  return fromWeights(path, own.size > 0 ? own : under('module.', entries, entries));
+  const all = await readWeights(path);
+  let probes: Probes | undefined;
+  const entries = key === undefined ? all : under(key, all);
+  if (entries.size === 0)
+    throw new CheckpointError(
+      `${path} holds nothing under the key ${quote(key ?? '')}; its keys are ${keysOf(all)}`,
+    );
+  return {
+    kind: 'weights',
+    find: (network, device) => {
+      const {
+        recipe,
+        sizes,
+        entries: weights,
+        ...found
+      } = pick(path, entries, network, (probes ??= new Probes(device)));
+      return { recipe, sizes, weights, notes: reading(path, recipe.name, network, found) };
+    },
+  };
 }
 
-async function openRun(path: string): Promise<Source> {
+/** The generator, or the discriminator where bare weights are nothing else. @throws as `find`. */
+export function findEither(opened: Opened, device: Device): Source & { network: NetworkName } {
+  try {
+    return { network: 'generator', ...opened.find('generator', device) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    try {
+      return { network: 'discriminator', ...opened.find('discriminator', device) };
+    } catch {
+      throw error;
+    }
+  }
+}
+
+async function openRun(path: string): Promise<Opened> {
   const run = await RunFolder.read(path);
   const found = await run.latestCheckpoint();
-  return found
-    ? fromCheckpoint('run', found.checkpoint)
-    : { kind: 'run', step: 0, ...fromConfig(run.config) };
+  if (found) return fromCheckpoint('run', found.checkpoint);
+  const { config } = run;
+  return { kind: 'run', step: 0, config, find: () => fromConfig(config) };
 }
 
-function fromCheckpoint(kind: Source['kind'], checkpoint: Checkpoint): Source {
+function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint): Opened {
   const { config } = readMeta(checkpoint);
-  const generator = under('generator.', readSafetensors(checkpoint.bytes).tensors);
-  return { kind, step: checkpoint.step, generator, ...fromConfig(config) };
+  const entries = readSafetensorsWeights(checkpoint.bytes);
+  return {
+    kind,
+    step: checkpoint.step,
+    config,
+    find: (network) => ({ ...fromConfig(config), weights: under(network, entries) }),
+  };
 }
 
-function fromConfig(config: TrainConfig): Pick<Source, 'recipe' | 'sizes'> & { config: TrainConfig } {
+function fromConfig(config: TrainConfig): Source {
   const recipe = findRecipe(config.recipe);
   const { imageSize, width, channels } = config;
-  return { config, recipe, sizes: { imageSize, width, channels, latentSize: recipe.latent.size } };
+  return { recipe, sizes: { imageSize, width, channels, latentSize: recipe.latent.size }, notes: [] };
 }
 
-/** Weights tell what they are by their names and shapes. */
-function fromWeights(path: string, generator: Entries): Source {
-  const shapes = new Map(Array.from(generator, ([name, { shape }]) => [name, shape]));
-  for (const recipe of Object.values(recipes)) {
-    const sizes = recipe.recognize?.(shapes);
-    if (sizes) return { kind: 'generator weights', recipe, sizes, generator };
+/** How networks are called in checkpoints that hold several. */
+const USUAL: Readonly<Record<NetworkName, RegExp>> = {
+  generator: /(^|[./:])(generator|net_?g|g|gen)$/i,
+  discriminator: /(^|[./:])(discriminator|net_?d|d|dis|disc)$/i,
+};
+
+/** The one network of its kind among a file's weights. */
+function pick(path: string, entries: WeightEntries, network: NetworkName, probes: Probes): Recognized {
+  const found = recognize(entries, probes, network);
+  const usual = found.filter((match) => USUAL[network].test(match.path));
+  const [match, ...others] = usual.length === 1 ? usual : found;
+  if (!match) {
+    const [first] = entries;
+    const held = first
+      ? `${entries.size} tensors, the first ${first[0].slice(0, 80)} ${showShape(first[1].shape)}`
+      : 'no tensors';
+    throw new CheckpointError(
+      `${path} holds ${held}, which is no ${network} that a recipe here makes: expected the layers of one of them, in its order, under any names; its keys are ${keysOf(entries)}`,
+    );
   }
-  const [first] = shapes;
-  const held = first ? `${shapes.size} tensors, the first ${first[0]} ${showShape(first[1])}` : 'no tensors';
-  throw new CheckpointError(
-    `${path} holds ${held}, which is no generator that a recipe here makes: expected main.0.weight [latents, channels, 4, 4], main.1.weight, … as PyTorch's DCGAN example names them`,
+  if (others.length > 0)
+    throw new CheckpointError(
+      `${path} holds ${found.length} networks that can be the ${network}, under the keys ${found.map((one) => one.path).join(', ')}: name one with --key`,
+    );
+  return match;
+}
+
+/** How a file's names were read. */
+function reading(
+  path: string,
+  recipe: string,
+  network: NetworkName,
+  { renamed, path: key }: Pick<Recognized, 'renamed' | 'path'>,
+): string[] {
+  const [first] = renamed;
+  const place = key === '' ? path : `${path}, ${key}`;
+  if (!first) return key === '' ? [] : [`${place}: the ${network} of recipe ${recipe}`];
+  return [
+    `${place}: read as the ${network} of recipe ${recipe} by the shape and order of its layers (${first[0]} is ${first[1]}, …); activations are the recipe's`,
+  ];
+}
+
+/** The entries whose names start with a key, without it. */
+function under(key: string, entries: WeightEntries): WeightEntries {
+  return new Map(
+    Array.from(entries)
+      .filter(([name]) => name.startsWith(key) && /[./]/.test(name[key.length] ?? ''))
+      .map(([name, entry]) => [name.slice(key.length + 1), entry]),
   );
 }
 
-/** The entries whose names start with a prefix, without it; `otherwise` when there are none. */
-function under(prefix: string, entries: Entries, otherwise: Entries = new Map()): Entries {
-  const found = Array.from(entries)
-    .filter(([name]) => name.startsWith(prefix))
-    .map(([name, entry]): [string, SafetensorsTensor] => [name.slice(prefix.length), entry]);
-  return found.length > 0 ? new Map(found) : otherwise;
+/** The first parts of the names, for messages. */
+function keysOf(entries: WeightEntries): string {
+  const keys = [...new Set(Array.from(entries.keys(), (name) => name.split(/[./]/)[0]!.slice(0, 80)))];
+  return keys.length > 12 ? `${keys.slice(0, 12).join(', ')}, …` : keys.join(', ');
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -85,17 +168,5 @@ async function isFolder(path: string): Promise<boolean> {
     return (await stat(path)).isDirectory();
   } catch (error) {
     throw fileError('read', path, error);
-  }
-}
-
-async function readTensors(path: string): Promise<Entries> {
-  const bytes = await readFile(path).catch((error) => {
-    throw fileError('read', path, error);
-  });
-  try {
-    return readSafetensors(bytes).tensors;
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
   }
 }

@@ -69,13 +69,21 @@ export interface SampleOptions {
   seed: number;
   /** The PNG to write. */
   out: string;
+  /** Where in a file of several networks the generator is. */
+  key?: string | undefined;
 }
 
-/** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's safetensors. */
+/** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
 export type Sample = (
   source: string,
   options: SampleOptions,
-) => Promise<{ path: string; width: number; height: number }>;
+) => Promise<{
+  path: string;
+  width: number;
+  height: number;
+  /** How the weights were understood and what was done to them, where that is not plain. */
+  notes: readonly string[];
+}>;
 
 /** One layer of a network, in the order in which data pass. */
 export interface LayerRow {
@@ -100,12 +108,16 @@ export interface NetworkDescription {
 /** What a run or a weight file holds. */
 export interface Description {
   source: string;
-  kind: 'recipe' | 'run' | 'checkpoint' | 'generator weights';
+  kind: 'recipe' | 'run' | 'checkpoint' | 'generator weights' | 'discriminator weights';
+  /** The recipe whose network it is. */
+  recipe: string;
   config?: TrainConfig;
   /** Steps trained. */
   step?: number;
   networks: readonly NetworkDescription[];
+  /** How the weights were understood, where that is not plain. */
+  notes: readonly string[];
 }
 
 /** `describe` of info/info.ts. */
-export type Describe = (source: string) => Promise<Description>;
+export type Describe = (source: string, options?: { key?: string | undefined }) => Promise<Description>;

@@ -1,0 +1,46 @@
+// Reading a file of weights, whatever its format. The format is told by the first bytes, not by the file's name.
+
+import { readFile } from 'node:fs/promises';
+import { CheckpointError } from '@forger/tensor';
+import { fileError } from '../atomic-file.ts';
+import type { WeightEntries } from './entry.ts';
+import { isNpz, readNpz } from './npz.ts';
+import { isPickle, readLegacyTorch } from './pytorch-legacy.ts';
+import { isTorchArchive, readTorchArchive } from './pytorch-zip.ts';
+import { readSafetensorsWeights } from './safetensors.ts';
+import { ZipArchive } from './zip.ts';
+
+/**
+ * Reads the names, shapes and types of a file's tensors: safetensors, PyTorch's `.pth` in either of its formats, or
+ * `.npz`. Nothing in the file is ever run.
+ * @throws ConfigError when it cannot be read; CheckpointError, which names the file, when it is damaged, foreign, or
+ * asks for more than weights.
+ */
+export async function readWeights(path: string): Promise<WeightEntries> {
+  const bytes = await readFile(path).catch((error) => {
+    throw fileError('read', path, error);
+  });
+  try {
+    return await parse(bytes, path);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+async function parse(bytes: Uint8Array, path: string): Promise<WeightEntries> {
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
+    const archive = await ZipArchive.open(bytes);
+    if (isTorchArchive(archive)) return readTorchArchive(archive, bytes.byteLength);
+    if (isNpz(archive)) return readNpz(archive, bytes.byteLength);
+    throw new CheckpointError(
+      "it is a ZIP archive, but neither PyTorch's (which holds a data.pkl) nor numpy's (which holds .npy files)",
+    );
+  }
+  if (isPickle(bytes)) return readLegacyTorch(bytes);
+  if (/\.(pth?|ckpt|bin|npz)$/i.test(path))
+    throw new CheckpointError(
+      `it is neither a ZIP archive nor a pickle, one of which a ${path.slice(path.lastIndexOf('.'))} file is: copy or download it again`,
+    );
+  return readSafetensorsWeights(bytes);
+}

@@ -1,0 +1,203 @@
+// Which network a file's weights belong to, told by shape and order. A network is known by its layers at one width; a
+// file's layers are those layers when every size is the same, or one and the same number of times as large.
+
+import type { Shape } from '@forger/tensor';
+import type { NetworkSizes, Recipe } from '../recipes/recipe.ts';
+import type { WeightEntries, WeightEntry } from './entry.ts';
+import { type Layer, layersOf, orders } from './layers.ts';
+import { NETWORKS, type NetworkName, PROBE_LATENT, PROBE_WIDTH, type Probe, type Probes } from './probes.ts';
+
+/** A network that weights belong to. */
+export interface Recognized {
+  readonly recipe: Recipe;
+  readonly sizes: NetworkSizes;
+  readonly network: NetworkName;
+  /** Where in the file it is: the keys that lead to it; '' when the file is nothing else. */
+  readonly path: string;
+  /** Its weights under the network's own names; what has no place in it keeps the file's. */
+  readonly entries: WeightEntries;
+  /** The file's layers beside the network's, where names differ. */
+  readonly renamed: ReadonlyMap<string, string>;
+}
+
+/** How closely layers must fit. */
+type Closeness =
+  /** The same layers, each with the same tensors. */
+  | 'exact'
+  /** The same layers; tensors of theirs may be missing or too many. */
+  | 'layers'
+  /** At least half of the tensors by name. */
+  | 'names';
+
+/**
+ * Finds the networks in a file's weights: the whole of them, or what lies under a key or a prefix, as in checkpoints.
+ * Whatever fits exactly comes before what fits with tensors missing or left over; empty when nothing does.
+ */
+export function recognize(entries: WeightEntries, probes: Probes, wanted: NetworkName): Recognized[] {
+  const attempt = (closeness: Closeness, candidates: readonly Probe[]): Recognized[] =>
+    find(entries, '', candidates, closeness, 0).filter(({ network }) => network === wanted);
+  // The other sizes are looked at only when they are needed: every probe is a network to build.
+  for (const closeness of ['exact', 'layers'] as const) {
+    for (const group of [probes.ofDefaults, probes.ofOtherSizes]) {
+      const found = attempt(closeness, [...group.call(probes)]);
+      if (found.length > 0) return found;
+    }
+  }
+  return attempt('names', [...probes.ofDefaults(), ...probes.ofOtherSizes()]);
+}
+
+/** Checkpoints keep networks at most this many keys deep. */
+const MOST_DEPTH = 6;
+
+function find(
+  entries: WeightEntries,
+  path: string,
+  probes: readonly Probe[],
+  closeness: Closeness,
+  depth: number,
+): Recognized[] {
+  const whole = best(entries, path, probes, closeness);
+  if (whole) return [whole];
+  if (depth === MOST_DEPTH) return [];
+  return Array.from(parts(entries), ([key, part]) =>
+    find(part, path === '' ? key : `${path}.${key}`, probes, closeness, depth + 1),
+  ).flat();
+}
+
+/** The entries by the first part of their names. */
+function parts(entries: WeightEntries): Map<string, Map<string, WeightEntry>> {
+  const found = new Map<string, Map<string, WeightEntry>>();
+  for (const [name, entry] of entries) {
+    const at = name.search(/[./]/);
+    if (at <= 0) continue;
+    const [key, rest] = [name.slice(0, at), name.slice(at + 1)];
+    const part = found.get(key) ?? new Map<string, WeightEntry>();
+    found.set(key, part.set(rest, entry));
+  }
+  return found;
+}
+
+/** The fitting network whose recipe's own settings are nearest: several recipes share a network. */
+function best(
+  entries: WeightEntries,
+  path: string,
+  probes: readonly Probe[],
+  closeness: Closeness,
+): Recognized | undefined {
+  const arrangements = orders(layersOf(entries));
+  let found: { match: Recognized; score: number } | undefined;
+  for (const probe of probes) {
+    if (probe.names && ![...entries.keys()].some((name) => probe.names!.test(name))) continue;
+    for (const network of NETWORKS) {
+      const wanted = probe.layers[network];
+      const fit = arrangements
+        .map((arranged) => pairUp(arranged, wanted, probe, closeness))
+        .find((candidate) => candidate !== undefined);
+      if (!fit) continue;
+      const { pairs, sizes } = fit;
+      const { defaults } = probe.recipe;
+      const apart = arrangements[0]!.length + wanted.length - 2 * pairs.length;
+      const score =
+        -8 * apart +
+        Number(probe.names !== undefined) * 4 +
+        Number(sizes.imageSize === defaults.imageSize) +
+        Number(sizes.width === defaults.width) +
+        Number(sizes.channels === defaults.channels);
+      if (found && found.score >= score) continue;
+      found = { score, match: { recipe: probe.recipe, sizes, network, path, ...rename(entries, pairs) } };
+    }
+  }
+  return found?.match;
+}
+
+type Pair = readonly [given: Layer<WeightEntry>, wanted: Layer<Shape>];
+
+/** The file's layers beside the network's, and the sizes that the network then has; undefined when they do not fit. */
+function pairUp(
+  given: readonly Layer<WeightEntry>[],
+  wanted: readonly Layer<Shape>[],
+  probe: Probe,
+  closeness: Closeness,
+): { pairs: Pair[]; sizes: NetworkSizes } | undefined {
+  const named = byName(given, wanted);
+  const same = named.length === given.length && named.length === wanted.length;
+  const close = named.length * 2 >= wanted.length;
+  const pairs = same || (closeness === 'names' && close) ? named : inOrder(given, wanted);
+  if (!pairs || (closeness === 'exact' && !pairs.every(complete))) return undefined;
+  const sizes = solve(pairs, probe, closeness);
+  return sizes && { pairs, sizes };
+}
+
+function inOrder(given: readonly Layer<WeightEntry>[], wanted: readonly Layer<Shape>[]): Pair[] | undefined {
+  if (given.length !== wanted.length) return undefined;
+  return given.map((layer, i): Pair => [layer, wanted[i]!]);
+}
+
+function byName(given: readonly Layer<WeightEntry>[], wanted: readonly Layer<Shape>[]): Pair[] {
+  const named = new Map(wanted.map((layer) => [layer.name, layer]));
+  return given.flatMap((layer): Pair[] => {
+    const same = named.get(layer.name);
+    return same ? [[layer, same]] : [];
+  });
+}
+
+/** Counters that some programs do not keep do not count. */
+function complete([given, wanted]: Pair): boolean {
+  const names = (tensors: Iterable<string>): string =>
+    [...tensors]
+      .filter((name) => name !== 'num_batches_tracked')
+      .sort()
+      .join();
+  return names(given.tensors.keys()) === names(wanted.tensors.keys());
+}
+
+/**
+ * The sizes at which the probe's network has the given shapes; undefined when there are none. Layers that were found by
+ * name may have other shapes: most of them decide.
+ */
+function solve(pairs: readonly Pair[], probe: Probe, closeness: Closeness): NetworkSizes | undefined {
+  const { recipe, imageSize } = probe;
+  let { channels } = probe;
+  let latentSize = recipe.latent.size;
+  const ratios = new Map<number, number>();
+  for (const [given, wanted] of pairs) {
+    let shared = 0;
+    for (const [name, expected] of wanted.tensors) {
+      const shape = given.tensors.get(name)?.shape;
+      if (!shape) continue;
+      if (shape.length !== expected.length) return undefined;
+      shared++;
+      for (const [i, n] of shape.entries()) {
+        const m = expected[i]!;
+        if (m === PROBE_LATENT) latentSize = n;
+        else if (m === 3 && n === 1) channels = 1;
+        else if (m !== n) ratios.set(n / m, (ratios.get(n / m) ?? 0) + 1);
+      }
+    }
+    if (shared === 0) return undefined;
+  }
+  const [ratio = 1, ...others] = [...ratios].sort((a, b) => b[1] - a[1]).map(([value]) => value);
+  const width = ratio * PROBE_WIDTH;
+  if (others.length > 0 && closeness !== 'names') return undefined;
+  if (!Number.isInteger(width) || width < 1 || latentSize < 1) return undefined;
+  return { imageSize, channels, width, latentSize };
+}
+
+/** The entries under the network's names. */
+function rename(entries: WeightEntries, pairs: readonly Pair[]): Pick<Recognized, 'entries' | 'renamed'> {
+  const named = new Map<string, WeightEntry>();
+  const renamed = new Map<string, string>();
+  const placed = new Set<WeightEntry>();
+  const join = (layer: string, tensor: string): string => (layer === '' ? tensor : `${layer}.${tensor}`);
+  for (const [given, wanted] of pairs) {
+    if (given.name !== wanted.name) renamed.set(given.name, wanted.name);
+    for (const [tensor, entry] of given.tensors) {
+      named.set(join(wanted.name, tensor), entry);
+      placed.add(entry);
+    }
+  }
+  for (const [name, entry] of entries) {
+    if (!placed.has(entry)) named.set(name, entry);
+  }
+  return { entries: named, renamed };
+}

@@ -1,0 +1,410 @@
+// Files that are damaged or hostile get one sentence, and cost neither time nor memory. Nothing in them runs.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { unpickle } from '../../packages/dcgan/src/weights/pickle.ts';
+import { TorchRules } from '../../packages/dcgan/src/weights/pytorch-pickle.ts';
+import { readWeights } from '../../packages/dcgan/src/weights/read.ts';
+import { fixtureBytes, npy, pickled, refusal, torchZip, written, zip } from './files.ts';
+
+const SAVE =
+  'it was refused and nothing in it was run: in PyTorch, load it there if you trust it, and save the weights alone with torch.save(model.state_dict(), path)';
+const COPY = 'copy or download the file again';
+const { global: named, call, text, integer, tuple, dict, storage, tensor } = pickled;
+const refusedPickle = (body: Buffer) => refusal('x.pth', torchZip(body));
+const one = tensor(storage('FloatStorage', '0', 4), 0, [4], [1]);
+
+describe('a pickle that would run something', () => {
+  test.each([
+    ['system.pth', 'posix.system'],
+    ['eval.pth', '__builtin__.eval'],
+    ['module.pth', 'torch.nn.modules.linear.Identity'],
+  ])('%s, as Python writes it', async (file, name) => {
+    expect(await refusal(file, fixtureBytes(file))).toBe(
+      `its pickle names "${name}", which is not among the few things that weights need; ${SAVE}`,
+    );
+  });
+
+  test.each([
+    ['GLOBAL and REDUCE', call(named('os', 'system'), text('true')), 'os.system'],
+    ['STACK_GLOBAL', Buffer.concat([text('builtins'), text('eval'), Buffer.from([0x93])]), 'builtins.eval'],
+    ['INST', Buffer.from('(ios\nsystem\n'), 'os.system'],
+    [
+      'a method of what is known',
+      named('collections', 'OrderedDict.fromkeys'),
+      'collections.OrderedDict.fromkeys',
+    ],
+    [
+      'a loader of pickles in pickles',
+      named('torch.storage', '_load_from_bytes'),
+      'torch.storage._load_from_bytes',
+    ],
+    ['a type that is not read', storage('ComplexFloatStorage', '0', 4), 'torch.ComplexFloatStorage'],
+    ['a name of the prototype', named('constructor', 'constructor'), 'constructor.constructor'],
+  ])('by %s', async (_, body, name) => {
+    expect(await refusedPickle(body)).toBe(
+      `its pickle names "${name}", which is not among the few things that weights need; ${SAVE}`,
+    );
+  });
+
+  test.each([
+    [
+      'what is only named',
+      call(named('torch', 'FloatStorage'), integer(4)),
+      'calls "torch.FloatStorage", which weights only name',
+    ],
+    ['what is no function', call(text('eval'), text('1')), 'calls something that is no function'],
+    [
+      'attributes',
+      Buffer.concat([one, dict(text('data'), text('x')), Buffer.from('b')]),
+      'sets attributes of something that is no dictionary',
+    ],
+    ['an extension', Buffer.from([0x82, 1]), "uses the instruction EXT1, which PyTorch's weights do without"],
+    [
+      'an object by NEWOBJ_EX',
+      Buffer.from([0x92]),
+      "uses the instruction NEWOBJ_EX, which PyTorch's weights do without",
+    ],
+    [
+      'an object beside it',
+      Buffer.concat([tuple(text('thing')), Buffer.from('Q')]),
+      'keeps something beside it that is no storage',
+    ],
+    [
+      'source code',
+      Buffer.concat([tuple(text('module')), Buffer.from('Q')]),
+      'holds a whole network with its source code, as torch.save(model) writes it',
+    ],
+    [
+      'a dictionary under a tuple',
+      dict(tuple(integer(1)), one),
+      'holds a dictionary whose keys are neither text nor numbers',
+    ],
+  ])('by %s', async (_, body, what) => {
+    expect(await refusedPickle(body)).toBe(`its pickle ${what}; ${SAVE}`);
+  });
+
+  test('in an array of numpy', async () => {
+    expect(await refusal('objects.npz', fixtureBytes('objects.npz'))).toBe(
+      'its array "l0/W" holds pickled Python objects (dtype "|O"), which could run anything; it was refused and nothing in it was run: save arrays of numbers alone',
+    );
+  });
+
+  test('or is of another program', async () => {
+    expect(await refusal('other.pkl', fixtureBytes('other.pkl'))).toBe(
+      'it is a pickle, but not one of torch.save: in PyTorch, save the weights with torch.save(model.state_dict(), path)',
+    );
+  });
+});
+
+describe('a tensor that reaches beyond its storage', () => {
+  const four = storage('FloatStorage', '0', 4);
+  test.each([
+    ['by its size', tensor(four, 0, [5], [1]), 'elements up to number 5 where there are 4'],
+    ['by its offset', tensor(four, 1, [4], [1]), 'elements up to number 5 where there are 4'],
+    ['by its stride', tensor(four, 0, [2], [4]), 'elements up to number 5 where there are 4'],
+    [
+      'with a negative offset',
+      tensor(four, -1, [1], [1]),
+      'a size, stride or offset of -1 where whole numbers of at least 0 are meant',
+    ],
+    [
+      'with a negative stride',
+      tensor(four, 3, [4], [-1]),
+      'a size, stride or offset of -1 where whole numbers of at least 0 are meant',
+    ],
+    [
+      'with a huge offset',
+      tensor(four, 2n ** 60n, [1], [1]),
+      'a size, stride or offset of 1152921504606846976 where whole numbers of at least 0 are meant',
+    ],
+    [
+      'with an absurd shape',
+      tensor(four, 0, [2n ** 40n, 2n ** 40n], [0, 0]),
+      'a shape [1099511627776, 1099511627776] that is too large',
+    ],
+    ['with sizes without strides', tensor(four, 0, [1, 1], [1]), '2 sizes and 1 strides'],
+  ])('%s', async (_, body, what) => {
+    expect(await refusedPickle(body)).toBe(
+      `its pickle is damaged or cut short (a tensor in storage "0" has ${what}): ${COPY}`,
+    );
+  });
+
+  test('in a storage that is not there, or of another size', async () => {
+    const huge = tensor(storage('FloatStorage', '0', 2n ** 50n / 4n), 0, [1], [1]);
+    expect(await refusedPickle(huge)).toBe(
+      'its storage "0" is described as 1125899906842624 bytes, and the archive has 16: copy or download it again',
+    );
+    expect(await refusedPickle(tensor(storage('FloatStorage', '1', 4), 0, [1], [1]))).toBe(
+      'its storage "1" is described as 16 bytes, and the archive has none: copy or download it again',
+    );
+    expect(await refusedPickle(tensor(storage('FloatStorage', '0', 2n ** 62n), 0, [1], [1]))).toMatch(
+      'the id of a storage is no (class, key, device, size)',
+    );
+    const twice = tuple(one, tensor(storage('IntStorage', '0', 4), 0, [4], [1]));
+    expect(await refusedPickle(twice)).toMatch('storage "0" is described in two ways');
+  });
+
+  test('in the older format', async () => {
+    const bytes = fixtureBytes('main-legacy.pth');
+    expect(await refusal('cut.pth', bytes.subarray(0, -1))).toMatch(
+      /^its storage "\d+" is described as \d+ bytes, which are not there: copy or download it again$/,
+    );
+    // The first count of elements, right after the keys, claims 2^50 bytes.
+    const claimed = Buffer.from(bytes);
+    const first = Buffer.alloc(8);
+    first.writeBigInt64LE(96n);
+    const at = claimed.indexOf(first);
+    expect(at).toBeGreaterThan(0);
+    claimed.writeBigInt64LE(2n ** 48n, at);
+    expect(await refusal('claim.pth', claimed)).toMatch(/is described as 384 bytes, which are not there/);
+  });
+
+  test('or asks for far more memory than the file is large', async () => {
+    const repeated = tensor(storage('FloatStorage', '0', 4), 0, [2 ** 20, 2 ** 10], [0, 0]);
+    expect(await refusedPickle(dict(text('l.weight'), repeated))).toMatch(
+      /^a tensor of shape \[1048576, 1024\] would take 4294967296 bytes of memory where at most \d+ are allowed \(64 MiB and 16 times the file's size\)/,
+    );
+  });
+});
+
+describe('a pickle that is made to exhaust something', () => {
+  const quickly = async (body: Buffer): Promise<string> => {
+    const start = performance.now();
+    const message = await refusedPickle(body);
+    // Seconds on any machine; without the limits each of these would take hours, or all memory.
+    expect(performance.now() - start).toBeLessThan(20_000);
+    return message;
+  };
+
+  test('by lists in lists, doubled at each level', async () => {
+    const put = (n: number): Buffer => Buffer.from([0x71, n]);
+    const get = (n: number): Buffer => Buffer.from([0x68, n]);
+    const levels = Array.from({ length: 200 }, (_, n) =>
+      Buffer.concat([get(n), get(n), Buffer.from([0x86]), put(n + 1)]),
+    );
+    const bomb = Buffer.concat([text('lol'), put(0), ...levels]);
+    expect(await quickly(bomb)).toBe(`its pickle nests dictionaries more than 16 deep; ${SAVE}`);
+    // As a name it would be 2^200 letters.
+    expect(await quickly(Buffer.concat([bomb, text('x'), Buffer.from([0x93])]))).toBe(
+      `its pickle is damaged or cut short (a name is no text): ${COPY}`,
+    );
+  });
+
+  test('by containers within themselves', async () => {
+    const list = Buffer.concat([Buffer.from(']'), Buffer.from([0x71, 0, 0x68, 0]), Buffer.from('a')]);
+    expect(await quickly(list)).toBe('it holds no tensors, but a list of 1');
+  });
+
+  test('by depth', async () => {
+    const depth = 400_000;
+    expect(await quickly(Buffer.concat([Buffer.alloc(depth, '('), Buffer.alloc(depth, 't')]))).toBe(
+      `its pickle nests dictionaries more than 16 deep; ${SAVE}`,
+    );
+  });
+
+  test('by instructions, by long numbers, by a list that is copied again and again', async () => {
+    expect(await quickly(Buffer.alloc(1_500_000, '}'))).toBe(
+      `its pickle has more than 1000000 instructions, far more than weights need; ${SAVE}`,
+    );
+    expect(await quickly(Buffer.from([0x8b, 0xff, 0xff, 0, 0]))).toBe(
+      `its pickle holds a whole number of 65535 bytes; ${SAVE}`,
+    );
+    const pair = tuple(text('k'), integer(1));
+    const pairs = Buffer.concat([
+      Buffer.from(']('),
+      ...Array.from({ length: 2000 }, () => pair),
+      Buffer.from('e'),
+    ]);
+    const kept = Buffer.concat([pairs, Buffer.from([0x71, 9])]);
+    const again = call(named('collections', 'OrderedDict'), Buffer.from([0x68, 9]));
+    const copies = Array.from({ length: 1000 }, () => again);
+    expect(await quickly(Buffer.concat([kept, ...copies]))).toBe(
+      `its pickle fills dictionaries with more than 1000000 items; ${SAVE}`,
+    );
+  });
+
+  test('by a length that is not there', async () => {
+    expect(await quickly(Buffer.from([0x8e, 0, 0, 0, 0, 0, 0, 4, 0]))).toMatch(
+      'its pickle is damaged or cut short (1125899906842624 bytes are wanted at',
+    );
+    expect(await quickly(Buffer.from([0x72, 0xff, 0xff, 0xff, 0xff]))).toMatch('a value is missing');
+  });
+});
+
+describe('a ZIP archive', () => {
+  const main = fixtureBytes('main.pth');
+  const unsound = (what: string): string =>
+    `the ZIP archive is damaged, cut short or hostile (${what}): copy or download it again`;
+  const zeros = new Uint8Array(64 * 2 ** 20);
+
+  test('that is cut short', async () => {
+    // Wherever the cut is, the directory at the end is gone.
+    for (const part of [0.02, 0.3, 0.6, 0.99])
+      expect(await refusal('cut.pth', main.subarray(0, Math.floor(part * main.length)))).toMatch(
+        /^the ZIP archive is damaged, cut short or hostile \(/,
+      );
+    expect(await refusal('cut.pth', main.subarray(0, 2000))).toBe(
+      unsound(
+        'End of central directory record signature not found. Either not a zip file, or file is truncated.',
+      ),
+    );
+  });
+
+  test('with a name that leaves it, or twice the same', async () => {
+    const bytes = new Uint8Array(4);
+    expect(await refusal('x.npz', zip([{ name: '../../evil.npy', bytes }]))).toBe(
+      unsound('invalid relative path: ../../evil.npy'),
+    );
+    expect(await refusal('x.npz', zip([{ name: '/evil.npy', bytes }]))).toBe(
+      unsound('absolute path: /evil.npy'),
+    );
+    const twice = zip([
+      { name: 'a.npy', bytes },
+      { name: 'a.npy', bytes },
+    ]);
+    expect(await refusal('x.npz', twice)).toBe(unsound('it holds two files called "a.npy"'));
+  });
+
+  test('with a wrong checksum or size', async () => {
+    const bytes = npy([1], new Uint8Array(4));
+    expect(await refusal('x.npz', zip([{ name: 'a.npy', bytes, crc: 1 }]))).toBe(
+      unsound('the checksum of "a.npy" is wrong'),
+    );
+    const flipped = Buffer.from(main);
+    flipped[flipped.indexOf('main/data/0') + 100]! ^= 1;
+    expect(await refusal('flipped.pth', flipped)).toMatch(/the checksum of "main\/data\/0" is wrong/);
+    const more = zip([{ name: 'a.npy', bytes, deflate: true, claimedSize: bytes.length + 1 }]);
+    expect(await refusal('x.npz', more)).toMatch(/"a\.npy".*not enough bytes/);
+    const less = zip([{ name: 'a.npy', bytes, deflate: true, claimedSize: bytes.length - 1 }]);
+    expect(await refusal('x.npz', less)).toMatch(/"a\.npy".*too many bytes/);
+    const stored = zip([{ name: 'a.npy', bytes, claimedSize: 2 ** 31 }]);
+    expect(await refusal('x.npz', stored)).toMatch(/size mismatch for stored file/);
+  });
+
+  test('that unfolds to far more than its size', async () => {
+    const bomb = zip([
+      { name: 'a.npy', bytes: npy([1], zeros), deflate: true },
+      { name: 'b.npy', bytes: npy([1], zeros), deflate: true },
+    ]);
+    expect(bomb.length).toBeLessThan(200_000);
+    expect(await refusal('bomb.npz', bomb)).toMatch(
+      /^the file "b\.npy" of the ZIP archive would take \d+ bytes of memory where at most \d+ are allowed/,
+    );
+    const bytes = npy([1], new Uint8Array(4096));
+    const overlapping = zip([
+      { name: 'a.npy', bytes },
+      ...Array.from({ length: 50 }, (_, i) => ({ name: `${i}.npy`, bytes, sameDataAs: 0 })),
+    ]);
+    expect(await refusal('bomb.npz', overlapping)).toBe(unsound('its files are together larger than it is'));
+  });
+
+  test("that is neither PyTorch's nor numpy's, or a program", async () => {
+    const bytes = new Uint8Array(4);
+    const neither =
+      "it is a ZIP archive, but neither PyTorch's (which holds a data.pkl) nor numpy's (which holds .npy files)";
+    expect(await refusal('x.pth', zip([{ name: 'letter.txt', bytes }]))).toBe(neither);
+    expect(await refusal('x.pth', zip([]))).toBe(neither);
+    const script = zip([
+      { name: 'x/data.pkl', bytes },
+      { name: 'x/code/__torch__.py', bytes },
+    ]);
+    expect(await refusal('x.pt', script)).toBe(
+      'it is a TorchScript program: in PyTorch, save its weights with torch.save(model.state_dict(), path)',
+    );
+    const big = zip([
+      { name: 'x/data.pkl', bytes },
+      { name: 'x/byteorder', bytes: Buffer.from('big') },
+    ]);
+    expect(await refusal('x.pt', big)).toMatch(/^its byte order is "big"; expected "little"/);
+  });
+
+  test('of arrays that are damaged', async () => {
+    const array = (bytes: Uint8Array): Promise<string> => refusal('x.npz', zip([{ name: 'a.npy', bytes }]));
+    const damaged = (what: string): string => `its array "a" is damaged (${what}): copy or download it again`;
+    const four = new Uint8Array(4);
+    expect(await array(Buffer.from('letter'))).toBe(damaged('it does not begin as numpy writes arrays'));
+    expect(await array(npy([2], four))).toBe(damaged('elements up to number 2 where there are 1'));
+    expect(await array(npy([1], four, "{'descr': __import__('os')}"))).toBe(
+      damaged('its header is not what numpy writes'),
+    );
+    expect(await array(npy([1], four).subarray(0, 20))).toMatch(/its header would have \d+ bytes/);
+    const big = "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }";
+    expect(await array(npy([1], four, big))).toMatch(
+      /^its array "a" has the dtype ">f4"; expected one of <f4, /,
+    );
+  });
+});
+
+test('a file of another kind under a known name', async () => {
+  expect(await refusal('letter.pth', Buffer.from('Dear reader'))).toBe(
+    'it is neither a ZIP archive nor a pickle, one of which a .pth file is: copy or download it again',
+  );
+});
+
+describe('random damage costs a typed error at most', () => {
+  const files = ['main.pth', 'main-legacy.pth', 'checkpoint.pth', 'chainer.npz'].map(fixtureBytes);
+  const change = fc.record({ at: fc.nat(), byte: fc.nat(255) });
+
+  test('anywhere in a file', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.array(change, { minLength: 1, maxLength: 8 }),
+        fc.option(fc.nat(), { nil: undefined }),
+        async (file, changes, cut) => {
+          const bytes = Buffer.from(file);
+          for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
+          const path = written('x.pth', cut === undefined ? bytes : bytes.subarray(0, cut % bytes.length));
+          try {
+            for (const entry of (await readWeights(path)).values()) await entry.read();
+          } catch (error) {
+            expect((error as Error).name).toBe('CheckpointError');
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  // Straight into the pickle, past the checksums; and pickles of known instructions in any order.
+  const pickles = [
+    fixtureBytes('main-legacy.pth'),
+    Buffer.concat([pickled.start, dict(text('a'), one), pickled.stop]),
+  ];
+  const instruction = fc.constantFrom(
+    ...'(){}]tuesabqrhjRQ.NXUcTBJKMG\x80\x81\x85\x86\x87\x88\x89\x8a\x8b\x8c\x93\x94\x95',
+  );
+  const noise = fc
+    .array(
+      fc.oneof(
+        instruction.map((c) => Buffer.from(c, 'latin1')),
+        fc.uint8Array({ maxLength: 4 }).map((b) => Buffer.from(b)),
+      ),
+      {
+        maxLength: 60,
+      },
+    )
+    .map((parts) => Buffer.concat([pickled.start, ...parts]));
+  const mutated = fc
+    .tuple(fc.constantFrom(...pickles), fc.array(change, { minLength: 1, maxLength: 6 }))
+    .map(([file, changes]) => {
+      const bytes = Buffer.from(file);
+      for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
+      return bytes;
+    });
+
+  test('in a pickle', () => {
+    fc.assert(
+      fc.property(fc.oneof(noise, mutated), (bytes) => {
+        try {
+          for (let start = 0, n = 0; n < 5 && start < bytes.length; n++)
+            start = unpickle(bytes, new TorchRules(), start).end;
+        } catch (error) {
+          expect((error as Error).name).toBe('CheckpointError');
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
