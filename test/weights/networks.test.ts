@@ -160,8 +160,8 @@ describe('networks are recognised', () => {
     },
   );
 
-  test('at 128 pixels and in one channel', async () => {
-    const sizes = { imageSize: 128, width: 2, channels: 1, latentSize: 7 };
+  test.each([16, 32, 128, 256])('at %i pixels and in one channel', async (imageSize) => {
+    const sizes = { imageSize, width: 2, channels: 1, latentSize: 7 };
     const path = await renamed(findRecipe('pytorch'), 'generator', sizes, (key) => key);
     expect((await openSource(path)).find('generator', device)).toMatchObject({ sizes, notes: [] });
   });

@@ -2,7 +2,7 @@
 // It follows Radford, Metz and Chintala 2015 (arXiv 1511.06434), and so do names, layouts and order of operations here.
 
 import { type Module, Tanh } from '@forger/nn';
-import type { Generator, Shape } from '@forger/tensor';
+import type { Generator } from '@forger/tensor';
 import { checkDoublingSize, doublingGenerator, halvingDiscriminator, hiddenChannels } from './doubling.ts';
 import { isConv, normalScales, normalWeights } from './initialize.ts';
 import { bceOfProbabilities } from './objectives.ts';
@@ -27,24 +27,6 @@ function step(t: StepContext): StepResult {
   const fake = t.generator.forward(t.drawLatent());
   const judged = updateDiscriminator(t, fake);
   return t.part === DISCRIMINATOR ? judged : { ...judged, ...updateGenerator(t, fake) };
-}
-
-/** The generator's convolutions are main.0, main.3, main.6, …; the first and the last tell all sizes. */
-function recognize(shapes: ReadonlyMap<string, Shape>): NetworkSizes | undefined {
-  const weights: Shape[] = [];
-  for (let i = 0; ; i += 3) {
-    const shape = shapes.get(`main.${i}.weight`);
-    if (shape?.length !== 4 || shape[2] !== 4 || shape[3] !== 4) break;
-    weights.push(shape);
-  }
-  const [first, last] = [weights[0], weights.at(-1)];
-  const imageSize = 2 ** (weights.length + 1);
-  if (!first || !last || imageSize < 16) return undefined;
-  const [latentSize, widest] = first as [number, number];
-  const [width, channels] = last as [number, number];
-  if (channels !== 1 && channels !== 3) return undefined;
-  const sizes = { imageSize, width, channels, latentSize };
-  return hiddenChannels(sizes)[0] === widest ? sizes : undefined;
 }
 
 export const pytorch: Recipe = {
@@ -72,5 +54,4 @@ export const pytorch: Recipe = {
   adam: { betas: [0.5, 0.999] },
   objective: bceOfProbabilities,
   step,
-  recognize,
 };

@@ -2,7 +2,7 @@
 // Each recipe is one file that can be read beside its source; everything around it (data, loop, files) is shared.
 
 import type { AdamOptions, Module, Optimizer } from '@forger/nn';
-import type { Generator, Shape, Tensor } from '@forger/tensor';
+import type { Generator, Tensor } from '@forger/tensor';
 import type { RecipeInfo } from '../train/types.ts';
 import type { Objective, ObjectiveOf } from './objectives.ts';
 import type { TrainingOptions } from './options.ts';
@@ -118,6 +118,4 @@ export interface Recipe extends RecipeInfo {
   decidesByLoss?: boolean;
   /** Sets on the host what is not captured, before each step: learning rates by a schedule, where `rates` are the asked ones. */
   beforeStep?(settings: { optimizers: Optimizers; rates: Rates; stepsDone: number }): void;
-  /** The sizes of the generator that weights of these names and shapes belong to; undefined when it is no generator of this recipe. */
-  recognize?(shapes: ReadonlyMap<string, Shape>): NetworkSizes | undefined;
 }

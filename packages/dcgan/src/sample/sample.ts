@@ -18,8 +18,8 @@ export function untrained(path: string): CheckpointError {
 const BATCH = 64;
 
 /**
- * Draws pictures as `Sample` says, with the running statistics, so that a picture depends on its latent alone: the first
- * n pictures of a seed are the same for every count.
+ * Draws pictures as `Sample` says, with the running statistics where the recipe ever uses them, so that a picture depends
+ * on its latent alone. The first n pictures of a seed are the same for every count.
  * @throws ConfigError when a path cannot be read or written; CheckpointError when the source is damaged, foreign or
  * not trained yet; DeviceError without an adapter.
  */
@@ -33,13 +33,14 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
     const { generator } = device.scope(() => recipe.build(sizes, random));
     notes.push(...(await loadWeights(generator, weights)));
     random.manualSeed(seed);
+    const mode = recipe.alwaysBatchStatistics ? 'train' : 'eval';
     const { imageSize, channels } = sizes;
     const size = channels * imageSize * imageSize;
     const pictures = new Float32Array(count * size);
     for (let done = 0; done < count; done += BATCH) {
       // Whole batches, also at the end: fewer latents would draw other numbers from the stream.
       const batch = device.scope(() =>
-        generate(generator, drawLatent(recipe, sizes.latentSize, BATCH, random), 'eval'),
+        generate(generator, drawLatent(recipe, sizes.latentSize, BATCH, random), mode),
       );
       const values = (await batch.data()) as Float32Array;
       batch.dispose();

@@ -56,12 +56,8 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
   return {
     kind: 'weights',
     find: (network, device) => {
-      const {
-        recipe,
-        sizes,
-        entries: weights,
-        ...found
-      } = pick(path, entries, network, (probes ??= new Probes(device)));
+      probes ??= new Probes(device);
+      const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
       return { recipe, sizes, weights, notes: reading(path, recipe.name, network, found) };
     },
   };

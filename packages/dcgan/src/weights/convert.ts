@@ -58,13 +58,18 @@ export async function convert(from: string, to: string, options: ConvertOptions 
     notes.push(...(await loadWeights(module, weights)));
     const state = await readStateDict(module.stateDict());
     const { latentSize } = sizes;
-    const { pixelRange } = recipe;
-    const metadata = { recipe: recipe.name, latent: recipe.latent.distribution, pixel_range: pixelRange };
+    const { name, latent, pixelRange, channelOrder = 'rgb', alwaysBatchStatistics: batchStatistics } = recipe;
+    const metadata = {
+      recipe: name,
+      latent: latent.distribution,
+      pixel_range: pixelRange,
+      channel_order: channelOrder,
+    };
     const bytes = onnx
-      ? await exportOnnx(module, { latentSize, pixelRange, uint8, metadata })
+      ? await exportOnnx(module, { latentSize, pixelRange, channelOrder, batchStatistics, uint8, metadata })
       : writeSafetensors(state, { format: 'pt' });
     await writeAtomic(to, bytes);
-    return { recipe: recipe.name, network, tensors: state.size, notes };
+    return { recipe: name, network, tensors: state.size, notes };
   } finally {
     device.destroy();
   }

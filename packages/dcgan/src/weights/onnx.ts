@@ -20,6 +20,7 @@ import {
   Sequential,
   Sigmoid,
   Tanh,
+  ZeroPad2d,
 } from '@forger/nn';
 import { ConfigError, type SafetensorsEntry, type Shape } from '@forger/tensor';
 import { FLOAT, GraphBuilder, UINT8 } from './onnx-model.ts';
@@ -34,6 +35,10 @@ export interface OnnxOptions {
    * latents [N, latentSize, 1, 1] to float pictures in the generator's range.
    */
   readonly uint8?: boolean;
+  /** Order of the generator's colour channels; uint8 pictures are RGB whatever it is. Default 'rgb'. */
+  readonly channelOrder?: 'rgb' | 'bgr' | undefined;
+  /** Normalise by the statistics of each batch instead of the running ones. Default false. */
+  readonly batchStatistics?: boolean | undefined;
   /** Written into the file. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -43,14 +48,14 @@ export interface OnnxOptions {
  * @throws ConfigError for a generator with layers other than those imported above.
  */
 export async function exportOnnx(generator: Module, options: OnnxOptions): Promise<Uint8Array> {
-  const { latentSize, pixelRange, uint8 = false, metadata = {} } = options;
+  const { latentSize, uint8 = false, batchStatistics = false, metadata = {} } = options;
   const graph = new GraphBuilder();
-  const exporter = new Exporter(graph, await readStateDict(generator.stateDict()));
+  const exporter = new Exporter(graph, await readStateDict(generator.stateDict()), batchStatistics);
   const latent: Shape = [latentSize, 1, 1];
   graph.fresh('z');
   const x = uint8 ? exporter.reshape('latents', 'z', latent) : 'z';
   const { name, shape } = exporter.layer('', generator, x, latent);
-  graph.output('images', uint8 ? exporter.toBytes(name, shape, pixelRange) : name);
+  graph.output('images', uint8 ? exporter.toBytes(name, shape, options) : name);
   return graph.model(
     'generator',
     { name: 'z', type: FLOAT, shape: ['batch', ...(uint8 ? [latentSize] : latent)] },
@@ -72,10 +77,12 @@ interface Value {
 class Exporter {
   readonly #graph: GraphBuilder;
   readonly #state: ReadonlyMap<string, SafetensorsEntry>;
+  readonly #batchStatistics: boolean;
 
-  constructor(graph: GraphBuilder, state: ReadonlyMap<string, SafetensorsEntry>) {
+  constructor(graph: GraphBuilder, state: ReadonlyMap<string, SafetensorsEntry>, batchStatistics: boolean) {
     this.#graph = graph;
     this.#state = state;
+    this.#batchStatistics = batchStatistics;
   }
 
   /** Adds what a layer computes from `x`; `shape` is of one sample. */
@@ -103,6 +110,12 @@ class Exporter {
     if (layer instanceof Tanh) return node('Tanh', [x]);
     if (layer instanceof Sigmoid) return node('Sigmoid', [x]);
     if (layer instanceof Flatten) return node('Flatten', [x], { axis: 1n });
+    if (layer instanceof ZeroPad2d) {
+      // Before and after, for batch, channels, height and width; negative ones cut off, as in the layer.
+      const { top, left, bottom, right } = layer;
+      const pads = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
+      return node('Pad', [x, graph.constant(`${path}.pads`, [8], pads)]);
+    }
     if (layer instanceof Reshape) return this.reshape(`${name}/Reshape`, x, layer.shape);
     if (layer instanceof Linear && shape.length === 1) {
       return node('Gemm', [x, ...this.#parameters(path, layer)], { transB: 1n });
@@ -150,7 +163,7 @@ class Exporter {
     const bias = layer.bias
       ? this.#tensor(`${path}.bias`)
       : graph.constant(`${path}.zeros`, [features], filled(0));
-    if (layer.runningMean) {
+    if (layer.runningMean && !this.#batchStatistics) {
       const statistics = [this.#tensor(`${path}.running_mean`), this.#tensor(`${path}.running_var`)];
       return graph.node(
         'BatchNormalization',
@@ -186,11 +199,11 @@ class Exporter {
   }
 
   /** Pictures of the range as whole numbers from 0 to 255, three channels. */
-  toBytes(x: string, shape: Shape, range: OnnxOptions['pixelRange']): string {
+  toBytes(x: string, shape: Shape, { pixelRange, channelOrder }: OnnxOptions): string {
     const graph = this.#graph;
     const white = graph.scalar('white', 255);
     const scaled =
-      range === 'sigmoid'
+      pixelRange === 'sigmoid'
         ? graph.node('Mul', 'scaled', [x, white])
         : graph.node('Mul', 'scaled', [
             graph.node('Add', 'lifted', [x, graph.scalar('one', 1)]),
@@ -199,6 +212,9 @@ class Exporter {
     const whole = graph.node('Round', 'rounded', [scaled]);
     const clipped = graph.node('Clip', 'clipped', [whole, graph.scalar('black', 0), white]);
     const bytes = graph.node('Cast', 'bytes', [clipped], { to: BigInt(UINT8) });
-    return shape[0] === 3 ? bytes : graph.node('Concat', 'rgb', [bytes, bytes, bytes], { axis: 1n });
+    if (shape[0] !== 3) return graph.node('Concat', 'rgb', [bytes, bytes, bytes], { axis: 1n });
+    if (channelOrder !== 'bgr') return bytes;
+    const reversed = graph.constant('red_green_blue', [3], BigInt64Array.of(2n, 1n, 0n));
+    return graph.node('Gather', 'rgb', [bytes, reversed], { axis: 1n });
   }
 }

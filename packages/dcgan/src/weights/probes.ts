@@ -12,7 +12,7 @@ export type NetworkName = 'generator' | 'discriminator';
 export const NETWORKS: readonly NetworkName[] = ['generator', 'discriminator'];
 
 /** The width at which networks are built to be compared; every recipe can be built at it. */
-export const PROBE_WIDTH = 16;
+export const PROBE_WIDTH = 8;
 /** A size that comes from nothing else, so that it is known again among a network's shapes. */
 export const PROBE_LATENT = 97;
 
@@ -26,8 +26,9 @@ export interface Probe {
   readonly names?: RegExp;
 }
 
-/** Picture sizes that are tried beside the recipes' own. */
+/** Picture sizes that are tried beside a recipe's own, up to four times that. */
 const SIZES = [16, 28, 32, 64, 128, 256];
+const MOST_TIMES = 4;
 
 /** The probes of a device, built when they are asked for. */
 export class Probes {
@@ -46,7 +47,8 @@ export class Probes {
   /** Every recipe at every other size that it allows. */
   *ofOtherSizes(): Iterable<Probe> {
     for (const recipe of candidates()) {
-      for (const size of SIZES) if (size !== recipe.defaults.imageSize) yield* this.#at(recipe, size);
+      const own = recipe.defaults.imageSize;
+      for (const size of SIZES) if (size !== own && size <= MOST_TIMES * own) yield* this.#at(recipe, size);
     }
   }
 
@@ -61,7 +63,7 @@ export class Probes {
 
   #build(recipe: Recipe, imageSize: number, channels: number): Probe | undefined {
     try {
-      recipe.checkImageSize(imageSize);
+      recipe.checkSizes({ imageSize, width: PROBE_WIDTH });
     } catch (error) {
       if (error instanceof ConfigError) return undefined;
       throw error;
