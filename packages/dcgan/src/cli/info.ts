@@ -21,7 +21,7 @@ export function descriptionLines({ source, kind, recipe, config, step, networks 
   const trained = step === undefined ? '' : `, ${count(step)} steps`;
   const settings = config === undefined ? [] : Object.entries(config).filter(([name]) => name !== 'version');
   return [
-    `${source}: ${kind} of recipe ${recipe}${trained}`,
+    kind === 'recipe' ? `${source}: recipe` : `${source}: ${kind} of recipe ${recipe}${trained}`,
     ...(settings.length > 0
       ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
       : []),

@@ -13,8 +13,8 @@ export const describe: Describe = async (source, { key } = {}) => {
   const opened = await openSource(source, key);
   const device = await createDevice();
   try {
-    const { network, recipe, sizes, notes } = findEither(opened, device);
-    const { generator, discriminator } = recipe.build(sizes, new Generator(0, { device }));
+    const { network, recipe, sizes, build, notes } = findEither(opened, device);
+    const { generator, discriminator } = build(new Generator(0, { device }));
     const { imageSize, channels, latentSize } = sizes;
     const networks = [
       describeNetwork('generator', generator, [latentSize, 1, 1]),

@@ -35,7 +35,7 @@ export async function describeRecipe(name: string): Promise<Description> {
   const recipe = findRecipe(name);
   const device = await createDevice();
   try {
-    return { source: name, kind: 'recipe', networks: networksOf(recipe, device) };
+    return { source: name, kind: 'recipe', recipe: name, networks: networksOf(recipe, device), notes: [] };
   } finally {
     device.destroy();
   }

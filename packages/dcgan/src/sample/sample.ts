@@ -27,10 +27,10 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
   const opened = await openSource(path, key);
   const device = await createDevice();
   try {
-    const { recipe, sizes, weights, notes } = opened.find('generator', device);
+    const { recipe, sizes, build, weights, notes } = opened.find('generator', device);
     if (!weights) throw untrained(path);
     const random = new Generator(seed, { device });
-    const { generator } = device.scope(() => recipe.build(sizes, random));
+    const { generator } = device.scope(() => build(random));
     notes.push(...(await loadWeights(generator, weights)));
     random.manualSeed(seed);
     const mode = recipe.alwaysBatchStatistics ? 'train' : 'eval';
@@ -47,7 +47,8 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
       pictures.set(values.subarray(0, Math.min(BATCH, count - done) * size), done * size);
     }
     const range = PIXELS[recipe.pixelRange];
-    const grid = { count, channels, height: imageSize, width: imageSize, range };
+    const { channelOrder } = recipe;
+    const grid = { count, channels, height: imageSize, width: imageSize, range, channelOrder };
     const { width, height } = await writeGrid(out, pictures, grid);
     return { path: out, width, height, notes };
   } finally {

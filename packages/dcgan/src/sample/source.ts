@@ -2,14 +2,16 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
-import { CheckpointError, type Device, showShape } from '@forger/tensor';
+import { CheckpointError, type Device, type Generator, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import { findRecipe } from '../recipes/index.ts';
-import type { NetworkSizes, Recipe } from '../recipes/recipe.ts';
+import { buildNetworks } from '../recipes/options.ts';
+import type { NetworkSizes, Networks, Recipe } from '../recipes/recipe.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { optionsOf, type TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { networkSizes } from '../train/step.ts';
 import { quote, type WeightEntries } from '../weights/entry.ts';
 import { type NetworkName, Probes } from '../weights/probes.ts';
 import { readWeights } from '../weights/read.ts';
@@ -20,6 +22,8 @@ import { readSafetensorsWeights } from '../weights/safetensors.ts';
 export interface Source {
   recipe: Recipe;
   sizes: NetworkSizes;
+  /** New networks of its kind. */
+  build(random: Generator): Networks;
   /** Its state dict; absent in a run without a checkpoint. */
   weights?: WeightEntries;
   /** How the file was understood, where that is not plain, in sentences. */
@@ -40,12 +44,13 @@ export interface Opened {
 
 /**
  * Reads a path.
- * @param key where in a file of several networks the wanted one is.
+ * @param key where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the average of the
+ * generator's weights.
  * @throws ConfigError when there is nothing to read; CheckpointError when it is damaged or foreign.
  */
 export async function openSource(path: string, key?: string): Promise<Opened> {
-  if (await isFolder(path)) return openRun(path);
-  if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path));
+  if (await isFolder(path)) return openRun(path, key);
+  if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
   const all = await readWeights(path);
   let probes: Probes | undefined;
   const entries = key === undefined ? all : under(key, all);
@@ -58,7 +63,8 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
     find: (network, device) => {
       probes ??= new Probes(device);
       const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
-      return { recipe, sizes, weights, notes: reading(path, recipe.name, network, found) };
+      const notes = reading(path, recipe.name, network, found);
+      return { recipe, sizes, build: (random) => recipe.build(sizes, random), weights, notes };
     },
   };
 }
@@ -77,29 +83,42 @@ export function findEither(opened: Opened, device: Device): Source & { network: 
   }
 }
 
-async function openRun(path: string): Promise<Opened> {
+async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const run = await RunFolder.read(path);
   const found = await run.latestCheckpoint();
-  if (found) return fromCheckpoint('run', found.checkpoint);
+  if (found) return fromCheckpoint('run', found.checkpoint, key);
   const { config } = run;
   return { kind: 'run', step: 0, config, find: () => fromConfig(config) };
 }
 
-function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint): Opened {
+/** The average's name among a checkpoint's arrays. */
+const AVERAGE = 'ema';
+
+function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint, key: string | undefined): Opened {
   const { config } = readMeta(checkpoint);
   const entries = readSafetensorsWeights(checkpoint.bytes);
+  const average = key === AVERAGE ? under(AVERAGE, entries) : new Map();
+  if (key !== undefined && average.size === 0)
+    throw new CheckpointError(
+      `${checkpoint.path} holds nothing under the key ${quote(key)}: the only one is ${AVERAGE}, in runs with --ema`,
+    );
   return {
     kind,
     step: checkpoint.step,
     config,
-    find: (network) => ({ ...fromConfig(config), weights: under(network, entries) }),
+    // Parameters are averaged; running statistics are the generator's.
+    find: (network) => ({
+      ...fromConfig(config),
+      weights: new Map([...under(network, entries), ...(network === 'generator' ? average : [])]),
+    }),
   };
 }
 
 function fromConfig(config: TrainConfig): Source {
   const recipe = findRecipe(config.recipe);
-  const { imageSize, width, channels } = config;
-  return { recipe, sizes: { imageSize, width, channels, latentSize: recipe.latent.size }, notes: [] };
+  const sizes = networkSizes(recipe, config);
+  const build = (random: Generator): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
+  return { recipe, sizes, build, notes: [] };
 }
 
 /** How networks are called in checkpoints that hold several. */

@@ -15,7 +15,7 @@ export const OUTPUTS = ['.safetensors', '.onnx'] as const;
 export interface ConvertOptions {
   /** Which of a run's or a checkpoint's networks. Default: the generator, and a file that is nothing else may be the discriminator. */
   readonly network?: NetworkName | undefined;
-  /** Where in a file of several networks the wanted one is. */
+  /** Where in a file of several networks the wanted one is; of a run, 'ema' is the average of the generator's weights. */
   readonly key?: string | undefined;
   /** ONNX only: latents [N, latentSize] to uint8 RGB pictures. */
   readonly uint8?: boolean | undefined;
@@ -46,7 +46,7 @@ export async function convert(from: string, to: string, options: ConvertOptions 
   const opened = await openSource(from, key);
   const device = await createDevice();
   try {
-    const { network, recipe, sizes, weights, notes } = wanted
+    const { network, recipe, sizes, build, weights, notes } = wanted
       ? { network: wanted, ...opened.find(wanted, device) }
       : findEither(opened, device);
     if (!weights) throw untrained(from);
@@ -54,7 +54,7 @@ export async function convert(from: string, to: string, options: ConvertOptions 
       throw new ConfigError(
         `ONNX was asked for and ${from} is a discriminator; only generators are exported: write .safetensors`,
       );
-    const module: Module = device.scope(() => recipe.build(sizes, new Generator(0, { device })))[network];
+    const module: Module = device.scope(() => build(new Generator(0, { device })))[network];
     notes.push(...(await loadWeights(module, weights)));
     const state = await readStateDict(module.stateDict());
     const { latentSize } = sizes;

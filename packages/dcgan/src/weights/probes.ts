@@ -1,5 +1,5 @@
-// Small copies of the recipes' networks, to compare a file's layers with: a recipe's own code says which layers there
-// are and how their sizes follow from its settings, so nothing is written down twice.
+// The recipes' networks, to compare a file's layers with. A recipe's own code says which layers there are and, at two
+// widths, how their sizes follow from its settings; so nothing is written down twice.
 
 import type { Module } from '@forger/nn';
 import { ConfigError, type Device, Generator, type Shape } from '@forger/tensor';
@@ -11,17 +11,20 @@ import { TORCHGAN_NAME, torchgan } from './torchgan.ts';
 export type NetworkName = 'generator' | 'discriminator';
 export const NETWORKS: readonly NetworkName[] = ['generator', 'discriminator'];
 
-/** The width at which networks are built to be compared; every recipe can be built at it. */
-export const PROBE_WIDTH = 8;
-/** A size that comes from nothing else, so that it is known again among a network's shapes. */
-export const PROBE_LATENT = 97;
+/** The widths at which networks are built to be compared; every recipe can be built at them. */
+const WIDTHS = [8, 16] as const;
+/** A number of latents that comes from nothing else, so that it is known again among a network's shapes. */
+const LATENTS = 97;
 
-/** A recipe's networks at the width and latents above. */
+/** What one dimension of a tensor follows from: the number of latents, the width (`times` the width), or neither. */
+export type Dimension = 'latents' | { readonly times: number } | number;
+
+/** A recipe's networks for pictures of one size and number of channels, at any width. */
 export interface Probe {
   readonly recipe: Recipe;
   readonly imageSize: number;
   readonly channels: number;
-  readonly layers: Readonly<Record<NetworkName, readonly Layer<Shape>[]>>;
+  readonly layers: Readonly<Record<NetworkName, readonly Layer<readonly Dimension[]>[]>>;
   /** What names of tensors must look like for this recipe to be meant; any will do without it. */
   readonly names?: RegExp;
 }
@@ -63,31 +66,41 @@ export class Probes {
 
   #build(recipe: Recipe, imageSize: number, channels: number): Probe | undefined {
     try {
-      recipe.checkSizes({ imageSize, width: PROBE_WIDTH });
+      recipe.checkSizes({ imageSize, width: WIDTHS[0] });
     } catch (error) {
       if (error instanceof ConfigError) return undefined;
       throw error;
     }
-    const sizes = { imageSize, channels, width: PROBE_WIDTH, latentSize: PROBE_LATENT };
-    const random = new Generator(0, { device: this.#device });
-    const networks = this.#device.scope(() => recipe.build(sizes, random));
-    const layers = (network: Module): Layer<Shape>[] => {
-      const state = network.stateDict();
-      const shapes = layersOf(new Map(Array.from(state, ([name, { shape }]) => [name, shape])));
-      network.dispose();
-      return shapes;
-    };
-    const { generator, discriminator } = networks;
-    const probe = {
-      recipe,
-      imageSize,
-      channels,
-      layers: { generator: layers(generator), discriminator: layers(discriminator) },
-      ...(recipe === torchgan && { names: TORCHGAN_NAME }),
-    };
-    random.dispose();
-    return probe;
+    const found: Record<NetworkName, Map<string, Shape>[]> = { generator: [], discriminator: [] };
+    // Only the shapes are wanted: in a dry run networks take no memory and draw no weights.
+    this.#device.dryRun(() => {
+      for (const width of WIDTHS) {
+        const sizes = { imageSize, channels, width, latentSize: LATENTS };
+        const networks = recipe.build(sizes, new Generator(0, { device: this.#device }));
+        for (const name of NETWORKS) found[name].push(shapesOf(networks[name]));
+      }
+    });
+    const layers = { generator: compare(found.generator), discriminator: compare(found.discriminator) };
+    return { recipe, imageSize, channels, layers, ...(recipe === torchgan && { names: TORCHGAN_NAME }) };
   }
+}
+
+function shapesOf(network: Module): Map<string, Shape> {
+  return new Map(Array.from(network.stateDict(), ([name, { shape }]) => [name, shape]));
+}
+
+/** Tells by the shapes at both widths what each dimension follows from. */
+function compare([narrow, wide]: readonly Map<string, Shape>[]): Layer<Dimension[]>[] {
+  const [least, twice] = WIDTHS;
+  const dimension = (n: number, m: number): Dimension => {
+    if (n === LATENTS) return 'latents';
+    return n === m ? n : { times: (m - n) / (twice - least) };
+  };
+  return layersOf(
+    new Map(
+      Array.from(narrow!, ([name, shape]) => [name, shape.map((n, i) => dimension(n, wide!.get(name)![i]!))]),
+    ),
+  );
 }
 
 /** torchgan first: it asks for names of its own. */

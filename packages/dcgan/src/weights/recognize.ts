@@ -1,11 +1,10 @@
-// Which network a file's weights belong to, told by shape and order. A network is known by its layers at one width; a
-// file's layers are those layers when every size is the same, or one and the same number of times as large.
+// Which network a file's weights belong to, told by shape and order: the one whose layers have these shapes, in this
+// order, at some width and some number of latents.
 
-import type { Shape } from '@forger/tensor';
 import type { NetworkSizes, Recipe } from '../recipes/recipe.ts';
 import type { WeightEntries, WeightEntry } from './entry.ts';
 import { type Layer, layersOf, orders } from './layers.ts';
-import { NETWORKS, type NetworkName, PROBE_LATENT, PROBE_WIDTH, type Probe, type Probes } from './probes.ts';
+import { type Dimension, NETWORKS, type NetworkName, type Probe, type Probes } from './probes.ts';
 
 /** A network that weights belong to. */
 export interface Recognized {
@@ -94,11 +93,11 @@ function best(
         .map((arranged) => pairUp(arranged, wanted, probe, closeness))
         .find((candidate) => candidate !== undefined);
       if (!fit) continue;
-      const { pairs, sizes } = fit;
+      const { pairs, sizes, contradictions } = fit;
       const { defaults } = probe.recipe;
       const apart = arrangements[0]!.length + wanted.length - 2 * pairs.length;
       const score =
-        -8 * apart +
+        -8 * (apart + contradictions) +
         Number(probe.names !== undefined) * 4 +
         Number(sizes.imageSize === defaults.imageSize) +
         Number(sizes.width === defaults.width) +
@@ -110,30 +109,37 @@ function best(
   return found?.match;
 }
 
-type Pair = readonly [given: Layer<WeightEntry>, wanted: Layer<Shape>];
+type Pair = readonly [given: Layer<WeightEntry>, wanted: Layer<readonly Dimension[]>];
 
 /** The file's layers beside the network's, and the sizes that the network then has; undefined when they do not fit. */
 function pairUp(
   given: readonly Layer<WeightEntry>[],
-  wanted: readonly Layer<Shape>[],
+  wanted: readonly Layer<readonly Dimension[]>[],
   probe: Probe,
   closeness: Closeness,
-): { pairs: Pair[]; sizes: NetworkSizes } | undefined {
+): { pairs: Pair[]; sizes: NetworkSizes; contradictions: number } | undefined {
   const named = byName(given, wanted);
   const same = named.length === given.length && named.length === wanted.length;
   const close = named.length * 2 >= wanted.length;
   const pairs = same || (closeness === 'names' && close) ? named : inOrder(given, wanted);
   if (!pairs || (closeness === 'exact' && !pairs.every(complete))) return undefined;
-  const sizes = solve(pairs, probe, closeness);
-  return sizes && { pairs, sizes };
+  const solution = solve(pairs, probe);
+  if (!solution || (closeness !== 'names' && solution.contradictions > 0)) return undefined;
+  return { pairs, ...solution };
 }
 
-function inOrder(given: readonly Layer<WeightEntry>[], wanted: readonly Layer<Shape>[]): Pair[] | undefined {
+function inOrder(
+  given: readonly Layer<WeightEntry>[],
+  wanted: readonly Layer<readonly Dimension[]>[],
+): Pair[] | undefined {
   if (given.length !== wanted.length) return undefined;
   return given.map((layer, i): Pair => [layer, wanted[i]!]);
 }
 
-function byName(given: readonly Layer<WeightEntry>[], wanted: readonly Layer<Shape>[]): Pair[] {
+function byName(
+  given: readonly Layer<WeightEntry>[],
+  wanted: readonly Layer<readonly Dimension[]>[],
+): Pair[] {
   const named = new Map(wanted.map((layer) => [layer.name, layer]));
   return given.flatMap((layer): Pair[] => {
     const same = named.get(layer.name);
@@ -152,14 +158,17 @@ function complete([given, wanted]: Pair): boolean {
 }
 
 /**
- * The sizes at which the probe's network has the given shapes; undefined when there are none. Layers that were found by
- * name may have other shapes: most of them decide.
+ * The sizes at which the probe's network has the given shapes, or most of them, and how many dimensions contradict;
+ * undefined when there are none.
  */
-function solve(pairs: readonly Pair[], probe: Probe, closeness: Closeness): NetworkSizes | undefined {
-  const { recipe, imageSize } = probe;
-  let { channels } = probe;
+function solve(
+  pairs: readonly Pair[],
+  probe: Probe,
+): { sizes: NetworkSizes; contradictions: number } | undefined {
+  const { recipe, imageSize, channels } = probe;
+  const widths = new Map<number, number>();
   let latentSize = recipe.latent.size;
-  const ratios = new Map<number, number>();
+  let contradictions = 0;
   for (const [given, wanted] of pairs) {
     let shared = 0;
     for (const [name, expected] of wanted.tensors) {
@@ -168,19 +177,20 @@ function solve(pairs: readonly Pair[], probe: Probe, closeness: Closeness): Netw
       if (shape.length !== expected.length) return undefined;
       shared++;
       for (const [i, n] of shape.entries()) {
-        const m = expected[i]!;
-        if (m === PROBE_LATENT) latentSize = n;
-        else if (m === 3 && n === 1) channels = 1;
-        else if (m !== n) ratios.set(n / m, (ratios.get(n / m) ?? 0) + 1);
+        const dimension = expected[i]!;
+        if (dimension === 'latents') latentSize = n;
+        else if (typeof dimension === 'number') contradictions += Number(n !== dimension);
+        else widths.set(n / dimension.times, (widths.get(n / dimension.times) ?? 0) + 1);
       }
     }
     if (shared === 0) return undefined;
   }
-  const [ratio = 1, ...others] = [...ratios].sort((a, b) => b[1] - a[1]).map(([value]) => value);
-  const width = ratio * PROBE_WIDTH;
-  if (others.length > 0 && closeness !== 'names') return undefined;
+  const [width = 0, ...others] = [...widths].sort((a, b) => b[1] - a[1]).map(([value]) => value);
   if (!Number.isInteger(width) || width < 1 || latentSize < 1) return undefined;
-  return { imageSize, channels, width, latentSize };
+  return {
+    sizes: { imageSize, channels, width, latentSize },
+    contradictions: contradictions + others.length,
+  };
 }
 
 /** The entries under the network's names. */
