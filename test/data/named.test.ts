@@ -6,8 +6,15 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { readCifarBatches } from '../../packages/dcgan/src/data/cifar.ts';
 import { readIdx } from '../../packages/dcgan/src/data/idx.ts';
-import { dataCache, NAMED_SETS, type NamedSet, openNamed } from '../../packages/dcgan/src/data/named.ts';
+import {
+  dataCache,
+  NAMED_SETS,
+  type NamedSet,
+  openNamed,
+  rawSet,
+} from '../../packages/dcgan/src/data/named.ts';
 import { cifar, idx, options, readImage, rejection, temporaryFolder, write } from './helpers.ts';
 
 const pixels = Uint8Array.from({ length: 4 * 64 }, (_, i) => i);
@@ -20,9 +27,7 @@ function tiny(urls: string[]): NamedSet {
     name: 'tiny',
     file: { name: 'train-images-idx3-ubyte.gz', urls, bytes: content.length, sha256: hash(content) },
     layouts: NAMED_SETS[0]!.layouts,
-    count: 4,
-    pixelHash: hash(pixels),
-    read: (files) => readIdx(files[0]!),
+    open: rawSet('tiny', (files) => readIdx(files[0]!), 4, hash(pixels)),
   };
 }
 
@@ -122,7 +127,8 @@ test('another set under the same file name is refused', async () => {
 
 test('cifar10 wants all five batches', async () => {
   const dataDir = temporaryFolder();
-  const set = { ...NAMED_SETS.find(({ name }) => name === 'cifar10')!, count: 5 };
+  const cifar10 = NAMED_SETS.find(({ name }) => name === 'cifar10')!;
+  const set = { ...cifar10, open: rawSet('cifar10', readCifarBatches, 5) };
   mkdirSync(path.join(dataDir, 'cifar10'));
   for (let n = 1; n <= 4; n++) write(dataDir, `cifar10/data_batch_${n}.bin`, cifar([[n, 0, 0]]));
   const refused = await rejection(openNamed(set, { ...options, dataDir }), 'DataError');

@@ -3,7 +3,7 @@ import { symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../packages/dcgan/src/data/dataset.ts';
-import { openPictures } from '../../packages/dcgan/src/data/pictures.ts';
+import { filesOf, openPictures } from '../../packages/dcgan/src/data/pictures.ts';
 import { PlaneResizer } from '../../packages/dcgan/src/data/resize.ts';
 import { PictureStore } from '../../packages/dcgan/src/data/store.ts';
 import { options, readImage, rejection, sharp, temporaryFolder, write } from './helpers.ts';
@@ -210,7 +210,7 @@ describe('folders', () => {
 
   test('more pictures than the memory holds are refused before any is read', async () => {
     const names = new Array<string>(10_000_000).fill('a.png');
-    const opening = openPictures('nowhere', names, { ...colour, imageSize: 1024 });
+    const opening = openPictures(filesOf('nowhere', names), { ...colour, imageSize: 1024 });
     expect(await rejection(opening, 'DataError')).toMatch(
       /10000000 pictures at this size take 31457\.3 GB of memory/,
     );

@@ -62,7 +62,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--data <name|path>',
-        'glyphs, mnist, fashion-mnist, cifar10, or a path to IDX files, CIFAR-10 batches or a folder of pictures ' +
+        'glyphs, mnist, fashion-mnist, cifar10, sprites, or a path to IDX files, CIFAR-10 batches, a ZIP archive or a folder of pictures ' +
           "(default: the recipe's)",
         nonEmpty,
       ),

@@ -1,17 +1,25 @@
 // Downloads one file with a known size and checksum; it appears under its name only when it is whole and right.
 import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '@forger/tensor';
+import { unreadable } from './files.ts';
 import type { DatasetOptions } from './types.ts';
 
 export interface Download {
   name: string;
   /** Tried in order. */
   urls: string[];
-  bytes: number;
-  sha256: string;
+  /** Its size, where it is known. */
+  bytes?: number;
+  /** One of the two, in hexadecimal. */
+  sha256?: string;
+  sha1?: string;
 }
+
+/** What a server may send of a file whose size is not known. */
+const MOST_BYTES = 2 ** 30;
 
 /** A server that sends nothing for so long is given up. */
 const STALL_MS = 30_000;
@@ -65,24 +73,39 @@ async function fetchChecked(
   try {
     const response = await fetch(url, { signal: stalled.signal });
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-    const hash = createHash('sha256');
+    const announced = Number(response.headers.get('content-length')) || MOST_BYTES;
+    const { bytes = Math.min(announced, MOST_BYTES) } = file;
+    const algorithm = file.sha256 === undefined ? 'sha1' : 'sha256';
+    const hash = createHash(algorithm);
     let received = 0;
     for await (const chunk of response.body) {
       clearTimeout(timer);
       timer = setTimeout(give, STALL_MS);
       received += chunk.length;
-      if (received > file.bytes) throw new Error(`it sent more than the ${file.bytes} bytes expected`);
+      if (received > bytes) throw new Error(`it sent more than the ${bytes} bytes expected`);
       hash.update(chunk);
       await output.writeFile(chunk);
-      onProgress?.(received, file.bytes, 'bytes');
+      onProgress?.(received, bytes, 'bytes');
     }
-    if (received < file.bytes) throw new Error(`it sent ${received} of ${file.bytes} bytes`);
-    if (hash.digest('hex') !== file.sha256) throw new Error('what it sent has another checksum');
+    if (file.bytes !== undefined && received < bytes)
+      throw new Error(`it sent ${received} of ${bytes} bytes`);
+    if (hash.digest('hex') !== file[algorithm]) throw new Error('what it sent has another checksum');
     await output.sync();
   } finally {
     clearTimeout(timer);
     await output.close();
   }
+}
+
+/** The checksum of a file, in hexadecimal. Throws DataError when it cannot be read. */
+export async function hashOf(file: string, algorithm: 'sha1' | 'sha256'): Promise<string> {
+  const hash = createHash(algorithm);
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  return hash.digest('hex');
 }
 
 /** fetch() hides the reason, such as ENOTFOUND, in the cause. */

@@ -3,8 +3,9 @@ import { access } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { DataError } from '@forger/tensor';
+import { openArchive } from './archive.ts';
 import { readCifarArchive, readCifarBatches } from './cifar.ts';
-import { type Download, download } from './download.ts';
+import { type Download, download, hashOf } from './download.ts';
 import { readIdx } from './idx.ts';
 import { RawImages, type RawPictures } from './raw-images.ts';
 import type { DatasetOptions, ImageDataset } from './types.ts';
@@ -15,11 +16,33 @@ export interface NamedSet {
   file: Download;
   /** Groups of files, relative to a data folder, that each hold the set; the first group found whole is read. */
   layouts: string[][];
-  count: number;
-  /** SHA-256 of all training pixels in order, where it is known: the files of MNIST's kin share their names. */
-  pixelHash?: string;
-  read(files: string[]): Promise<RawPictures>;
+  /** Opens the files. @throws DataError when they are not this set, whatever their names say. */
+  open(files: string[], options: DatasetOptions): Promise<ImageDataset>;
 }
+
+/**
+ * Opens a set of uncompressed pictures.
+ * @param pixelHash SHA-256 of all training pixels in order, where it is known: the files of MNIST's kin share their names.
+ */
+export function rawSet(
+  name: string,
+  read: (files: string[]) => Promise<RawPictures>,
+  count: number,
+  pixelHash?: string,
+): NamedSet['open'] {
+  return async (files, options) => {
+    const dataset = new RawImages(name, await read(files), options);
+    if (dataset.length !== count || (pixelHash && dataset.pixelHash !== pixelHash)) {
+      throw new DataError(
+        `'${files[0]}' holds ${dataset.length} images that are not the ${count} training images of ${name}; ${REMOVE_IT}`,
+      );
+    }
+    return dataset;
+  };
+}
+
+const REMOVE_IT =
+  'remove it to have it downloaded again, or give its path as --data to train on it as it is.';
 
 /** MNIST's file under the names it goes by: as published, unpacked, and in torchvision's folders. */
 function idxLayouts(torchvision: string): string[][] {
@@ -29,6 +52,10 @@ function idxLayouts(torchvision: string): string[][] {
   ]);
   return [...names, ...names.map((name) => `${torchvision}/raw/${name}`)].map((name) => [name]);
 }
+
+const readFirst = (files: string[]): Promise<RawPictures> => readIdx(files[0]!);
+
+const SPRITES_SHA1 = 'c065c0e2593b8b161a2d7873e42418bf6a21106c';
 
 const batchNames = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
 
@@ -46,9 +73,12 @@ export const NAMED_SETS: readonly NamedSet[] = [
       sha256: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
     },
     layouts: idxLayouts('MNIST'),
-    count: 60000,
-    pixelHash: '741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757',
-    read: (files) => readIdx(files[0]!),
+    open: rawSet(
+      'mnist',
+      readFirst,
+      60000,
+      '741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757',
+    ),
   },
   {
     name: 'fashion-mnist',
@@ -62,9 +92,12 @@ export const NAMED_SETS: readonly NamedSet[] = [
       sha256: '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84',
     },
     layouts: idxLayouts('FashionMNIST'),
-    count: 60000,
-    pixelHash: '2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012',
-    read: (files) => readIdx(files[0]!),
+    open: rawSet(
+      'fashion-mnist',
+      readFirst,
+      60000,
+      '2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012',
+    ),
   },
   {
     name: 'cifar10',
@@ -79,8 +112,30 @@ export const NAMED_SETS: readonly NamedSet[] = [
       batchNames.map((name) => `cifar-10-batches-bin/${name}`),
       ['cifar-10-binary.tar.gz'],
     ],
-    count: 50000,
-    read: (files) => (files.length > 1 ? readCifarBatches(files) : readCifarArchive(files[0]!)),
+    open: rawSet(
+      'cifar10',
+      (files) => (files.length > 1 ? readCifarBatches(files) : readCifarArchive(files[0]!)),
+      50000,
+    ),
+  },
+  {
+    // The archive of "Dive into Deep Learning", which names it and its SHA-1.
+    name: 'sprites',
+    file: {
+      name: 'pokemon.zip',
+      urls: ['http://d2l-data.s3-accelerate.amazonaws.com/pokemon.zip'],
+      sha1: SPRITES_SHA1,
+    },
+    layouts: [['pokemon.zip']],
+    open: async ([file], options) => {
+      const sha1 = await hashOf(file!, 'sha1');
+      if (sha1 !== SPRITES_SHA1) {
+        throw new DataError(
+          `'${file}' has the SHA-1 ${sha1}, and that of the sprites is ${SPRITES_SHA1}; ${REMOVE_IT}`,
+        );
+      }
+      return openArchive(file!, options);
+    },
   },
 ];
 
@@ -112,14 +167,7 @@ export async function openNamed(set: NamedSet, options: DatasetOptions): Promise
     );
   }
   files ??= [await download(set.name, set.file, cache, options.onProgress)];
-  const dataset = new RawImages(set.name, await set.read(files), options);
-  if (dataset.length !== set.count || (set.pixelHash && dataset.pixelHash !== set.pixelHash)) {
-    throw new DataError(
-      `'${files[0]}' holds ${dataset.length} images that are not the ${set.count} training images of ${set.name}; ` +
-        'remove it to have it downloaded again, or give its path as --data to train on it as it is.',
-    );
-  }
-  return dataset;
+  return set.open(files, options);
 }
 
 /** The files of the first layout that is whole in one of the folders. */

@@ -2,15 +2,16 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '@forger/tensor';
+import { ARCHIVE_NAME, openArchive } from './archive.ts';
 import { CIFAR_ARCHIVE, CIFAR_BATCH, readCifarArchive, readCifarBatches } from './cifar.ts';
 import { listFiles, unreadable } from './files.ts';
 import { IDX_NAME, readIdx } from './idx.ts';
-import { openPictures, PICTURE_NAME } from './pictures.ts';
+import { filesOf, openPictures, PICTURE_NAME } from './pictures.ts';
 import { RawImages } from './raw-images.ts';
 import type { DatasetOptions, ImageDataset } from './types.ts';
 
 const WANTED =
-  'IDX images (plain or gzip), CIFAR-10 binary batches, or pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF)';
+  'IDX images (plain or gzip), CIFAR-10 binary batches, a ZIP archive of pictures, or pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF)';
 
 /** Opens the data set at a path. Throws DataError when there is none, or more than one, or it is damaged. */
 export async function openPath(target: string, options: DatasetOptions): Promise<ImageDataset> {
@@ -26,6 +27,7 @@ async function openFile(file: string, options: DatasetOptions): Promise<ImageDat
       `'${file}' is one picture, and a data set was expected; give the folder that it is in.`,
     );
   }
+  if (ARCHIVE_NAME.test(file)) return openArchive(file, options);
   const read = /\.t(ar\.)?gz$/i.test(file)
     ? readCifarArchive(file)
     : /\.bin$/i.test(file)
@@ -64,7 +66,7 @@ async function openFolder(folder: string, options: DatasetOptions): Promise<Imag
     const content = files.length === 0 ? 'is empty' : `holds ${files.length} files but no images`;
     throw new DataError(`'${folder}' ${content}, and ${WANTED} were expected; give another folder.`);
   }
-  const dataset = await openPictures(folder, pictures, options);
+  const dataset = await openPictures(filesOf(folder, pictures), options);
   const ignored = files.length - pictures.length;
   if (ignored > 0) dataset.notes.push(`Files ignored because they are not pictures: ${ignored}.`);
   return dataset;

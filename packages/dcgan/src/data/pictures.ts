@@ -1,4 +1,4 @@
-// A folder of pictures, decoded once into memory at the size that training wants.
+// Pictures of a folder or an archive, decoded once into memory at the size that training wants.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -74,15 +74,25 @@ function checkBackground(background: string): void {
   }
 }
 
+/** Where pictures come from. */
+export interface PictureFiles {
+  /** The folder or archive, for messages. */
+  path: string;
+  names: string[];
+  read(name: string): Promise<Uint8Array>;
+}
+
+/** Pictures of a folder, by their names below it. */
+export function filesOf(folder: string, names: string[]): PictureFiles {
+  return { path: folder, names, read: (name) => readFile(path.join(folder, name)) };
+}
+
 /**
- * Decodes the named pictures of a folder, in parallel. Files that cannot be decoded are skipped and named in
- * `notes`. Throws DataError when fewer than `options.minImages` remain, ConfigError for an unknown background.
+ * Decodes pictures, in parallel. Files that cannot be decoded are skipped and named in `notes`. Throws DataError when
+ * fewer than `options.minImages` remain, ConfigError for an unknown background.
  */
-export async function openPictures(
-  folder: string,
-  names: string[],
-  options: DatasetOptions,
-): Promise<ImageDataset> {
+export async function openPictures(files: PictureFiles, options: DatasetOptions): Promise<ImageDataset> {
+  const { names } = files;
   const { imageSize, channels, background = 'white', minImages = 2, onProgress } = options;
   checkBackground(background);
   const store = new PictureStore(names.length, channels * imageSize * imageSize);
@@ -96,7 +106,7 @@ export async function openPictures(
     let pixels: Pixels;
     let bytes: Uint8Array;
     try {
-      bytes = await readFile(path.join(folder, name));
+      bytes = await files.read(name);
       pixels = await decode(bytes, imageSize, background);
     } catch (error) {
       failures.set(name, (error as Error).message.split('\n')[0]!);
@@ -117,14 +127,14 @@ export async function openPictures(
   const notes = failures.size > 0 ? [skippedNote(names, failures)] : [];
   if (slots.length < minImages) {
     throw new DataError(
-      `'${folder}' holds ${slots.length} usable pictures, and at least ${minImages} are needed; give a folder ` +
+      `'${files.path}' holds ${slots.length} usable pictures, and at least ${minImages} are needed; give a folder ` +
         `with more pictures.${notes.length > 0 ? ` ${notes[0]}` : ''}`,
     );
   }
   const fingerprint = createHash('sha256').update(`pictures ${imageSize} ${channels} ${background}`);
   for (const slot of slots) fingerprint.update(hashes[slot]!);
   return {
-    name: path.basename(path.resolve(folder)),
+    name: path.basename(path.resolve(files.path)),
     length: slots.length,
     channels,
     height: imageSize,
