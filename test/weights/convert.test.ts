@@ -90,6 +90,26 @@ describe('a run', () => {
     await convert(dir, at('d.safetensors'), { network: 'discriminator' });
   });
 
+  test('gives the average of its weights by a key, and networks that an option changed', async () => {
+    const run = await runTraining({ ...tiny, steps: 3, ema: 0.5, spectralNorm: true });
+    const saved = readSafetensors(checkpointBytes(run.dir, 3)).tensors;
+    const read = async (options: Parameters<typeof convert>[2]) => {
+      const out = at('x.safetensors');
+      await convert(run.dir, out, options);
+      return readSafetensors(readFileSync(out)).tensors;
+    };
+    const average = await read({ key: 'ema' });
+    expect(average.get('main.0.weight')!.data).toEqual(saved.get('ema.main.0.weight')!.data);
+    expect(average.get('main.0.weight')!.data).not.toEqual(saved.get('generator.main.0.weight')!.data);
+    // Running statistics are not averaged.
+    expect(average.get('main.1.running_var')!.data).toEqual(saved.get('generator.main.1.running_var')!.data);
+    for (const [name, { data }] of await read({ network: 'discriminator' }))
+      expect(data).toEqual(saved.get(`discriminator.${name}`)!.data);
+    await expect(convert(dir, at('x.onnx'), { key: 'ema' })).rejects.toThrow(
+      'holds nothing under the key "ema": the only one is ema, in runs with --ema',
+    );
+  });
+
   test('must have a checkpoint', async () => {
     const untrained = at('run');
     (await RunFolder.create(tiny, { out: untrained })).close();
