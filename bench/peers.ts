@@ -17,12 +17,12 @@ const MOST_STEPS = 50;
 /**
  * What rounding may make of a loss, relatively, at each compared step. It grows from step to step, since Adam's first
  * steps move each weight by about ±lr however small its gradient: gradients around 0 turn rounding into whole steps.
- * Twice to three times what was met at 32×32 (width 32 and 64, batch 64) and 64×64 (width 64, batch 16) between PyTorch's
- * float64 and its float32 (5e-5, 9e-4, 2e-2), and with the operands of convolutions rounded to TF32 or by float16's
- * autocast (8e-4, 2e-2, 3e-2).
+ * Two to four times what was met at 32×32 (width 32 and 64, batch 64) and 64×64 (width 64, batch 16): PyTorch's float32
+ * and ours are each up to 8e-5, 1e-3 and 2e-2 away from PyTorch's float64; with the operands of convolutions rounded to
+ * TF32 or by float16's autocast 8e-4, 2e-2 and 3e-2.
  */
 const TOLERANCE: Readonly<Record<Precision, readonly [number, number, number]>> = {
-  float32: [1e-4, 3e-3, 4e-2],
+  float32: [3e-4, 3e-3, 4e-2],
   tf32: [2e-3, 4e-2, 8e-2],
   float16: [2e-3, 4e-2, 8e-2],
 };
