@@ -5,9 +5,10 @@ import { memory } from './memory.ts';
 import { overhead } from './overhead.ts';
 import { peers } from './peers.ts';
 import { profile } from './profile.ts';
+import { startup } from './startup.ts';
 import { step } from './step.ts';
 
-export const benchmarks: readonly Benchmark[] = [kernels, step, profile, overhead, memory, peers];
+export const benchmarks: readonly Benchmark[] = [kernels, step, profile, overhead, startup, memory, peers];
 
 /** What `pnpm bench` runs without a subcommand. */
 export const defaults: readonly Benchmark[] = [kernels, step];

@@ -38,6 +38,7 @@ const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
  * comes while the data are opened or kernels are compiled.
  */
 export const train: Train = async (config, io) => {
+  performance.mark('forger:imported'); // marks are for bench/startup.ts
   const recipe = findRecipe(config.recipe);
   recipe.checkSizes(config);
   checkOptions(optionsOf(config));
@@ -46,6 +47,7 @@ export const train: Train = async (config, io) => {
   const failed = new AbortController();
   opening.catch(() => failed.abort());
   const device = await createDevice({ debug: io.debug });
+  performance.mark('forger:device');
   try {
     const signal = AbortSignal.any([io.signal, failed.signal]);
     const newState = (): TrainState => {
@@ -62,8 +64,11 @@ export const train: Train = async (config, io) => {
       signal,
       ...(io.tuningFolder !== undefined && { folder: io.tuningFolder }),
     });
+    performance.mark('forger:tuned');
     await compileKernels(device, work, { reporter: io.reporter, signal });
+    performance.mark('forger:compiled');
     const dataset = await opening;
+    performance.mark('forger:data');
     if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
     const batches = new BatchSource(dataset, {
       batchSize,
