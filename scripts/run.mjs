@@ -1,6 +1,5 @@
 // Runs a TypeScript file of this repository from its source, in this process: `node scripts/run.mjs FILE [ARGS]`.
 import { existsSync } from 'node:fs';
-import { register } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { runOrExplain, SetupError } from './setup/say.mjs';
@@ -10,18 +9,17 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Embeds the shaders, then imports `file` (relative to the repository) with `args` as its command line. */
 export async function runSource(file, args) {
   const path = resolve(root, file);
-  const tsx = join(root, 'node_modules/tsx');
-  if (!existsSync(tsx)) throw new SetupError('the dependencies are not installed. Type:\n  npm run setup');
+  if (!existsSync(join(root, 'node_modules/esbuild')))
+    throw new SetupError('the dependencies are not installed. Type:\n  npm run setup');
   if (!existsSync(path)) throw new SetupError(`there is no ${file} to run in ${root}.`);
   const { embedShaders } = await import('./embed-shaders.mjs');
   embedShaders();
   goWhereTheUserTyped();
   hearInterruptsOnce();
-  const { register: registerTsx } = await import('tsx/esm/api');
-  registerTsx();
-  register('./setup/source-condition.mjs', import.meta.url);
+  process.setSourceMapsEnabled(true);
   process.argv = [process.argv[0], path, ...args];
-  await import(pathToFileURL(path).href);
+  const { bundle } = await import('./bundle.mjs');
+  await import(pathToFileURL(await bundle(path)).href);
 }
 
 /** npm and pnpm start scripts in the package's folder; paths that the user gives are relative to their own. */

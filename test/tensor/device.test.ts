@@ -214,7 +214,7 @@ describe('errors', () => {
 
   test('a shader that does not compile surfaces as a DeviceError', async () => {
     const { setDefaultDevice } = await import('@forger/tensor');
-    const broken = await createDevice();
+    const broken = await createDevice({ validation: true }); // without it Dawn ends the process
     const x = zeros([4], { device: broken });
     broken.dispatch(
       { name: 'broken', files: ['elementwise/fill.wgsl'], constants: {}, bindings: ['write'] },

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { NAMED_SETS } from '../data/named.ts';
 import { findRecipe } from '../recipes/index.ts';
 import { checkOptions } from '../recipes/options.ts';
-import { writeReports } from '../report/report.ts';
 import {
   newConfig,
   optionsOf,
@@ -61,6 +60,8 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     const tuning = tune !== undefined && { tuning: tune };
     const io = { run, reporter, signal, debug, eager, ...tuning, resume: resume !== undefined };
     const summary = await train(config, { ...io, ...(profile !== undefined && { profile }) });
+    // Charts are drawn at the end: their libraries need not be loaded before the first step.
+    const { writeReports } = await import('../report/report.ts');
     reporter.done(summary, await writeReports(run, facts(reporter.info)));
     run.close();
   } catch (error) {
