@@ -39,6 +39,8 @@ interface ProductCase {
   kernel: string;
   shape: string;
   flop: number;
+  /** The variants that have a kernel for it. */
+  cores: readonly GemmCore[];
   run: () => Tensor;
 }
 
@@ -56,22 +58,42 @@ function noise(shape: readonly number[]): Tensor {
 }
 
 /** The three products of a 4×4, stride 2 convolution layer, called as operations and their gradients. */
-function convCases(n: number, c: number, h: number, k: number): ProductCase[] {
-  const x = noise([n, c, h, h]);
-  const w = noise([k, c, 4, 4]);
-  const y = noise([n, k, h / 2, h / 2]);
-  const flop = 2 * n * k * c * 16 * (h / 2) ** 2;
-  const shape = `${n}×${c}×${h}×${h}, ${k} filters 4×4 s2`;
-  const options = { stride: 2, padding: 1 };
+function layerCases(n: number, c: number, h: number, k: number): ProductCase[] {
+  // Winograd's forms for kernels of two taps a phase; the compensated core is for tests.
+  const cores = gemmCores.filter(
+    (core) => core !== 'compensated' && core !== 'f2x3' && (core !== 'thin' || c <= 3),
+  );
+  return convCases([n, c, h, h], [k, c, 4, 4], { stride: 2, padding: 1 }, cores);
+}
+
+/** The three products of a logit head. */
+function headCases(n: number, c: number): ProductCase[] {
+  return convCases([n, c, 4, 4], [1, c, 4, 4], {}, ['naive', 'thin']);
+}
+
+function convCases(
+  xShape: readonly number[],
+  wShape: readonly number[],
+  options: { stride?: number; padding?: number },
+  cores: readonly GemmCore[],
+): ProductCase[] {
+  const x = noise(xShape);
+  const w = noise(wShape);
   const leaf = w.detach().requireGrad().keep();
   const output = conv2d(x, leaf, options).keep();
+  const y = noise(output.shape);
+  const [k, c] = wShape as [number, number];
+  const flop = 2 * y.size * c * 16;
+  const { stride = 1 } = options;
+  const shape = `${xShape.join('×')}, ${k} filters 4×4 s${stride}`;
   return [
-    { kernel: 'conv2d forward', shape, flop, run: () => conv2d(x, w, options) },
-    { kernel: 'conv2d input gradient', shape, flop, run: () => convTranspose2d(y, w, options) },
+    { kernel: 'conv2d forward', shape, flop, cores, run: () => conv2d(x, w, options) },
+    { kernel: 'conv2d input gradient', shape, flop, cores, run: () => convTranspose2d(y, w, options) },
     {
       kernel: 'conv2d weight gradient',
       shape,
       flop,
+      cores,
       run: () => grad(output, [leaf], { gradOutputs: [y] })[0]!,
     },
   ];
@@ -86,12 +108,16 @@ function productCases(): ProductCase[] {
       kernel: 'matmul',
       shape: `${square}×${square}×${square}`,
       flop: 2 * square ** 3,
+      cores: ['naive', 'tiled', 'subgroup', 'texture'],
       run: () => matmul(a, b),
     },
-    ...convCases(64, 1, 32, 32),
-    ...convCases(64, 32, 16, 64),
-    ...convCases(64, 64, 8, 128),
-    ...convCases(16, 64, 32, 128),
+    ...layerCases(64, 1, 32, 32),
+    ...layerCases(16, 3, 64, 64),
+    ...layerCases(64, 32, 16, 64),
+    ...layerCases(64, 64, 8, 128),
+    ...layerCases(16, 64, 32, 128),
+    ...headCases(64, 128),
+    ...headCases(16, 512),
   ];
 }
 
@@ -111,12 +137,8 @@ async function benchProducts(
   ceilings: Ceilings,
   report: (r: KernelResult) => void,
 ): Promise<void> {
-  const supported = gemmCores.filter((core) => supportsCore(device, core));
-  for (const { kernel, shape, flop, run } of productCases()) {
-    // Winograd's forms for kernels of two taps a phase; the compensated core is for tests.
-    const cores = supported.filter(
-      (core) => core !== 'compensated' && core !== 'f2x3' && (!/^f\d/.test(core) || kernel !== 'matmul'),
-    );
+  for (const { kernel, shape, flop, cores: all, run } of productCases()) {
+    const cores = all.filter((core) => supportsCore(device, core));
     const expected = withGemmCore('naive', run);
     const errors = new Map<GemmCore, number>();
     for (const core of cores) {

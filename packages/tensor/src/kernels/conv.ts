@@ -12,6 +12,7 @@ import {
   onTextures,
   weightGradientOnTextures,
 } from './conv-texture.ts';
+import { forwardOfThin, inputGradientOfThin, onThin, weightGradientOfThin } from './conv-thin.ts';
 import {
   winogradFormOf,
   winogradForward,
@@ -124,6 +125,7 @@ function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  if (onThin(x.device, z)) return forwardOfThin(x, weight, bias, z);
   const form = winogradFormOf(x.device, z);
   if (form) return winogradForward(x, weight, bias, z, form);
   if (onTextures(x.device, 'forward', z)) return forwardOnTextures(x, weight, bias, z);
@@ -164,6 +166,7 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
     product.dispose();
     return result;
   }
+  if (onThin(device, z)) return inputGradientOfThin(gy, weight, bias, z);
   const form = winogradFormOf(device, z);
   if (form) return winogradInputGradient(gy, weight, bias, z, form);
   if (onTextures(device, 'inputGradient', z)) return inputGradientOnTextures(gy, weight, bias, z);
@@ -215,6 +218,7 @@ export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor 
     product.dispose();
     return result;
   }
+  if (onThin(device, z)) return weightGradientOfThin(x, gy, z);
   const form = winogradFormOf(device, z);
   if (form) return winogradWeightGradient(x, gy, z, form);
   if (onTextures(device, 'weightGradient', z)) return weightGradientOnTextures(x, gy, z);

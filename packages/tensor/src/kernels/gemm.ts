@@ -8,7 +8,8 @@ import type { ShaderFile } from '../shaders.generated.ts';
 /**
  * Cores, the plain reference first: the same in twice the precision, the GPU tile, and those for costly loads. `texture`
  * serves matrix products and convolutions that are neither grouped nor dilated (conv-texture.ts), and the forms of
- * Winograd's method those whose kernel has as many taps (conv-winograd.ts); other products take the core that suits them.
+ * Winograd's method those whose kernel has as many taps (conv-winograd.ts), and `thin` those of few input channels
+ * (conv-thin.ts); other products take the core that suits them.
  */
 export type GemmCore =
   | 'naive'
@@ -19,7 +20,8 @@ export type GemmCore =
   | 'f2x2'
   | 'f3x2'
   | 'f4x2'
-  | 'f2x3';
+  | 'f2x3'
+  | 'thin';
 
 export const gemmCores: readonly GemmCore[] = [
   'naive',
@@ -31,6 +33,7 @@ export const gemmCores: readonly GemmCore[] = [
   'f3x2',
   'f4x2',
   'f2x3',
+  'thin',
 ];
 
 /** Cores with a kernel of their own for every product; the others serve what they can. */
@@ -79,6 +82,8 @@ export function forcedCore(): GemmCore | null {
 
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
+  // The lanes of a subgroup share out eight channels there.
+  if (core === 'thin') return device.features.has('subgroups') && device.adapter.subgroupSize.every((n) => n === 8);
   if (core === 'subgroup' || !isPlainCore(core))
     return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
   return true;
