@@ -1,5 +1,5 @@
 /**
- * The kernels for few input channels against float64, over random convolutions that they take: forward, transposed,
+ * The kernels for few input channels and for logit heads against float64, over random convolutions that they take: forward, transposed,
  * and all gradients of both, with rows that are multiples of four and that are not, whole rows in
  * a subgroup and not, windows past every edge.
  */
@@ -45,6 +45,14 @@ const sizes = fc.record({
   outputs: fc.constantFrom(1, 5, 8, 9, 33, 70),
 });
 
+/** Sizes of a logit head. */
+const headSizes = fc.record({
+  images: int(1, 40),
+  channels: int(1, 40),
+  kernel: fc.constantFrom([4, 4], [2, 3], [1, 4]),
+  bias: fc.boolean(),
+});
+
 const drawn = (shape: readonly number[], seed: number): Ref =>
   fc.sample(normal(shape), { seed, numRuns: 1 })[0]!;
 
@@ -71,6 +79,25 @@ describe.each(windows)('$channels channels, kernel $kernel, stride $stride, padd
       expect(deviation.error, deviation.name).toBeLessThan(opTolerance);
     });
     await fc.assert(property, { numRuns: 5 });
+  });
+});
+
+describe('one output that sees the whole of x', () => {
+  test.each(['conv2d', 'convTranspose2d'] as const)('%s and its gradients', async (op) => {
+    const property = fc.asyncProperty(headSizes, fc.integer(), async (size, seed) => {
+      const [from, to] = op === 'conv2d' ? [size.channels, 1] : [1, size.channels];
+      const inputs = [
+        drawn([size.images, from, ...(op === 'conv2d' ? size.kernel : [1, 1])], seed),
+        drawn([1, size.channels, ...size.kernel], seed + 1),
+        ...(size.bias ? [drawn([to], seed + 2)] : []),
+      ];
+      const gy = drawn(referenceOp(op).forward(inputs, {}).shape, seed + 3);
+      const deviation = worst(
+        await withGemmCore('thin', () => checkOp(device, op, { inputs, args: {}, gy })),
+      );
+      expect(deviation.error, deviation.name).toBeLessThan(opTolerance);
+    });
+    if (supportsCore(device, 'thin')) await fc.assert(property, { numRuns: 20 });
   });
 });
 

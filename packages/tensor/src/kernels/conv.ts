@@ -7,6 +7,13 @@ import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import { byChoice } from './choices.ts';
 import {
+  forwardOfHead,
+  inputGradientOfHead,
+  isOuterProduct,
+  onHead,
+  weightGradientOfHead,
+} from './conv-head.ts';
+import {
   forwardOnTextures,
   inputGradientOnTextures,
   onTextures,
@@ -125,6 +132,7 @@ function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+  if (onHead(x.device, z)) return forwardOfHead(x, weight, bias, z);
   if (onThin(x.device, z)) return forwardOfThin(x, weight, bias, z);
   const form = winogradFormOf(x.device, z);
   if (form) return winogradForward(x, weight, bias, z, form);
@@ -152,6 +160,7 @@ function gcd(a: number, b: number): number {
 /** The x-shaped product of gy and w: the gradient in x, and the transposed convolution of gy (then with a bias). */
 export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   const { device } = gy;
+  if (onHead(device, z) && bias === null) return inputGradientOfHead(gy, weight, z);
   if (isOuterProduct(z) && bias === null) {
     // One output position: gx[n, (c, r, s)] = Σ_k gy[n, k] w[k, (c, r, s)]. The general form would multiply mostly zeros.
     const columns = z.c * z.r * z.s;
@@ -195,15 +204,10 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
   return gx;
 }
 
-/** Whether y is one position that sees the whole of x: the first layer of a generator, the logit head of a discriminator. */
-function isOuterProduct(z: ConvSizes): boolean {
-  const dense = z.padding[0] === 0 && z.padding[1] === 0 && z.dilation[0] === 1 && z.dilation[1] === 1;
-  return z.groups === 1 && dense && z.p === 1 && z.q === 1 && z.h === z.r && z.w === z.s;
-}
-
 /** The w-shaped product of x and gy: the gradient in the weight. */
 export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
+  if (onHead(device, z)) return weightGradientOfHead(x, gy, z);
   if (isOuterProduct(z)) {
     // gw[k, (c, r, s)] = Σ_n gy[n, k] x[n, (c, r, s)]
     const columns = z.c * z.r * z.s;

@@ -82,10 +82,11 @@ export function forcedCore(): GemmCore | null {
 
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
+  const { features, adapter } = device;
   // The lanes of a subgroup share out eight channels there.
-  if (core === 'thin') return device.features.has('subgroups') && device.adapter.subgroupSize.every((n) => n === 8);
+  if (core === 'thin') return features.has('subgroups') && adapter.subgroupSize.every((size) => size === 8);
   if (core === 'subgroup' || !isPlainCore(core))
-    return device.features.has('subgroups') && device.adapter.subgroupSize[0] >= 8;
+    return features.has('subgroups') && adapter.subgroupSize[0] >= 8;
   return true;
 }
 
