@@ -186,6 +186,23 @@ describe('kernels compile with validation and bounds checks', () => {
     );
   });
 
+  test('convolutions of few channels, and logit heads', async () => {
+    if (!supportsCore(device, 'thin')) return;
+    const pass = (xShape: number[], wShape: number[], options: object): void => {
+      const [x, w] = [zeros(xShape).requireGrad(), zeros(wShape).requireGrad()];
+      const y = conv2d(x, w, { ...options, bias: zeros([wShape[0]!]) });
+      grad(sum(y), [x, w]);
+      convTranspose2d(zeros(y.shape), w, { ...options, bias: zeros([wShape[1]!]) });
+    };
+    await expectToCompile(() =>
+      withGemmCore('thin', () => {
+        for (const width of [16, 18, 72]) pass([2, 1, 16, width], [9, 1, 4, 4], { stride: 2, padding: 1 });
+        pass([2, 3, 8, 8], [8, 3, 3, 3], { padding: 1 });
+        pass([2, 8, 4, 4], [1, 8, 4, 4], {});
+      }),
+    );
+  });
+
   test('losses with one number as the target', async () => {
     await expectToCompile(() => {
       for (const loss of [bce, bceWithLogits, mse, l1]) {
