@@ -112,6 +112,7 @@ test('what they take', () => {
   for (const change of [{ c: 4, r: 5 }, { r: 6 }, { groups: 2 }, { stride: [3, 1] }, { dilation: [1, 2] }])
     expect(taken(change), JSON.stringify(change)).toBe(false);
   expect(taken({ padding: [4, 1] })).toBe(false);
+  expect(taken({ n: 2 ** 16 })).toBe(false);
   expect(withGemmCore('naive', () => onThin(device, { ...z, ...square }))).toBe(false);
 });
 

@@ -1,7 +1,6 @@
 // Loads what an invocation sees of a row of `source`: 4·FOURS values, LEFT before them and RIGHT after; zero where the
 // row has none. With NEIGHBOURS, neighbouring lanes have neighbouring values and a subgroup has whole rows, so that the
-// borders come from the lanes beside instead of memory. That asks that lanes follow the invocations' order, as they do on
-// every adapter with subgroups of exactly eight that is known.
+// borders come from the lanes beside instead of memory; it asks that lanes follow the order of invocations, as lavapipe's do.
 // Constants of the including kernel: LEFT, RIGHT, FOURS, NEIGHBOURS.
 
 alias Line = array<f32, LEFT + 4u * FOURS + RIGHT>;

@@ -24,6 +24,7 @@ export function onHead(device: Device, z: ConvSizes): boolean {
   const forced = forcedCore();
   if (forced && forced !== 'thin') return false;
   if (!isOuterProduct(z) || z.k !== 1 || (z.c * z.h * z.w) % 4 !== 0) return false;
+  if (z.n > 65_535 * rows || foursOf(z) > 65_535 * workgroup) return false; // a grid
   if (forced && !supportsCore(device, 'thin'))
     throw new ConfigError('This adapter cannot run the thin kernels.');
   return supportsCore(device, 'thin') && (forced !== null || device.adapter.software);

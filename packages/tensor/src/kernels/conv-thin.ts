@@ -36,6 +36,7 @@ export function onThin(device: Device, z: ConvSizes): boolean {
   if (forced && forced !== 'thin') return false;
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
   if (z.c * z.r * z.s > mostTaps || Math.max(z.r, z.s) > mostKernel) return false;
+  if (z.n * Math.max(z.p * ceilDiv(z.q, 4), z.h * ceilDiv(z.w, 4)) > 65_535 * workgroup) return false; // a grid
   if (Math.max(...z.stride) > 2 || z.padding[0] >= z.r || z.padding[1] >= z.s) return false;
   if (forced) {
     if (!supportsCore(device, 'thin')) throw new ConfigError('This adapter cannot run the thin kernels.');
