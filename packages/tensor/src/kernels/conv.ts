@@ -124,6 +124,7 @@ export function byChosenCore<T>(device: Device, z: ConvSizes, product: () => T):
 function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
   if (core === 'compensated' || !supportsCore(device, core)) return false;
   if (core === 'naive') return 3 * macsOf(z) < 2 ** 24;
+  if (core === 'thin') return withGemmCore(core, () => onHead(device, z) || onThin(device, z));
   if (core === 'texture') return withGemmCore(core, () => onTextures(device, 'forward', z));
   if (!isPlainCore(core)) return withGemmCore(core, () => winogradFormOf(device, z) !== null);
   // Seconds to compile on a processor, and never the fastest there where textures will do.
