@@ -111,7 +111,7 @@ describe('kernels compile with validation and bounds checks', () => {
   test('a shader that is wrong is noticed', async () => {
     const source = {
       name: 'wrong',
-      files: ['elementwise/element_f32.wgsl', 'elementwise/fill.wgsl'],
+      files: ['elementwise/element_f32.wgsl', 'elementwise/share.wgsl', 'elementwise/fill.wgsl'],
       bindings: ['write'],
     } as const;
     device.pipelines.get(source);

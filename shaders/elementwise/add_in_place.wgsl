@@ -1,5 +1,5 @@
 // target += source, element by element.
-// One invocation strides over the grid, so any number of workgroups is right; n counts Elements. Linked with Element.
+// Any number of workgroups is right; n counts Elements. Linked with Element and share.wgsl.
 // Constants: WORKGROUP.
 
 struct Params { n: u32 }
@@ -8,8 +8,13 @@ struct Params { n: u32 }
 @group(0) @binding(2) var<storage, read_write> target_values: array<Element>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  for (var i = id.x; i < params.n; i += groups.x * WORKGROUP) {
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+  let share = share_of(params.n, workgroup.x, workgroups.x);
+  for (var i = share.first + lane; i < share.stop; i += WORKGROUP) {
     target_values[i] += source[i];
   }
 }

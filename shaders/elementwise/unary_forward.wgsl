@@ -1,5 +1,5 @@
 // y = f(x), element by element; f is `derivative` of unary_functions.wgsl at order ORDER (0: the function itself).
-// One invocation strides over the grid; n counts Elements. Linked with Element and derivative_each.
+// n counts Elements. Linked with Element, derivative_each and share.wgsl.
 // Constants: WORKGROUP, KIND, ORDER.
 
 struct Params { n: u32, a: f32, b: f32 }
@@ -8,8 +8,13 @@ struct Params { n: u32, a: f32, b: f32 }
 @group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  for (var i = id.x; i < params.n; i += groups.x * WORKGROUP) {
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+  let share = share_of(params.n, workgroup.x, workgroups.x);
+  for (var i = share.first + lane; i < share.stop; i += WORKGROUP) {
     y[i] = derivative_each(x[i]);
   }
 }

@@ -9,11 +9,11 @@ export function fill(target: Tensor, value: number): Tensor {
     target.device.clear(target.range);
     return target;
   }
-  const { file, n, grid } = flatWalk(target);
+  const { files, n, grid } = flatWalk(target);
   target.device.dispatch(
     {
       name: 'fill',
-      files: [file, 'elementwise/fill.wgsl'],
+      files: [...files, 'elementwise/fill.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['write'],
     },
@@ -33,11 +33,11 @@ export function copyInto(target: Tensor, source: Tensor): Tensor {
 
 /** target += source, elementwise, float32 of equal size; they must not share a buffer. */
 export function addInPlace(target: Tensor, source: Tensor): Tensor {
-  const { file, n, grid } = flatWalk(target);
+  const { files, n, grid } = flatWalk(target);
   target.device.dispatch(
     {
       name: 'add_in_place',
-      files: [file, 'elementwise/add_in_place.wgsl'],
+      files: [...files, 'elementwise/add_in_place.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['read', 'write'],
     },

@@ -15,7 +15,7 @@ const shares = {
   gpu: { elements: 4, workgroups: 65_535 },
 } as const;
 
-/** Workgroups for `n` elements; the kernel strides over the grid, so any number of workgroups is right. */
+/** Workgroups for `n` elements; kernels loop over what falls to each, so any number of workgroups is right. */
 export function flatGrid(device: Device, n: number): [number, number, number] {
   const { elements, workgroups } = device.adapter.software ? shares.software : shares.gpu;
   return [Math.max(1, Math.min(workgroups, Math.ceil(n / (flatWorkgroup * elements)))), 1, 1];
@@ -28,7 +28,7 @@ const wideFrom = 4096;
 export interface FlatWalk {
   /** Whether Elements are four floats. */
   readonly wide: boolean;
-  readonly file: ShaderFile;
+  readonly files: readonly ShaderFile[];
   /** Elements in all. */
   readonly n: number;
   readonly grid: [number, number, number];
@@ -38,6 +38,6 @@ export interface FlatWalk {
 export function flatWalk({ size, device }: Tensor): FlatWalk {
   const wide = size % 4 === 0 && size >= wideFrom;
   const n = wide ? size / 4 : size;
-  const file = wide ? 'elementwise/element_vec4.wgsl' : 'elementwise/element_f32.wgsl';
-  return { wide, file, n, grid: flatGrid(device, n) };
+  const element = wide ? 'elementwise/element_vec4.wgsl' : 'elementwise/element_f32.wgsl';
+  return { wide, files: [element, 'elementwise/share.wgsl'], n, grid: flatGrid(device, n) };
 }

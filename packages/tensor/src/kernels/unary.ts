@@ -36,13 +36,13 @@ export interface UnaryFunction {
   readonly b?: number;
 }
 
-function files({ wide, file }: FlatWalk, last: ShaderFile): ShaderFile[] {
+function files(walk: FlatWalk, last: ShaderFile): ShaderFile[] {
   return [
     'elementwise/is_nan.wgsl',
     'elementwise/logistic.wgsl',
     'elementwise/unary_functions.wgsl',
-    file,
-    wide ? 'elementwise/derivative_vec4.wgsl' : 'elementwise/derivative_f32.wgsl',
+    ...walk.files,
+    walk.wide ? 'elementwise/derivative_vec4.wgsl' : 'elementwise/derivative_f32.wgsl',
     last,
   ];
 }
