@@ -2,7 +2,9 @@
 //
 // A released buffer may be handed out again at once: the recorder keeps the order of commands, so whoever used
 // the buffer before has been recorded before. Uploads jump that order (see Recorder.upload).
+
 import { DeviceError } from '../errors.ts';
+import type { PackedCopies } from './packed.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
 /**
@@ -33,21 +35,8 @@ export interface Pooled {
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
-  /** What kernels packed of it into textures, by what was packed and how (Device.packed); null for nothing. */
-  packed: Map<string, PackedTexture> | null;
-}
-
-/** A packed copy of a part of a buffer, and who takes its texture back. */
-export interface PackedTexture {
-  readonly texture: PooledTexture;
-  readonly pool: Allocator;
-}
-
-/** Lets go of a buffer's packed copies: it is about to change, or to belong to somebody else. */
-export function dropPacked(buffer: PooledBuffer): void {
-  if (!buffer.packed) return;
-  for (const { texture, pool } of buffer.packed.values()) pool.release(texture);
-  buffer.packed = null;
+  /** What kernels packed of it into textures (Device.packed); null for nothing. */
+  packed: PackedCopies | null;
 }
 
 /** A part of a buffer that a kernel binds. Offsets are multiples of the device's storage alignment. */
@@ -172,7 +161,7 @@ export class BufferPool implements Allocator {
 
   release(item: PooledBuffer | PooledTexture): void {
     if (!this.#live.delete(item)) return;
-    if ('packed' in item) dropPacked(item);
+    if ('packed' in item) item.packed?.drop();
     this.#liveBytes -= item.bytes;
     this.#pooledBytes += item.bytes;
     const free: Map<number, Pooled[]> = 'view' in item ? this.#freeTextures : this.#free;

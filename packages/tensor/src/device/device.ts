@@ -7,25 +7,24 @@ import {
   type Allocator,
   BufferPool,
   type BufferRange,
-  dropPacked,
   type MemoryReport,
   type MemoryTotals,
   type Pooled,
-  type PooledBuffer,
   type PooledTexture,
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
+import { PackedCopies } from './packed.ts';
 import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
-import { type Command, clearCommand, copyCommand, itemOf, type Operand, Recorder } from './recorder.ts';
+import { Readback } from './readback.ts';
+import { clearCommand, copyCommand, itemOf, type Operand, Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { Trace } from './trace.ts';
 import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
-import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 import type { Work } from './work.ts';
 
 export interface DeviceOptions extends PlatformOptions {
@@ -56,8 +55,8 @@ export class Device {
   readonly #platform: Platform;
   readonly #options: DeviceOptions;
   readonly #bindings: Bindings;
-  readonly #staging: GPUBuffer[] = [];
-  readonly #withPacked = new Set<PooledBuffer>();
+  readonly #readback: Readback;
+  readonly #packed = new Set<PackedCopies>();
   #failure: DeviceError | null = null;
   #destroyed = false;
 
@@ -88,6 +87,7 @@ export class Device {
     this.#bindings = new Bindings(gpu);
     this.pipelines = new PipelineCache(gpu, platform);
     this.recorder = new Recorder(gpu);
+    this.#readback = new Readback(gpu, platform);
     gpu.addEventListener('uncapturederror', (event) => {
       this.#failure ??= new DeviceError(`The device reported an error: ${event.error.message.trim()}`);
     });
@@ -139,7 +139,7 @@ export class Device {
   ): void {
     this.throwIfFailed();
     for (const [i, operand] of operands.entries()) {
-      if (source.bindings[i] === 'write' && !('view' in operand)) dropPacked(operand.buffer);
+      if (source.bindings[i] === 'write' && !('view' in operand)) operand.buffer.packed?.drop();
     }
     if (this.#dryRun) {
       this.#dryRun.set(kernelKey(source), { source, params });
@@ -176,7 +176,7 @@ export class Device {
 
   /** Records a copy of `bytes` bytes (a multiple of 4) between two ranges of different buffers. */
   copy(source: BufferRange, target: BufferRange, bytes: number): void {
-    dropPacked(target.buffer);
+    target.buffer.packed?.drop();
     if (this.#trace) {
       this.#trace.record({ kind: 'copy', source, target, bytes, ...this.#phase });
       return;
@@ -187,7 +187,7 @@ export class Device {
 
   /** Records a fill with zeros. */
   clear(range: BufferRange): void {
-    dropPacked(range.buffer);
+    range.buffer.packed?.drop();
     if (this.#trace) {
       this.#trace.record({ kind: 'clear', range, ...this.#phase });
       return;
@@ -204,7 +204,7 @@ export class Device {
         'Host data was uploaded inside device.capture(); upload into a tensor made before it.',
       );
     }
-    dropPacked(range.buffer);
+    range.buffer.packed?.drop();
     this.recorder.upload(range.buffer, range.offset, data);
   }
 
@@ -222,52 +222,23 @@ export class Device {
   ): PooledTexture {
     const { buffer, offset, bytes } = range;
     const full = `${offset}:${bytes}:${key}`;
-    const found = buffer.packed?.get(full);
-    if (found) return found.texture;
-    const { pool } = this;
-    const texture = pool.acquireTexture(texels);
-    pack(texture);
-    buffer.packed ??= new Map();
-    buffer.packed.set(full, { texture, pool });
-    this.#withPacked.add(buffer);
-    return texture;
+    const copies = buffer.packed ?? new PackedCopies(buffer, this.#packed);
+    return copies.texture(full, texels, this.pool, pack);
   }
 
   /** Lets go of all packed copies: what is recorded from here on runs when buffers may have changed (capture, replay). */
   dropAllPacked(): void {
-    for (const buffer of this.#withPacked) dropPacked(buffer);
-    this.#withPacked.clear();
+    for (const copies of this.#packed) copies.drop();
   }
 
   /** Reads several ranges back with one copy and one wait. */
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     this.throwIfFailed();
     this.#refuseToWait();
-    const total = ranges.reduce((sum, range) => sum + range.bytes, 0);
-    const staging = this.#takeStaging(total);
-    let at = 0;
-    const commands: Command[] = [];
-    for (const range of ranges) {
-      commands.push(copyCommand(range, staging, at, range.bytes, []));
-      at += range.bytes;
-    }
-    this.recorder.flush();
-    this.recorder.submit(commands);
-    try {
-      await this.#platform.asynchronous(() => staging.mapAsync(mapModeRead, 0, total));
-    } catch (cause) {
+    const results = await this.#readback.read(this.recorder, ranges).catch((error: unknown) => {
       this.throwIfFailed();
-      throw new DeviceError('Reading results back from the device failed.', { cause });
-    }
-    const mapped = staging.getMappedRange(0, total);
-    at = 0;
-    const results = ranges.map((range) => {
-      const bytes = mapped.slice(at, at + range.bytes);
-      at += range.bytes;
-      return bytes;
+      throw error;
     });
-    staging.unmap();
-    this.#staging.push(staging);
     this.throwIfFailed();
     return results;
   }
@@ -406,18 +377,6 @@ export class Device {
       ? 'dryRun(), which computes none'
       : 'capture(); return them and read after it';
     throw new DeviceError(`Results were read inside device.${inside}.`);
-  }
-
-  #takeStaging(bytes: number): GPUBuffer {
-    const index = this.#staging.findIndex(
-      (buffer) => buffer.size >= bytes && buffer.size <= 4 * bytes + 4096,
-    );
-    if (index >= 0) return this.#staging.splice(index, 1)[0]!;
-    for (const stale of this.#staging.splice(0, this.#staging.length - 3)) stale.destroy();
-    return this.gpu.createBuffer({
-      size: Math.max(bytes, 256),
-      usage: bufferUsage.MAP_READ | bufferUsage.COPY_DST,
-    });
   }
 
   /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */

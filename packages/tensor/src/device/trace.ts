@@ -5,16 +5,15 @@ import {
   type Allocator,
   type BufferRange,
   checkBindable,
-  dropPacked,
   maxTexels,
   nextId,
-  type PackedTexture,
   type PooledBuffer,
   type PooledTexture,
   textureRowBytes,
   textureWidth,
   whereAmI,
 } from './buffers.ts';
+import type { PackedCopies } from './packed.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { Lifetime } from './placement.ts';
 import { bindGroupOf, type Command, clearCommand, copyCommand, itemOf, type Operand } from './recorder.ts';
@@ -42,7 +41,7 @@ abstract class Wanted implements Lifetime {
 
 export class WantedBuffer extends Wanted implements PooledBuffer {
   gpu!: GPUBuffer;
-  packed: Map<string, PackedTexture> | null = null;
+  packed: PackedCopies | null = null;
 }
 
 export class WantedTexture extends Wanted implements PooledTexture {
@@ -114,7 +113,7 @@ export class Trace implements Allocator {
   }
 
   release(item: PooledBuffer | PooledTexture): void {
-    if ('packed' in item) dropPacked(item);
+    if ('packed' in item) item.packed?.drop();
     const wanted = item as WantedBuffer | WantedTexture;
     wanted.held = false;
     this.onRelease(wanted);

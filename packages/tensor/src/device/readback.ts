@@ -1,0 +1,58 @@
+// Reading buffers back to the host: copies into a staging buffer, then a map. Staging buffers are used again.
+import { DeviceError } from '../errors.ts';
+import type { BufferRange } from './buffers.ts';
+import type { Platform } from './platform.ts';
+import { copyCommand, type Recorder } from './recorder.ts';
+import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
+
+/** Free staging buffers that are kept. */
+const mostKept = 3;
+
+export class Readback {
+  readonly #device: GPUDevice;
+  readonly #platform: Platform;
+  readonly #free: GPUBuffer[] = [];
+
+  constructor(device: GPUDevice, platform: Platform) {
+    this.#device = device;
+    this.#platform = platform;
+  }
+
+  /** Reads several ranges with one copy and one wait. Throws DeviceError when the map fails. */
+  async read(recorder: Recorder, ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
+    const total = ranges.reduce((sum, range) => sum + range.bytes, 0);
+    const staging = this.#take(total);
+    let at = 0;
+    const copies = ranges.map((range) => {
+      const copy = copyCommand(range, staging, at, range.bytes, []);
+      at += range.bytes;
+      return copy;
+    });
+    recorder.flush();
+    recorder.submit(copies);
+    try {
+      await this.#platform.asynchronous(() => staging.mapAsync(mapModeRead, 0, total));
+    } catch (cause) {
+      throw new DeviceError('Reading results back from the device failed.', { cause });
+    }
+    const mapped = staging.getMappedRange(0, total);
+    at = 0;
+    const results = ranges.map((range) => {
+      const bytes = mapped.slice(at, at + range.bytes);
+      at += range.bytes;
+      return bytes;
+    });
+    staging.unmap();
+    this.#free.push(staging);
+    return results;
+  }
+
+  #take(bytes: number): GPUBuffer {
+    const fits = ({ size }: GPUBuffer): boolean => size >= bytes && size <= 4 * bytes + 4096;
+    const index = this.#free.findIndex(fits);
+    if (index >= 0) return this.#free.splice(index, 1)[0]!;
+    for (const stale of this.#free.splice(0, this.#free.length - mostKept)) stale.destroy();
+    const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
+    return this.#device.createBuffer({ size: Math.max(bytes, 256), usage });
+  }
+}
