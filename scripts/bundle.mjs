@@ -87,7 +87,8 @@ const leaveOthers = {
 const keepPlaces = {
   name: 'keep-places',
   setup({ onLoad, resolve }) {
-    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /\.(ts|mjs)$/ }, async ({ path }) => {
+      if (/[\\/]node_modules[\\/]/.test(path)) return undefined;
       const source = readFileSync(path, 'utf8');
       if (!source.includes('import.meta.')) return undefined;
       const places = new Map([['import.meta.url', pathToFileURL(path).href]]);
