@@ -10,8 +10,8 @@
 // Work: an invocation holds 16 rows × 8 columns of C and takes four steps of k at once. The eight lanes of a subgroup load
 // two texels of A each and share them by broadcasts from constant lanes; an invocation loads eight texels of B.
 // C is stored as texels of four rows, or with C_COLUMNS of four columns.
-// Constants: WORKGROUP (a multiple of 8), TEXTURE_WIDTH, PANEL (a multiple of 16 that divides 4·WORKGROUP), A_INNER,
-// B_INNER, C_COLUMNS. Needs subgroups of 8 lanes or more.
+// Constants: those of texel_tile.wgsl with ROWS = 16, WORKGROUP (a multiple of 8), PANEL (a multiple of 16 that divides
+// 4·WORKGROUP), C_COLUMNS. Needs subgroups of 8 lanes or more.
 // Grid: x blocks of 16 rows, y blocks of 8·WORKGROUP columns, z the batch: neighbours share the larger operand's panel.
 
 struct Params {
@@ -24,29 +24,6 @@ struct Params {
 @group(0) @binding(1) var a_texture: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var b_texture: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var c_texture: texture_storage_2d<rgba32float, write>;
-
-fn place(index: u32) -> vec2<u32> { return vec2(index & (TEXTURE_WIDTH - 1u), index / TEXTURE_WIDTH); }
-fn a_texel(index: u32) -> vec4<f32> { return textureLoad(a_texture, place(index)); }
-fn b_texel(index: u32) -> vec4<f32> { return textureLoad(b_texture, place(index)); }
-
-struct Tile { low: array<vec4<f32>, 16>, high: array<vec4<f32>, 16> } // columns 0 to 3, and 4 to 7
-
-// Four columns of B by four steps of k, so that `result * a` is what a row with the four values `a` adds to C.
-fn columns_of(at: vec4<u32>) -> mat4x4<f32> {
-  let m = mat4x4(b_texel(at.x), b_texel(at.y), b_texel(at.z), b_texel(at.w));
-  if (B_INNER) { return transpose(m); }
-  return m;
-}
-
-// Adds four rows of A, whose texels are lanes `first` to `first + 3` of `m`, times four steps of k.
-fn update(c: ptr<function, Tile>, first: u32, t0: vec4<f32>, t1: vec4<f32>, t2: vec4<f32>, t3: vec4<f32>, low: mat4x4<f32>, high: mat4x4<f32>) {
-  var rows = mat4x4(t0, t1, t2, t3);
-  if (!A_INNER) { rows = transpose(rows); }
-  for (var i = 0u; i < 4u; i++) {
-    (*c).low[first + i] += low * rows[i];
-    (*c).high[first + i] += high * rows[i];
-  }
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

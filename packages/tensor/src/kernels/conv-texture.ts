@@ -211,12 +211,13 @@ function product(
   device.dispatch(
     {
       name: `conv_${problem}`,
-      files: [`conv/${problem}.wgsl`, 'gemm/core_texture.wgsl'],
+      files: [`conv/${problem}.wgsl`, 'gemm/core_texture.wgsl', 'gemm/texel_tile.wgsl'],
       constants: {
         WORKGROUP: coreWorkgroup,
         TEXTURE_WIDTH: textureWidth,
         ROWS: rowsHeld(rows),
-        INNER_TEXELS: problem === 'texture_window',
+        A_INNER: problem === 'texture_window',
+        B_INNER: problem === 'texture_window',
       },
       bindings: [
         ...textures.map(() => 'texture-read' as const),

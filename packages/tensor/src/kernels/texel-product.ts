@@ -53,11 +53,12 @@ export function texelProduct(
   device.dispatch(
     {
       name: 'texel_product',
-      files: ['gemm/texel_product.wgsl'],
+      files: ['gemm/texel_product.wgsl', 'gemm/texel_tile.wgsl'],
       constants: {
         WORKGROUP: workgroup,
         TEXTURE_WIDTH: textureWidth,
         PANEL: panel,
+        ROWS: rowsOfTile,
         A_INNER: left.along === 'inner',
         B_INNER: right.along === 'inner',
         C_COLUMNS: swapped,
