@@ -316,7 +316,7 @@ describe('nothing was left out', () => {
     ['conv/forward.wgsl', { HAS_BIAS: either }],
     ['conv/input_gradient.wgsl', { HAS_BIAS: either }],
     ['conv/pack_weights.wgsl', { FLIP: either }],
-    ['gemm/core_texture.wgsl', { ROWS: [4, 16], INNER_TEXELS: either }],
+    ['gemm/core_texture.wgsl', { ROWS: [4, 16], A_INNER: either }],
   ];
 
   test.each(sets)('%s with %j', (file, constants) => {
