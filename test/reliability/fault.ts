@@ -1,0 +1,120 @@
+// What a fault is, how the command is started with one, and what must hold however it ends.
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import type { Injection } from './inject.ts';
+
+/** Something that goes wrong, and how `forger` meets it. Each is a line of the table in docs/reliability.md. */
+export interface Fault {
+  readonly name: string;
+  /** Makes it happen, in an empty folder of its own. @returns how the command that met it ended. */
+  readonly provoke: (folder: string) => Promise<Outcome>;
+  /** What is printed; `<words>` stand for what varies. */
+  readonly sentence: string;
+  readonly exitCode: number;
+  /** What is still there afterwards, in words. */
+  readonly kept: string;
+  /** Throws unless that is so. */
+  readonly isKept?: (folder: string, outcome: Outcome) => void | Promise<void>;
+}
+
+export interface Outcome {
+  /** null when it was ended by a signal. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartOptions {
+  /** What goes wrong inside the device (inject.ts). */
+  readonly inject?: Injection;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const preload = fileURLToPath(new URL('inject.mjs', import.meta.url));
+
+/** However wrong things are, no command takes longer than this for what the faults here ask of it. */
+const LIMIT_MS = 60_000;
+
+/** Starts `forger` with these arguments in `folder`, and waits until it ends by itself. */
+export function forger(
+  folder: string,
+  args: readonly string[],
+  { inject, env }: StartOptions = {},
+): Promise<Outcome> {
+  const script = [join(root, 'scripts/run.mjs'), 'packages/dcgan/src/cli/main.ts'];
+  const injected = inject ? ['--import', preload] : [];
+  const child = spawn(process.execPath, [...injected, ...script, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...(inject && { FORGER_TEST_FAULT: JSON.stringify(inject) }), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      text[name] += chunk;
+    });
+  }
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`forger ${args.join(' ')} hung: ${text.stdout}${text.stderr}`));
+    }, LIMIT_MS);
+    child.on('error', reject);
+    child.on('close', (exitCode) => {
+      clearTimeout(limit);
+      resolve({ exitCode, ...text });
+    });
+  });
+}
+
+/** A training run as small as can be, with checkpoints at steps 2, 4 and 6, into the folder `run`. */
+export const TINY = [
+  ...['train', '--out', 'run', '--image-size', '16', '--width', '8', '--batch-size', '8', '--tune', 'off'],
+  ...['--steps', '6', '--checkpoint-every', '2', '--sample-every', '100'],
+];
+
+/** Holds an outcome against a fault: its code, its one sentence, and no sign of an error that escaped. */
+export function judge({ sentence, exitCode }: Fault, outcome: Outcome): void {
+  const all = `${outcome.stdout}\n${outcome.stderr}`;
+  expect(outcome.exitCode, all).toBe(exitCode);
+  expect(all).not.toMatch(/^\s+at .*[:(]/m); // a stack
+  expect(all).not.toMatch(/unhandled|unexpected error|triggerUncaughtException/i);
+  const errors = lines(outcome.stderr).filter((line) => !/artificially reduced/.test(line));
+  const pattern = patternOf(sentence);
+  if (exitCode === 0) {
+    expect(errors.filter((line) => !line.startsWith('note: '))).toEqual([]);
+    const said = lines(all).map((line) => line.replace(/^note: /, ''));
+    expect(
+      said.filter((line) => pattern.test(line)),
+      all,
+    ).toHaveLength(1);
+    return;
+  }
+  expect(errors).toHaveLength(exitCode === 2 ? 2 : 1); // wrong usage is followed by where help is
+  expect(errors[0]).toMatch(/^forger: /);
+  expect(errors[0]!.slice('forger: '.length)).toMatch(pattern);
+}
+
+/** The table's lines for faults, in Markdown. */
+export function tableRows(faults: readonly Fault[]): string[] {
+  return faults.map(({ name, sentence, exitCode, kept }) =>
+    ['', name, code(sentence), exitCode, kept, '']
+      .map((cell) => String(cell).replaceAll('|', '\\|'))
+      .join(' | ')
+      .trim(),
+  );
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+/** A sentence as a pattern: `<words>` match anything but nothing. */
+function patternOf(sentence: string): RegExp {
+  const parts = sentence.split(/<[^<>]+>/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.+')}$`);
+}
+
+const code = (text: string): string => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);

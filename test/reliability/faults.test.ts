@@ -1,0 +1,38 @@
+// Every fault of the lists is provoked through the command; docs/reliability.md has a line for each.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { emptyFolder } from '../cli/folders.ts';
+import { crashFaults } from './crash.ts';
+import { deviceFaults } from './device.ts';
+import { divergenceFaults } from './divergence.ts';
+import { judge, tableRows } from './fault.ts';
+import { fileFaults } from './files.ts';
+
+const families = {
+  device: deviceFaults,
+  divergence: divergenceFaults,
+  crash: crashFaults,
+  files: fileFaults,
+};
+const everything = Object.values(families).flat();
+
+describe.each(Object.entries(families))('%s', (_, faults) => {
+  test.each(faults.map((fault) => [fault.name, fault] as const))('%s', async (_, fault) => {
+    const folder = emptyFolder();
+    const outcome = await fault.provoke(folder);
+    judge(fault, outcome);
+    if (fault.kept.endsWith('no folder is left')) expect(existsSync(join(folder, 'run'))).toBe(false);
+    await fault.isKept?.(folder, outcome);
+  });
+});
+
+test('docs/reliability.md has exactly these faults in its table (with -u it is written anew)', async () => {
+  const path = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
+  const head = '| --- | --- | --- | --- |\n';
+  const [before, after = ''] = readFileSync(path, 'utf8').split(head);
+  const rest = after.slice(after.indexOf('\n\n'));
+  await expect(`${before}${head}${tableRows(everything).join('\n')}${rest}`).toMatchFileSnapshot(path);
+});
