@@ -11,6 +11,8 @@ const REASONS: Record<string, string> = {
   EPERM: 'permission denied: change its permissions, or choose another path',
   EROFS: 'the file system is read-only: choose another path',
   ENOSPC: 'no space left on the disk: free some, or choose another path',
+  EFBIG: 'it would be larger than this system or its `ulimit -f` allows: raise it, or choose another path',
+  EIO: 'the disk or its connection failed: check it, or choose another path',
   EDQUOT: 'the disk quota is used up: free some space, or choose another path',
   ENOENT: 'there is no such file or folder: check the path',
   ENOTDIR: 'a part of the path is a file, not a folder: check the path',
@@ -37,12 +39,13 @@ export async function makeFolders(path: string): Promise<boolean> {
   if (above !== path && !(await folderAt(above))) await makeFolders(above);
   try {
     await mkdir(path);
-    return true;
   } catch (error) {
     // Another process may have made it in the meantime.
     if ((await folderAt(path))?.isDirectory()) return false;
     throw error;
   }
+  await syncFolder(above);
+  return true;
 }
 
 /**
@@ -74,12 +77,16 @@ export async function removeTemporaries(folder: string): Promise<void> {
   }
 }
 
-// A rename lasts through a power cut only once its folder is flushed too. Windows cannot open folders.
+// A name lasts through a power cut only once its folder is flushed too. Windows cannot open folders.
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
+  } catch (error) {
+    // Some file systems cannot flush folders; they have no better way.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
   } finally {
     await handle.close();
   }

@@ -49,28 +49,24 @@ export class RunFolder {
     config: TrainConfig,
     options: RunFolderOptions & { out?: string; now?: Date } = {},
   ): Promise<RunFolder> {
-    const dir =
-      options.out ?? freshName(join('runs', `${config.recipe}-${stamp(options.now ?? new Date())}`));
-    const made = await makeFolder(dir);
-    if (existsSync(join(dir, 'config.json'))) {
-      await readConfig(dir); // a config.json of something else is said to be so
-      throw new ConfigError(
-        `${dir} already holds a run: continue it with --resume ${dir}, or choose another folder for --out`,
-      );
+    const { out, now = new Date() } = options;
+    const [dir, made] = await (out === undefined
+      ? freshFolder(join('runs', `${config.recipe}-${stamp(now)}`))
+      : namedFolder(out));
+    let unlock = () => {};
+    try {
+      await refuseUnlessEmpty(dir);
+      unlock = lockFolder(dir);
+      await refuseUnlessEmpty(dir); // another process may have begun and ended a run since
+      const run = new RunFolder(dir, config, options, unlock);
+      run.#made = made;
+      await run.#begin(config);
+      return run;
+    } catch (error) {
+      unlock();
+      if (made) await removeIfEmpty(dir);
+      throw error;
     }
-    const others = (await readdir(dir)).filter((name) => !name.startsWith('.') && name !== 'run.lock');
-    if (others.length > 0) {
-      throw new ConfigError(
-        `${dir} is neither empty nor a run (it holds ${others[0]}): choose another folder for --out`,
-      );
-    }
-    const unlock = lockFolder(dir);
-    const run = new RunFolder(dir, config, options, unlock);
-    run.#made = made;
-    await makeFolder(join(dir, 'samples'));
-    await makeFolder(join(dir, 'checkpoints'));
-    await run.saveConfig(config);
-    return run;
   }
 
   /**
@@ -80,9 +76,14 @@ export class RunFolder {
   static async open(dir: string, options: RunFolderOptions = {}): Promise<RunFolder> {
     const config = await readConfig(dir);
     const unlock = lockFolder(dir);
-    for (const folder of [dir, join(dir, 'samples'), join(dir, 'checkpoints')]) {
-      await makeFolder(folder);
-      await removeTemporaries(folder);
+    try {
+      for (const folder of [dir, join(dir, 'samples'), join(dir, 'checkpoints')]) {
+        await makeFolder(folder);
+        await removeTemporaries(folder);
+      }
+    } catch (error) {
+      unlock();
+      throw error;
     }
     return new RunFolder(dir, config, options, unlock);
   }
@@ -95,6 +96,19 @@ export class RunFolder {
   /** The run's settings, as config.json has them. */
   get config(): TrainConfig {
     return this.#config;
+  }
+
+  // First the settings: from then on it is a run that can be resumed, and until then nothing is in the way of another.
+  async #begin(config: TrainConfig): Promise<void> {
+    try {
+      await removeTemporaries(this.dir);
+      await this.saveConfig(config);
+      await makeFolder(this.path('samples'));
+      await makeFolder(this.path('checkpoints'));
+    } catch (error) {
+      await this.discardIfUntrained();
+      throw error;
+    }
   }
 
   /** Replaces config.json: a resumed run may have a new end. */
@@ -145,7 +159,7 @@ export class RunFolder {
    * @returns the path of the safetensors file. @throws ConfigError when it cannot be written.
    */
   async writeCheckpoint(step: number, bytes: Uint8Array, meta: object): Promise<string> {
-    this.flush();
+    this.#metrics.flush(true);
     return this.#checkpoints.write(step, bytes, meta);
   }
 
@@ -190,17 +204,32 @@ export class RunFolder {
     // The grid of step 0 shows the first weights: no step was needed for it.
     const grids = (await this.samples()).filter(({ step }) => step > 0);
     const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
-    this.close();
-    if (trained > 0) return;
+    if (trained > 0) return this.close();
+    // While it is still locked: nobody else begins to use what goes.
     const files = [this.path('config.json'), this.samplePath(0), this.samplePath(0, 'average')];
     for (const file of files) await rm(file, { force: true });
-    for (const folder of [
-      this.path('samples'),
-      this.path('checkpoints'),
-      ...(this.#made ? [this.dir] : []),
-    ]) {
-      await rmdir(folder).catch(() => {}); // anything else that lies there stays
-    }
+    for (const folder of [this.path('samples'), this.path('checkpoints')]) await removeIfEmpty(folder);
+    this.close();
+    if (this.#made) await removeIfEmpty(this.dir);
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch(() => {}); // anything else that lies there stays
+}
+
+async function refuseUnlessEmpty(dir: string): Promise<void> {
+  if (existsSync(join(dir, 'config.json'))) {
+    await readConfig(dir); // a config.json of something else is said to be so
+    throw new ConfigError(
+      `${dir} already holds a run: continue it with --resume ${dir}, or choose another folder for --out`,
+    );
+  }
+  const others = (await readdir(dir)).filter((name) => !name.startsWith('.') && name !== 'run.lock');
+  if (others.length > 0) {
+    throw new ConfigError(
+      `${dir} is neither empty nor a run (it holds ${others[0]}): choose another folder for --out`,
+    );
   }
 }
 
@@ -225,7 +254,6 @@ async function readConfig(dir: string): Promise<TrainConfig> {
   return parseConfig(value, path);
 }
 
-// Whether the folder was not there before.
 async function makeFolder(dir: string): Promise<boolean> {
   try {
     return await makeFolders(dir);
@@ -234,11 +262,16 @@ async function makeFolder(dir: string): Promise<boolean> {
   }
 }
 
-// Two runs started within one second get names of their own.
-function freshName(name: string): string {
-  if (!existsSync(name)) return name;
-  for (let n = 2; ; n++) {
-    if (!existsSync(`${name}-${n}`)) return `${name}-${n}`;
+// The folder, and whether it was not there before.
+async function namedFolder(dir: string): Promise<[string, boolean]> {
+  return [dir, await makeFolder(dir)];
+}
+
+// Runs that start within one second, or after the clock was set back, get names of their own.
+async function freshFolder(name: string): Promise<[string, boolean]> {
+  for (let n = 1; ; n++) {
+    const dir = n === 1 ? name : `${name}-${n}`;
+    if (await makeFolder(dir)) return [dir, true];
   }
 }
 
