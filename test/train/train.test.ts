@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DivergenceError, parseConfig, RunFolder, StoppedError, type TrainConfig } from '@forger/dcgan';
 import { CheckpointError, ConfigError, readSafetensors } from '@forger/tensor';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { recordText } from '../../packages/dcgan/src/train/checkpoint-store.ts';
 import { PipelineCache } from '../../packages/tensor/src/device/pipelines.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { sharp } from '../report/pictures.ts';
@@ -182,7 +183,7 @@ describe('a run of six steps', () => {
     );
     const json = join(dir, 'checkpoints', 'step-000003.json');
     const record = JSON.parse(readFileSync(json, 'utf8'));
-    const write = (meta: object) => writeFileSync(json, JSON.stringify({ ...record, meta }));
+    const write = (meta: object) => writeFileSync(json, recordText({ ...record, meta }));
     write({ ...record.meta, data: { ...record.meta.data, fingerprint: 'of other pictures' } });
     await expect(resume({})).rejects.toThrow('was trained on other pictures than glyphs holds now');
     write({ note: 'of another program' });

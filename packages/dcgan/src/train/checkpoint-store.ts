@@ -1,5 +1,5 @@
-// A folder of checkpoints: step-000100.safetensors holds every array, step-000100.json the rest and a checksum.
-// The JSON is written last, so a checkpoint exists when its JSON does.
+// A folder of checkpoints: step-000100.safetensors holds every array, step-000100.json the rest and two checksums, of
+// the arrays and of itself. The JSON is written last, so a checkpoint exists when its JSON does.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { CheckpointError } from '@forger/tensor';
 import { z } from 'zod';
 import { fileError, writeAtomic } from '../atomic-file.ts';
 
-/** A checkpoint whose checksum was right. */
+/** A checkpoint whose checksums were right. */
 export interface Checkpoint {
   step: number;
   /** Path of the safetensors file. */
@@ -27,12 +27,19 @@ const FILE = /^step-(\d+)\.(json|safetensors)$/;
 
 const recordSchema = z.object({
   format: z.literal('forger-checkpoint'),
-  version: z.literal(1),
+  /** Version 1 had no checksum of itself. */
+  version: z.literal([1, 2]),
   step: z.int().min(0),
   size: z.int().min(0),
+  /** Of the safetensors file. */
   sha256: z.string(),
   meta: z.record(z.string(), z.unknown()),
 });
+type CheckpointRecord = z.infer<typeof recordSchema>;
+
+/** How a record ends: the SHA-256 of all its bytes, these digits taken as zeros. */
+const SEAL = /"checksum": "([0-9a-f]{64})"\n\}\n$/;
+const NO_SEAL = '0'.repeat(64);
 
 /** `step-000100`: the name that the files of a step share, in order when sorted by name. */
 export function stepName(step: number): string {
@@ -56,16 +63,16 @@ export class CheckpointStore {
    */
   async write(step: number, bytes: Uint8Array, meta: object): Promise<string> {
     const path = this.#weights(step);
-    const record: z.infer<typeof recordSchema> = {
+    const record: CheckpointRecord = {
       format: 'forger-checkpoint',
-      version: 1,
+      version: 2,
       step,
       size: bytes.byteLength,
       sha256: sha256(bytes),
       meta: meta as Record<string, unknown>,
     };
     await writeAtomic(path, bytes);
-    await writeAtomic(recordPath(path), `${JSON.stringify(record, null, 2)}\n`);
+    await writeAtomic(recordPath(path), recordText(record));
     await this.#rotate();
     return path;
   }
@@ -77,7 +84,7 @@ export class CheckpointStore {
   }
 
   /**
-   * The newest checkpoint whose checksum is right, with a note for each newer one that is damaged;
+   * The newest checkpoint whose checksums are right, with a note for each newer one that is damaged;
    * undefined when nothing was saved yet.
    * @throws CheckpointError when there are checkpoints and all are damaged.
    */
@@ -97,10 +104,16 @@ export class CheckpointStore {
     );
   }
 
-  /** Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for newest again. */
+  /**
+   * Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for newest again.
+   * Arrays without a JSON are of a write that was cut short, and are removed.
+   */
   async setAsideAfter(lastStep: number): Promise<void> {
+    const recorded = new Set(await this.steps());
     for (const { step, name } of await this.#files()) {
-      if (step > lastStep) await rename(join(this.dir, name), join(this.dir, `${name}.damaged`));
+      const path = join(this.dir, name);
+      if (!recorded.has(step)) await rm(path, { force: true });
+      else if (step > lastStep) await rename(path, `${path}.damaged`);
     }
   }
 
@@ -126,7 +139,7 @@ export class CheckpointStore {
 }
 
 /**
- * Reads a checkpoint from its safetensors file and the JSON beside it, and compares the checksum.
+ * Reads a checkpoint from its safetensors file and the JSON beside it, and compares the checksums.
  * @throws CheckpointError when either is missing, unreadable or does not fit the other.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
@@ -155,28 +168,52 @@ export function isCheckpoint(path: string): boolean {
   return path.endsWith('.safetensors') && existsSync(recordPath(path));
 }
 
-async function readRecord(path: string): Promise<z.infer<typeof recordSchema>> {
+/** The contents of a record's file, with the checksum over them. */
+export function recordText(record: CheckpointRecord): string {
+  const text = `${JSON.stringify({ ...record, checksum: NO_SEAL }, null, 2)}\n`;
+  return sealed(text, sha256(text));
+}
+
+function sealed(text: string, checksum: string): string {
+  return text.replace(SEAL, `"checksum": "${checksum}"\n}\n`);
+}
+
+async function readRecord(path: string): Promise<CheckpointRecord> {
   const source = recordPath(path);
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(source);
+  } catch (error) {
+    throw new CheckpointError(fileError('read', source, error).message, { cause: error });
+  }
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(source, 'utf8'));
+    value = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    const reason =
-      error instanceof SyntaxError
-        ? `${source} is not JSON; ${MEND}`
-        : fileError('read', source, error).message;
-    throw new CheckpointError(reason, { cause: error });
+    throw new CheckpointError(`${source} is not JSON; ${MEND}`, { cause: error });
   }
   const result = recordSchema.safeParse(value);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
-  throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}; ${MEND}`);
+  if (!result.success) {
+    const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
+    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}; ${MEND}`);
+  }
+  if (!isWhole(bytes, result.data)) {
+    throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${MEND}`);
+  }
+  return result.data;
+}
+
+function isWhole(bytes: Buffer, { version }: CheckpointRecord): boolean {
+  const text = bytes.toString('latin1'); // a character for each byte
+  const checksum = SEAL.exec(text)?.[1];
+  if (checksum === undefined) return version === 1 && !text.includes('"checksum"');
+  return sha256(Buffer.from(sealed(text, NO_SEAL), 'latin1')) === checksum;
 }
 
 function recordPath(path: string): string {
   return path.replace(/\.safetensors$/, '.json');
 }
 
-function sha256(bytes: Uint8Array): string {
+function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

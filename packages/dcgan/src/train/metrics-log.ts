@@ -1,6 +1,15 @@
 // metrics.jsonl: one JSON object per training step, appended in small batches.
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileError, writeAtomic } from '../atomic-file.ts';
 import type { StepMetrics } from './reporter.ts';
 
@@ -34,11 +43,24 @@ export class MetricsLog {
     if (this.#pending.length >= LINES_PER_WRITE) this.flush();
   }
 
-  /** @throws ConfigError when the file cannot be written. */
-  flush(): void {
-    if (this.#pending.length === 0) return;
+  /**
+   * Writes what is in memory. @param durable also after a power cut.
+   * @throws ConfigError when the file cannot be written; then it is as before, and the lines stay in memory.
+   */
+  flush(durable = false): void {
+    if (this.#pending.length === 0 && !(durable && existsSync(this.path))) return;
     try {
-      appendFileSync(this.path, this.#pending.join(''));
+      const file = openSync(this.path, 'a');
+      const before = fstatSync(file).size;
+      try {
+        writeFileSync(file, this.#pending.join(''));
+        if (durable) fsyncSync(file);
+      } catch (error) {
+        ftruncateSync(file, before); // a full disk takes a part of the lines
+        throw error;
+      } finally {
+        closeSync(file);
+      }
     } catch (error) {
       throw fileError('write', this.path, error);
     }
