@@ -51,14 +51,14 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
   const { run, config } =
     resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
   const reporter = createReporter({ json, quiet });
-  const { signal, dispose } = stopOnSignals(() =>
+  const stop = stopOnSignals(() =>
     reporter.note(
       `${reporter.info ? 'Stopping after this step and saving.' : 'Stopping before the first step.'} Press Ctrl-C again to quit at once.`,
     ),
   );
   try {
     const tuning = tune !== undefined && { tuning: tune };
-    const io = { run, reporter, signal, debug, eager, ...tuning, resume: resume !== undefined };
+    const io = { run, reporter, signal: stop.signal, debug, eager, ...tuning, resume: resume !== undefined };
     const summary = await train(config, { ...io, ...(profile !== undefined && { profile }) });
     // Charts are drawn at the end: their libraries need not be loaded before the first step.
     const { writeReports } = await import('../report/report.ts');
@@ -69,10 +69,10 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     else run.close();
     throw error;
   } finally {
-    dispose();
     reporter.close();
+    stop.dispose();
   }
-  return 0;
+  return stop.exitCode;
 }
 
 async function startRun(

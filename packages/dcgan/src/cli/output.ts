@@ -1,0 +1,30 @@
+// Standard output may end before the command does: a reader goes away (`forger recipes | head -1`), a terminal closes, or
+// the disk that it is written to is full.
+
+/** What a shell reports for a program that writes to nobody: 128 + SIGPIPE. */
+const EXIT_NO_READER = 141;
+
+let heard: ((reason: string, exitCode: number) => void) | undefined;
+
+/** Ends the process when its output does, unless somebody listens with `onOutputEnd`. */
+export function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    const readerGone = error.code === 'EPIPE' || error.code === 'EIO';
+    const reason = readerGone
+      ? 'nobody reads standard output any more'
+      : `cannot write to standard output: ${error.message}`;
+    const exitCode = readerGone ? EXIT_NO_READER : 1;
+    if (heard) return heard(reason, exitCode);
+    if (!readerGone) console.error(`forger: ${reason}`);
+    process.exit(exitCode);
+  });
+  process.stderr.on('error', () => {}); // there is nowhere left to say it
+}
+
+/** Calls `listener`, for every write that fails, instead of ending the process. @returns a function that ends that. */
+export function onOutputEnd(listener: (reason: string, exitCode: number) => void): () => void {
+  heard = listener;
+  return () => {
+    heard = undefined;
+  };
+}
