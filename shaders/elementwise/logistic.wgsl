@@ -1,4 +1,4 @@
-// Logarithms and the logistic function without overflow or lost digits.
+// The logistic function and log(1 + e) without overflow or lost digits. Linked with elementary.wgsl and is_nan.wgsl.
 
 fn sigmoid(x: f32) -> f32 {
   // exp of a negative number only: no overflow.
@@ -13,5 +13,5 @@ fn log1p(e: f32) -> f32 {
   let s = e / (2.0 + e);
   let q = s * s;
   let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0)))));
-  return select(log(1.0 + e), 2.0 * s * series, e > -0.5);
+  return select(logarithm(1.0 + e), 2.0 * s * series, e > -0.5);
 }

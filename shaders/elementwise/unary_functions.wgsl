@@ -1,7 +1,8 @@
 // Elementwise functions and their first three derivatives, so that gradients of gradients come from one place.
 //
 // derivative(x) is the ORDER-th derivative of the function that KIND names, at x; params.a and params.b are its
-// arguments (negative slope, alpha, exponent, bounds). Linked with logistic.wgsl and is_nan.wgsl. Constants: KIND, ORDER 0..3.
+// arguments (negative slope, alpha, exponent, bounds). Linked with elementary.wgsl, logistic.wgsl and is_nan.wgsl.
+// Constants: KIND, ORDER 0..3.
 
 const SQRT_HALF = 0.7071067811865476;
 const INV_SQRT_TWO_PI = 0.3989422804014327;
@@ -37,7 +38,7 @@ fn power(x: f32, p: f32) -> f32 {
     }
     return select(result, 1.0 / result, p < 0.0);
   }
-  return pow(x, p);
+  return real_power(x, p);
 }
 
 // scale · x^p, and 0 where the scale is 0 although x^p may be infinite.
@@ -84,10 +85,10 @@ fn derivative(x: f32) -> f32 {
       return by_order(max(x, 0.0) + log1p(exp(-abs(x))), s, d, d * (1.0 - 2.0 * s));
     }
     case 6u: { // exp
-      return exp(x);
+      return exponential(x);
     }
     case 7u: { // log
-      return by_order(log(x), 1.0 / x, -1.0 / (x * x), 2.0 / (x * x * x));
+      return by_order(logarithm(x), 1.0 / x, -1.0 / (x * x), 2.0 / (x * x * x));
     }
     case 8u: { // sqrt
       let r = sqrt(x);

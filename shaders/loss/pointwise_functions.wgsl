@@ -1,6 +1,6 @@
 // Losses of one prediction x and one target t, and their derivatives, so that gradients of gradients come from one
 // place: derivative(x, t) = ∂^(i+j) f / ∂x^i ∂t^j for i = X_ORDER, j = T_ORDER, i + j = 0..3, of the f that KIND names.
-// Linked with elementwise/logistic.wgsl.
+// Linked with elementwise/elementary.wgsl, logistic.wgsl and is_nan.wgsl.
 
 // PyTorch keeps the logarithms of bce at or above -100: a sure mistake costs 100, not infinity. NaN stays NaN.
 fn at_least_minus_100(value: f32) -> f32 { return select(value, -100.0, value < -100.0); }
@@ -12,10 +12,10 @@ fn bce(x: f32, t: f32) -> f32 {
   let held = x * (1.0 - x) < 1e-12;
   switch X_ORDER * 4u + T_ORDER {
     case 0u: { // f
-      return -(t * at_least_minus_100(log(x)) + (1.0 - t) * at_least_minus_100(log1p(-x)));
+      return -(t * at_least_minus_100(logarithm(x)) + (1.0 - t) * at_least_minus_100(log1p(-x)));
     }
     case 1u: { // ∂t
-      return at_least_minus_100(log1p(-x)) - at_least_minus_100(log(x));
+      return at_least_minus_100(log1p(-x)) - at_least_minus_100(logarithm(x));
     }
     case 4u: { // ∂x
       return (x - t) / product;

@@ -4,7 +4,7 @@
 // KIND 0: the bits. KIND 1: uniform in [a, a + b), from 24 bits, kept to at most c, the largest float below the bound
 // (a + b·u may round up to it). KIND 2: normal with mean a and standard deviation b, by Box and Muller's transform
 // ("A note on the generation of random normal deviates", 1958) of words (0, 1) and (2, 3). KIND 3: b where a uniform
-// number in [0, 1) is below a, else 0.
+// number in [0, 1) is below a, else 0. Linked with philox.wgsl, elementwise/elementary.wgsl and is_nan.wgsl.
 // Work: one invocation makes the four elements of a block and strides over the grid. Constants: WORKGROUP, KIND.
 
 struct Params { n: u32, a: f32, b: f32, c: f32 }
@@ -12,20 +12,29 @@ struct Params { n: u32, a: f32, b: f32, c: f32 }
 @group(0) @binding(1) var<storage, read> state: GeneratorState;
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 
-const PI = 3.141592653589793;
+const RADIANS = 1.4629180792671596e-9; // of 2^-32 turns: 2π / 2^32
 
 // In [0, 1), in steps of 2^-24: exact in float32.
 fn unit(words: vec4<u32>) -> vec4<f32> {
   return vec4<f32>(words >> vec4(8u)) * 0x1p-24;
 }
 
+// Cosine and sine of word · 2^-32 turns, by Taylor's series within an eighth of a turn of the nearest quarter (less than
+// 3e-9 is left off): WGSL's own may be off by 5e-4, and each driver's differ.
+fn circle(word: u32) -> vec2<f32> {
+  let quarter = (word + 0x20000000u) >> 30u;
+  let t = f32(bitcast<i32>(word - (quarter << 30u))) * RADIANS;
+  let q = t * t;
+  let s = t * (1.0 - q * (1.0 / 6.0 - q * (1.0 / 120.0 - q * (1.0 / 5040.0 - q / 362880.0))));
+  let c = 1.0 - q * (0.5 - q * (1.0 / 24.0 - q * (1.0 / 720.0 - q * (1.0 / 40320.0 - q / 3628800.0))));
+  let turned = select(vec2(c, s), vec2(-s, c), (quarter & 1u) == 1u);
+  return select(turned, -turned, (quarter & 2u) == 2u);
+}
+
 fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-  // In (0, 1]: never 0, so the logarithm is finite. Its rounding may make it positive near 1: hence the max.
+  // In (0, 1]: never 0, so the logarithm is finite.
   let u = f32(radius_word) * 0x1p-32 + 0x1p-33;
-  let radius = sqrt(max(-2.0 * log(u), 0.0));
-  // In [-π, π], where WGSL bounds the error of sine and cosine.
-  let angle = f32(bitcast<i32>(angle_word)) * (PI * 0x1p-31);
-  return radius * vec2(cos(angle), sin(angle));
+  return sqrt(-2.0 * logarithm(u)) * circle(angle_word);
 }
 
 fn from_words(words: vec4<u32>) -> vec4<u32> {

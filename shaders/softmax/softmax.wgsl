@@ -8,6 +8,7 @@
 // Work: LANES invocations share a line and take every LANES-th element; WORKGROUP / LANES lines share a workgroup.
 // Neighbouring invocations take what is neighbouring in memory: elements of one line when inner is 1, else lines.
 // The lanes' (m, s) are joined as a tree in workgroup memory, always in the same order.
+// Linked with elementwise/elementary.wgsl and is_nan.wgsl.
 // Constants: WORKGROUP, LANES (a power of two), LINES_FIRST (neighbours take lines), LOG.
 
 struct Params { lines: u32, length: u32, inner: u32 }
@@ -63,7 +64,7 @@ fn main(
       part = parts[local - lane * next_lane];
       workgroupBarrier();
     }
-    let log_sum = log(part.sum);
+    let log_sum = logarithm(part.sum);
     for (var k = lane; k < length; k += LANES) {
       let at = base + k * params.inner;
       let shifted = x[at] - part.largest;

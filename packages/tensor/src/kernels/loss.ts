@@ -38,7 +38,13 @@ export function pointwiseLoss(
   x.device.dispatch(
     {
       name: f.xOrder + f.tOrder === 0 ? f.kind : `${f.kind}_backward`,
-      files: ['elementwise/logistic.wgsl', 'loss/pointwise_functions.wgsl', 'loss/pointwise.wgsl'],
+      files: [
+        'elementwise/is_nan.wgsl',
+        'elementwise/elementary.wgsl',
+        'elementwise/logistic.wgsl',
+        'loss/pointwise_functions.wgsl',
+        'loss/pointwise.wgsl',
+      ],
       constants: {
         WORKGROUP: flatWorkgroup,
         KIND: kinds[f.kind],

@@ -37,7 +37,12 @@ export function fillRandom(target: Tensor, state: Tensor, distribution: Distribu
   device.dispatch(
     {
       name: `random_${distribution.kind}`,
-      files: ['random/philox.wgsl', 'random/fill.wgsl'],
+      files: [
+        'elementwise/is_nan.wgsl',
+        'elementwise/elementary.wgsl',
+        'random/philox.wgsl',
+        'random/fill.wgsl',
+      ],
       constants: { WORKGROUP: flatWorkgroup, KIND: kinds[distribution.kind] },
       bindings: ['read', 'write'],
     },

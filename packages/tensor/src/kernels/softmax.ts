@@ -21,7 +21,7 @@ export function softmaxLines(x: Tensor, dim: number, log: boolean): Tensor {
   x.device.dispatch(
     {
       name,
-      files: ['softmax/softmax.wgsl'],
+      files: ['elementwise/is_nan.wgsl', 'elementwise/elementary.wgsl', 'softmax/softmax.wgsl'],
       constants: { WORKGROUP: workgroup, LANES: lanes, LINES_FIRST: inner > 1, LOG: log },
       bindings: ['read', 'write'],
     },

@@ -39,6 +39,7 @@ export interface UnaryFunction {
 function files(walk: FlatWalk, last: ShaderFile): ShaderFile[] {
   return [
     'elementwise/is_nan.wgsl',
+    'elementwise/elementary.wgsl',
     'elementwise/logistic.wgsl',
     'elementwise/unary_functions.wgsl',
     ...walk.files,
