@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import { expect, onTestFinished } from 'vitest';
 import type { DatasetOptions, ImageDataset } from '../../packages/dcgan/src/data/dataset.ts';
 
+export * from './builders.ts';
+
 /** sharp as the dcgan package has it; the root has no dependency on it. */
 export const sharp: typeof import('../../packages/dcgan/node_modules/sharp/lib/index.js') = createRequire(
   new URL('../../packages/dcgan/package.json', import.meta.url),
@@ -25,30 +27,6 @@ export function write(folder: string, name: string, content: Uint8Array | string
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, content);
   return file;
-}
-
-/** An IDX image file. `claim` overrides what the header says. */
-export function idx(
-  pixels: Uint8Array,
-  rows: number,
-  columns: number,
-  claim: { magic?: number; count?: number; rows?: number } = {},
-): Buffer {
-  const header = Buffer.alloc(16);
-  header.writeUInt32BE(claim.magic ?? 0x803, 0);
-  header.writeUInt32BE(claim.count ?? pixels.length / (rows * columns), 4);
-  header.writeUInt32BE(claim.rows ?? rows, 8);
-  header.writeUInt32BE(columns, 12);
-  return Buffer.concat([header, pixels]);
-}
-
-/** One CIFAR-10 record after another, each plane filled with its value of `colours`. */
-export function cifar(colours: [number, number, number][], label = 3): Buffer {
-  return Buffer.concat(
-    colours.map((colour) =>
-      Buffer.concat([Buffer.from([label]), ...colour.map((value) => Buffer.alloc(1024, value))]),
-    ),
-  );
 }
 
 export const options: DatasetOptions = { imageSize: 8, channels: 1, seed: 1 };

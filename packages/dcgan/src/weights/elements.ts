@@ -70,16 +70,21 @@ export function misplaced(place: Strided, available: number): string | undefined
   return last > available ? `elements up to number ${last} where there are ${available}` : undefined;
 }
 
+/**
+ * Sets the memory of a tensor aside, before anything of it is read: by its strides it may be far larger than the file.
+ * `shape` must have passed `misplaced`. @throws CheckpointError beyond the budget.
+ */
+export function reserve(type: ElementType, shape: readonly number[], budget: Budget): void {
+  const { bytes, finish }: ElementRule = rules[type];
+  budget.spend(
+    elementCount(shape) * Math.max(bytes, finish ? 4 : 0),
+    `a tensor of shape [${shape.join(', ')}]`,
+  );
+}
+
 /** Elements of a tensor that lies in `bytes`, in row-major order. `place` must have passed `misplaced`. */
-export function readElements(
-  type: ElementType,
-  bytes: Uint8Array,
-  place: Strided,
-  budget: Budget,
-): SafetensorsData {
+export function readElements(type: ElementType, bytes: Uint8Array, place: Strided): SafetensorsData {
   const { bytes: size, array, make, finish }: ElementRule = rules[type];
-  const count = elementCount(place.shape);
-  budget.spend(count * Math.max(size, finish ? 4 : 0), `a tensor of shape [${place.shape.join(', ')}]`);
   if (extent(place) * size > bytes.byteLength)
     throw new CheckpointError(
       `${bytes.byteLength} bytes were given for ${extent(place)} elements of ${type}`,

@@ -3,7 +3,7 @@
 
 import { CheckpointError } from '@forger/tensor';
 import type { Budget } from './budget.ts';
-import { bytesPerElement, type ElementType, misplaced, readElements } from './elements.ts';
+import { bytesPerElement, type ElementType, misplaced, readElements, reserve } from './elements.ts';
 import { MAX_DIMENSIONS, quote, type WeightEntry } from './entry.ts';
 import { rowMajor } from './strided.ts';
 
@@ -59,7 +59,8 @@ export function readNpy(name: string, bytes: Uint8Array, budget: Budget): Weight
   const data = bytes.subarray(start + length);
   const fault = misplaced(place, Math.floor(data.byteLength / bytesPerElement(dtype)));
   if (fault) throw damaged(name, fault);
-  return { shape: sizes, dtype, read: async () => readElements(dtype, data, place, budget) };
+  reserve(dtype, sizes, budget);
+  return { shape: sizes, dtype, read: async () => readElements(dtype, data, place) };
 }
 
 function readDType(name: string, descr: string): ElementType {

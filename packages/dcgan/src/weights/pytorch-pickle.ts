@@ -3,7 +3,7 @@
 
 import { CheckpointError } from '@forger/tensor';
 import type { Budget } from './budget.ts';
-import { bytesPerElement, type ElementType, misplaced, readElements } from './elements.ts';
+import { bytesPerElement, type ElementType, misplaced, readElements, reserve } from './elements.ts';
 import { MAX_DIMENSIONS, quote, type WeightEntry } from './entry.ts';
 import {
   damagedPickle,
@@ -155,6 +155,8 @@ function rebuildParameter([data]: readonly PickleValue[]): TorchTensor {
 
 /** Dictionaries in dictionaries, in practice two or three. */
 const MOST_DEPTH = 16;
+/** Names repeat the keys that lead to them: long keys that thousands of tensors share would fill the memory. */
+const MOST_NAME = 1000;
 
 /**
  * Every tensor of an unpickled value, named by the keys that lead to it, joined with `.`.
@@ -177,8 +179,11 @@ export function torchEntries(
     if (!(node instanceof Map || Array.isArray(node)) || seen.has(node)) return;
     seen.add(node);
     if (depth === MOST_DEPTH) throw refusedPickle(`nests dictionaries more than ${MOST_DEPTH} deep`);
-    for (const [key, child] of node.entries())
-      walk(child, path === '' ? `${key}` : `${path}.${key}`, depth + 1);
+    for (const [key, child] of node.entries()) {
+      const name = path === '' ? `${key}` : `${path}.${key}`;
+      if (name.length > MOST_NAME) throw refusedPickle(`holds a name of more than ${MOST_NAME} characters`);
+      walk(child, name, depth + 1);
+    }
   };
   walk(value, '', 0);
   if (entries.size === 0) throw new CheckpointError(`it holds no tensors, but ${describe(value)}`);
@@ -191,16 +196,17 @@ function torchEntry(
   budget: Budget,
 ): WeightEntry {
   const { key, dtype, offset } = storage;
+  reserve(dtype, place.shape, budget);
   return {
     shape: place.shape,
     dtype,
-    read: async () =>
-      readElements(dtype, await read(key), { ...place, offset: offset + place.offset }, budget),
+    read: async () => readElements(dtype, await read(key), { ...place, offset: offset + place.offset }),
   };
 }
 
 function describe(value: PickleValue): string {
-  if (value instanceof Map) return `a dictionary with the keys ${[...value.keys()].slice(0, 10).join(', ')}`;
+  if (value instanceof Map)
+    return `a dictionary with the keys ${Array.from(value.keys(), String).slice(0, 10).map(quote).join(', ')}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return value instanceof PickleGlobal ? value.name : typeof value;
 }

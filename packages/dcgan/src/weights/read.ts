@@ -20,15 +20,23 @@ export async function readWeights(path: string): Promise<WeightEntries> {
   const bytes = await readFile(path).catch((error) => {
     throw fileError('read', path, error);
   });
-  try {
-    return await parse(bytes, path);
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
-  }
+  const naming = async <T>(result: Promise<T>): Promise<T> => {
+    try {
+      return await result;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
+    }
+  };
+  const entries = await naming(parseWeights(bytes, path));
+  // What is found out when a tensor is read names the file as well.
+  return new Map(
+    Array.from(entries, ([name, entry]) => [name, { ...entry, read: () => naming(entry.read()) }]),
+  );
 }
 
-async function parse(bytes: Uint8Array, path: string): Promise<WeightEntries> {
+/** As `readWeights`, of bytes in memory; `path` tells by its extension what was meant. @throws CheckpointError */
+export async function parseWeights(bytes: Uint8Array, path: string): Promise<WeightEntries> {
   if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
     const archive = await ZipArchive.open(bytes);
     if (isTorchArchive(archive)) return readTorchArchive(archive, bytes.byteLength);
