@@ -1,9 +1,11 @@
 // What a fault is, how the command is started with one, and what must hold however it ends.
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { emptyFolder } from '../cli/folders.ts';
 import type { Injection } from './inject.ts';
 
 /** Something that goes wrong, and how `forger` meets it. Each is a line of the table in docs/reliability.md. */
@@ -76,6 +78,31 @@ export const TINY = [
   ...['train', '--out', 'run', '--image-size', '16', '--width', '8', '--batch-size', '8', '--tune', 'off'],
   ...['--steps', '6', '--checkpoint-every', '2', '--sample-every', '100'],
 ];
+
+const calm = emptyFolder();
+let undisturbed: Promise<Outcome> | undefined;
+
+/** The folder of a run of `TINY` that nothing happened to. */
+export async function undisturbedRun(): Promise<string> {
+  undisturbed ??= forger(calm, TINY);
+  const { exitCode, stderr } = await undisturbed;
+  expect(exitCode, stderr).toBe(0);
+  return join(calm, 'run');
+}
+
+/** Throws unless a run ended with the same weights as an undisturbed one, and told of each step once. */
+export async function isUndisturbed(run: string): Promise<void> {
+  const other = await undisturbedRun();
+  const last = 'checkpoints/step-000006.safetensors';
+  expect(readFileSync(join(run, last)).equals(readFileSync(join(other, last)))).toBe(true);
+  const [losses, expected] = [run, other].map((dir) =>
+    lines(readFileSync(join(dir, 'metrics.jsonl'), 'utf8')).map((line) => {
+      const { step, lossD, lossG } = JSON.parse(line);
+      return { step, lossD, lossG };
+    }),
+  );
+  expect(losses).toEqual(expected);
+}
 
 /** Holds an outcome against a fault: its code, its one sentence, and no sign of an error that escaped. */
 export function judge({ sentence, exitCode }: Fault, outcome: Outcome): void {

@@ -8,13 +8,25 @@ const { method, after, at, times = 1, label, action, message } = JSON.parse(proc
 const require = createRequire(new URL('../../packages/tensor/package.json', import.meta.url));
 const { globals } = await import(pathToFileURL(require.resolve('webgpu')).href);
 
-/** The devices there are, by themselves and by their queues. */
+/** Devices by themselves, their queues and buffers. */
 const deviceOf = new WeakMap();
 const { requestDevice } = globals.GPUAdapter.prototype;
 globals.GPUAdapter.prototype.requestDevice = async function (...args) {
   const device = await requestDevice.apply(this, args);
   deviceOf.set(device, device).set(device.queue, device);
   return device;
+};
+
+const { createBuffer } = globals.GPUDevice.prototype;
+globals.GPUDevice.prototype.createBuffer = function (...args) {
+  const buffer = createBuffer.apply(this, args);
+  deviceOf.set(buffer, this);
+  return buffer;
+};
+
+const invalidDescriptors = {
+  createBuffer: { size: 4, usage: 0 },
+  createTexture: { size: [1], format: 'rgba32float', usage: 0 },
 };
 
 const actions = {
@@ -27,6 +39,21 @@ const actions = {
   },
   refuse: () => Promise.reject(new Error(message)),
   nothing: () => null,
+  invalid: (call, _object, [descriptor]) => call({ ...descriptor, entries: descriptor.entries.slice(0, -1) }),
+  memory: (_call, device, [{ label, mappedAtCreation }]) => {
+    // As the specification of createBuffer and createTexture has it.
+    if (mappedAtCreation) throw new RangeError('createBuffer failed, size is too large');
+    device.pushErrorScope('validation');
+    const invalid = original.call(device, { ...invalidDescriptors[name], label });
+    device.popErrorScope();
+    const what = name.replace('create', '');
+    const message = `vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n - While calling [Device].Create${what}([${what}Descriptor ""${label}""]).`;
+    setImmediate(() => {
+      const error = new globals.GPUOutOfMemoryError(message);
+      device.dispatchEvent(new globals.GPUUncapturedErrorEvent('uncapturederror', { error }));
+    });
+    return invalid;
+  },
   wgsl: (call, _object, [descriptor]) =>
     call({ ...descriptor, code: `${descriptor.code}\nconst broken: u32 = true;` }),
 };

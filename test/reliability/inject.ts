@@ -16,8 +16,9 @@ export interface Injection {
   /**
    * lose: the device is destroyed, then the call is made. throw: the call throws `message` instead.
    * refuse: a promise that rejects with `message` is returned. nothing: null is returned, or a promise of it.
-   * wgsl: the shader's code gets a line that does not compile.
+   * wgsl: the shader's code gets a line that does not compile. invalid: a bind group loses its last entry.
+   * memory: a buffer or texture that the device has no memory for: invalid, and an error of that kind.
    */
-  readonly action: 'lose' | 'throw' | 'refuse' | 'nothing' | 'wgsl';
+  readonly action: 'lose' | 'throw' | 'refuse' | 'nothing' | 'wgsl' | 'invalid' | 'memory';
   readonly message?: string;
 }

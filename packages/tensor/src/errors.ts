@@ -21,5 +21,28 @@ export class CheckpointError extends ForgerError {}
 /** No adapter, a lost device, a failed shader, or memory that the device could not give. */
 export class DeviceError extends ForgerError {}
 
+/** The device is gone: its driver was reset, it was taken out, or it was destroyed from elsewhere. Another may be made. */
+export class DeviceLostError extends DeviceError {
+  /** What the platform says of it. */
+  readonly why: string;
+
+  constructor(why: string) {
+    super(
+      `The device was lost (${why}): try again; if it comes back, look after the graphics driver, which \`forger doctor\` names.`,
+    );
+    this.why = why;
+  }
+}
+
+/** Memory that the device could not give. */
+export class OutOfMemoryError extends DeviceError {
+  /** @param what it was for, with its size. */
+  constructor(what: string) {
+    super(
+      `The device has no memory left for ${what}: use a smaller batch, width or image size (--batch-size, --width, --image-size), or end what else uses it.`,
+    );
+  }
+}
+
 /** Options or settings that are out of range or contradict each other. */
 export class ConfigError extends ForgerError {}

@@ -216,7 +216,8 @@ export interface CreateOptions {
 export function empty(shape: Shape, options: CreateOptions = {}): Tensor {
   checkShape(shape, 'empty');
   const device = options.device ?? getDefaultDevice();
-  return new Tensor(device, device.allocate(sizeOf(shape) * 4), 0, [...shape], options.dtype ?? 'float32');
+  const storage = device.allocate(sizeOf(shape) * 4, shape);
+  return new Tensor(device, storage, 0, [...shape], options.dtype ?? 'float32');
 }
 
 function nestedShape(data: NestedNumbers): number[] {

@@ -6,6 +6,7 @@ import {
   CHANNELS,
   LIMITS,
   LOSS_NAMES,
+  MAX_RESTARTS,
   PRECISIONS,
   PROFILE_AFTER,
   TUNING,
@@ -176,6 +177,13 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       )
         .choices(TUNING)
         .default('on'),
+    )
+    .addOption(
+      option(
+        '--max-restarts <n>',
+        `how often to begin again from the last checkpoint when the graphics device is lost (default: ${MAX_RESTARTS})`,
+        whole('maxRestarts'),
+      ),
     )
     .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
     .addOption(

@@ -30,6 +30,7 @@ export interface TrainFlags extends TrainOverrides {
   eager?: boolean;
   tune?: Tuning;
   profile?: number;
+  maxRestarts?: number;
 }
 
 const DEFAULT_RECIPE = 'quick';
@@ -45,6 +46,7 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     eager = false,
     tune,
     profile,
+    maxRestarts,
     ...given
   } = flags;
   const overrides = withAbsolutePaths(given);
@@ -57,9 +59,13 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ),
   );
   try {
-    const tuning = tune !== undefined && { tuning: tune };
-    const io = { run, reporter, signal: stop.signal, debug, eager, ...tuning, resume: resume !== undefined };
-    const summary = await train(config, { ...io, ...(profile !== undefined && { profile }) });
+    const options = {
+      ...(tune !== undefined && { tuning: tune }),
+      ...(profile !== undefined && { profile }),
+      ...(maxRestarts !== undefined && { maxRestarts }),
+    };
+    const io = { run, reporter, signal: stop.signal, debug, eager, resume: resume !== undefined };
+    const summary = await train(config, { ...io, ...options });
     // Charts are drawn at the end: their libraries need not be loaded before the first step.
     const { writeReports } = await import('../report/report.ts');
     reporter.done(summary, await writeReports(run, facts(reporter.info)));

@@ -22,10 +22,14 @@ export const LIMITS = {
   profile: { least: 1, most: 1000 },
   nDis: { least: 1, most: 1000 },
   count: { least: 1, most: 10_000 },
+  maxRestarts: { least: 0, most: 1_000_000 },
 } as const satisfies Record<string, WholeRange>;
 
 /** Steps before a profile: they compile kernels and fill caches. */
 export const PROFILE_AFTER = 3;
+
+/** How often a run begins again by itself, unless told otherwise. */
+export const MAX_RESTARTS = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
 export const CHANNELS = [1, 3] as const;

@@ -54,6 +54,8 @@ export interface TrainIO {
   eager?: boolean;
   /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
   tuning?: Tuning;
+  /** How often the run may begin again by itself, from its last checkpoint, when the device is lost. Default 3. */
+  maxRestarts?: number;
   /** Where measured choices of kernels are kept; default: in the user's cache. */
   tuningFolder?: string;
 }

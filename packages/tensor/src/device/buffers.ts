@@ -4,6 +4,7 @@
 // the buffer before has been recorded before. Uploads jump that order (see Recorder.upload).
 
 import { DeviceError } from '../errors.ts';
+import { type Shape, showShape } from '../shape.ts';
 import type { PackedCopies } from './packed.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
@@ -62,8 +63,11 @@ export const textureRowBytes = textureWidth * 16;
 export interface Allocator {
   /** The most texels that a texture can hold on this device. */
   readonly maxTexels: number;
-  /** A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit. */
-  acquire(bytes: number): PooledBuffer;
+  /**
+   * A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit.
+   * @param shape of the tensor that it is for, in messages.
+   */
+  acquire(bytes: number, shape?: Shape): PooledBuffer;
   /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
   acquireTexture(texels: number): PooledTexture;
   /** Takes back; it may be given out again at once. */
@@ -71,26 +75,37 @@ export interface Allocator {
 }
 
 /** Throws DeviceError when a buffer of this size cannot be bound. */
-export function checkBindable({ limits }: GPUDevice, bytes: number): void {
+export function checkBindable({ limits }: GPUDevice, bytes: number, shape?: Shape): void {
   const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
   if (bytes <= most) return;
   throw new DeviceError(
-    `A tensor of ${bytes} bytes was asked for; this adapter binds at most ${most} bytes at once: use a smaller batch, width or image size.`,
+    `This adapter binds at most ${most.toLocaleString('en')} bytes at once, and ${labelOf(tensorOf(shape), bytes)} was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).`,
   );
+}
+
+/** What the driver is told of memory, so that its complaints say what it was for. */
+export function labelOf(what: string, bytes: number): string {
+  return `${what} (${bytes.toLocaleString('en')} bytes)`;
+}
+
+/** `a tensor of shape [2, 3]`. */
+export function tensorOf(shape: Shape | undefined): string {
+  return shape ? `a tensor of shape ${showShape(shape)}` : 'a buffer';
 }
 
 export function maxTexels({ limits }: GPUDevice): number {
   return textureWidth * limits.maxTextureDimension2D;
 }
 
-export function createBuffer(device: GPUDevice, size: number): GPUBuffer {
+export function createBuffer(device: GPUDevice, size: number, what: string): GPUBuffer {
   const usage = bufferUsage.STORAGE | bufferUsage.COPY_SRC | bufferUsage.COPY_DST;
-  return device.createBuffer({ size, usage });
+  return device.createBuffer({ label: labelOf(what, size), size, usage });
 }
 
-export function createTexture(device: GPUDevice, rows: number): GPUTexture {
+export function createTexture(device: GPUDevice, rows: number, what: string): GPUTexture {
+  const label = labelOf(what, rows * textureRowBytes);
   const size = [textureWidth, rows];
-  return device.createTexture({ size, format: 'rgba32float', usage: textureUsage.STORAGE_BINDING });
+  return device.createTexture({ label, size, format: 'rgba32float', usage: textureUsage.STORAGE_BINDING });
 }
 
 export interface MemoryReport {
@@ -137,12 +152,18 @@ export class BufferPool implements Allocator {
     this.#options = options;
   }
 
-  acquire(bytes: number): PooledBuffer {
+  acquire(bytes: number, shape?: Shape): PooledBuffer {
     const { limits } = this.#device;
-    checkBindable(this.#device, bytes);
+    checkBindable(this.#device, bytes, shape);
     const size = Math.min(sizeClass(bytes), limits.maxStorageBufferBindingSize, limits.maxBufferSize);
     return this.#take(this.#free, size, (id) => {
-      return { id, gpu: createBuffer(this.#device, size), bytes: size, lastBatch: -1, packed: null };
+      return {
+        id,
+        gpu: createBuffer(this.#device, size, tensorOf(shape)),
+        bytes: size,
+        lastBatch: -1,
+        packed: null,
+      };
     });
   }
 
@@ -154,7 +175,7 @@ export class BufferPool implements Allocator {
     const wanted = Math.ceil(sizeClass(texels * 16) / textureRowBytes);
     const rows = Math.min(wanted, this.#device.limits.maxTextureDimension2D);
     return this.#take(this.#freeTextures, rows * textureRowBytes, (id) => {
-      const gpu = createTexture(this.#device, rows);
+      const gpu = createTexture(this.#device, rows, 'packed operands');
       return { id, gpu, view: gpu.createView(), bytes: rows * textureRowBytes, lastBatch: -1 };
     });
   }
@@ -238,9 +259,9 @@ export class Storage {
   readonly #pool: Allocator;
   #references = 1;
 
-  constructor(pool: Allocator, bytes: number) {
+  constructor(pool: Allocator, bytes: number, shape?: Shape) {
     this.#pool = pool;
-    this.buffer = pool.acquire(bytes);
+    this.buffer = pool.acquire(bytes, shape);
   }
 
   get references(): number {

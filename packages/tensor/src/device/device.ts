@@ -1,6 +1,7 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
 // not tensors.
 import { DeviceError } from '../errors.ts';
+import type { Shape } from '../shape.ts';
 import { type AdapterReport, reportOf, wantedOf } from './adapter.ts';
 import { Bindings, type FloatParam } from './bindings.ts';
 import {
@@ -14,10 +15,11 @@ import {
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
+import { Failures } from './failure.ts';
 import { PackedCopies } from './packed.ts';
 import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';
-import type { Platform, PlatformOptions } from './platform.ts';
+import type { Platform, PlatformOptions, Waiting } from './platform.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
 import { Readback } from './readback.ts';
@@ -53,11 +55,12 @@ export class Device {
   #backwardDepth = 0;
   readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
   readonly #platform: Platform;
+  readonly #waiting: Waiting;
   readonly #options: DeviceOptions;
   readonly #bindings: Bindings;
   readonly #readback: Readback;
   readonly #packed = new Set<PackedCopies>();
-  #failure: DeviceError | null = null;
+  readonly #failures: Failures;
   #destroyed = false;
 
   /** Asks the platform for an adapter and opens a device on it. Throws DeviceError when none answers. */
@@ -65,12 +68,22 @@ export class Device {
     const found = await platform.requestAdapter(options);
     if (!found) throw new DeviceError(platform.noAdapterHelp);
     const { adapter } = found;
-    const gpu = await platform.asynchronous(() => adapter.requestDevice(wantedOf(adapter)));
+    const gpu = await platform
+      .asynchronous(() => adapter.requestDevice(wantedOf(adapter)))
+      .catch((cause: Error) => {
+        const line = cause.message.split('\n')[0];
+        throw new DeviceError(`The adapter ${found.detail} gives no device: ${line}`, { cause });
+      });
     return new Device(platform, gpu, reportOf(adapter, found.detail), options);
   }
 
   private constructor(platform: Platform, gpu: GPUDevice, adapter: AdapterReport, options: DeviceOptions) {
+    this.#failures = new Failures(gpu);
+    const waiting: Waiting = {
+      asynchronous: (call) => this.#failures.wait(platform.asynchronous(call)),
+    };
     this.#platform = platform;
+    this.#waiting = waiting;
     this.#options = options;
     this.gpu = gpu;
     this.adapter = adapter;
@@ -85,16 +98,9 @@ export class Device {
     this.#pool = new BufferPool(gpu, memory);
     this.#planMemory = new PlanMemory(gpu, memory);
     this.#bindings = new Bindings(gpu);
-    this.pipelines = new PipelineCache(gpu, platform);
+    this.pipelines = new PipelineCache(gpu, waiting);
     this.recorder = new Recorder(gpu);
-    this.#readback = new Readback(gpu, platform);
-    gpu.addEventListener('uncapturederror', (event) => {
-      this.#failure ??= new DeviceError(`The device reported an error: ${event.error.message.trim()}`);
-    });
-    void gpu.lost.then((info) => {
-      if (!this.#destroyed)
-        this.#failure ??= new DeviceError(`The device was lost (${info.reason}): ${info.message}`);
-    });
+    this.#readback = new Readback(gpu, waiting);
   }
 
   /** Where memory comes from: the pool, or the step that is being captured. */
@@ -112,16 +118,16 @@ export class Device {
     return this.#dryRun !== null;
   }
 
-  /** A new storage of at least `bytes` bytes, content undefined. */
-  allocate(bytes: number): Storage {
+  /** A new storage of at least `bytes` bytes, content undefined. @param shape what it is for, in messages. */
+  allocate(bytes: number, shape?: Shape): Storage {
     this.throwIfFailed();
-    return new Storage(this.pool, bytes);
+    return new Storage(this.pool, bytes, shape);
   }
 
   /** Throws the error that the device met since, if any: validation, memory, loss. */
   throwIfFailed(): void {
     if (this.#destroyed) throw new DeviceError('The device was used after destroy(); create a new one.');
-    if (this.#failure) throw this.#failure;
+    this.#failures.throwIfAny();
   }
 
   /**
@@ -248,7 +254,7 @@ export class Device {
     this.throwIfFailed();
     this.#refuseToWait();
     this.recorder.flush();
-    await this.#platform.asynchronous(() => this.gpu.queue.onSubmittedWorkDone().then(() => undefined));
+    await this.#waiting.asynchronous(() => this.gpu.queue.onSubmittedWorkDone().then(() => undefined));
     this.throwIfFailed();
   }
 
@@ -363,6 +369,7 @@ export class Device {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    this.#failures.close();
     this.#bindings.clear();
     this.gpu.destroy();
   }

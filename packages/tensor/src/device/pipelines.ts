@@ -2,7 +2,8 @@
 // in any order, so joining is linking, and constants (sizes, switches) specialise the code when it is compiled.
 import { DeviceError } from '../errors.ts';
 import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
-import type { Platform } from './platform.ts';
+import { notCompiled } from './failure.ts';
+import type { Waiting } from './platform.ts';
 import { computeStage } from './webgpu-constants.ts';
 
 /** A constant of a kernel: whole numbers become u32, booleans bool, `{f32: x}` f32. */
@@ -67,12 +68,12 @@ export function kernelKey(source: KernelSource): string {
 /** Compiles each kernel once. */
 export class PipelineCache {
   readonly #device: GPUDevice;
-  readonly #platform: Pick<Platform, 'asynchronous'>;
+  readonly #platform: Waiting;
   readonly #compiled = new Map<string, CompiledKernel>();
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   #nextId = 1;
 
-  constructor(device: GPUDevice, platform: Pick<Platform, 'asynchronous'>) {
+  constructor(device: GPUDevice, platform: Waiting) {
     this.#device = device;
     this.#platform = platform;
   }
@@ -99,7 +100,7 @@ export class PipelineCache {
     const { group, ...descriptor } = this.#describe(source);
     const compiling = this.#platform.asynchronous(() => this.#device.createComputePipelineAsync(descriptor));
     const pipeline = await compiling.catch((cause: Error) => {
-      throw new DeviceError(`The kernel ${source.name} does not compile: ${cause.message.trim()}`, { cause });
+      throw cause instanceof DeviceError ? cause : notCompiled(source.name, cause.message, cause);
     });
     if (!this.has(source)) this.#keep(source, group, pipeline);
   }

@@ -59,7 +59,7 @@ export class PlanMemory {
     ];
     const own = used.filter(({ held }) => held);
     for (const item of own) {
-      const made = this.#create(item.bytes, item instanceof WantedBuffer);
+      const made = this.#create(item.bytes, item);
       made.plans = 1;
       settle(item, made);
       this.#own.set(item, made);
@@ -107,7 +107,11 @@ export class PlanMemory {
       items,
       list.map(({ bytes }) => bytes),
     );
-    for (const bytes of sizes.slice(list.length)) list.push(this.#create(bytes, kind === 0));
+    for (let at = list.length; at < sizes.length; at++) {
+      // A place is as large as the largest item in it.
+      const bytes = sizes[at]!;
+      list.push(this.#create(bytes, items.find((item, i) => places[i] === at && item.bytes === bytes)!));
+    }
     const used = new Set(places.map((at) => list[at]!));
     for (const [i, item] of items.entries()) settle(item, list[places[i]!]!);
     for (const shared of used) shared.plans++;
@@ -123,10 +127,12 @@ export class PlanMemory {
     this.#destroy(shared);
   }
 
-  #create(bytes: number, isBuffer: boolean): Place {
+  /** @param item what it is for first, in messages. */
+  #create(bytes: number, item: Wanted): Place {
     count(this.#options.totals, bytes);
-    if (isBuffer) return { bytes, gpu: createBuffer(this.#device, bytes), view: undefined, plans: 0 };
-    const gpu = createTexture(this.#device, bytes / textureRowBytes);
+    if (item instanceof WantedBuffer)
+      return { bytes, gpu: createBuffer(this.#device, bytes, item.what), view: undefined, plans: 0 };
+    const gpu = createTexture(this.#device, bytes / textureRowBytes, item.what);
     return { bytes, gpu, view: gpu.createView(), plans: 0 };
   }
 

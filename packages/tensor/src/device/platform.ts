@@ -10,12 +10,16 @@ export interface PlatformOptions {
   readonly powerPreference?: GPUPowerPreference;
 }
 
-export interface Platform {
+/** Runs calls that make WebGPU promises. */
+export interface Waiting {
+  /** Runs a call that makes a WebGPU promise, so that the platform can poll for its completion gently. */
+  asynchronous<T>(call: () => Promise<T>): Promise<T>;
+}
+
+export interface Platform extends Waiting {
   readonly name: 'node' | 'browser';
   /** Asks for an adapter; null when none answers. `detail` says where it came from, for `forger doctor`. */
   requestAdapter(options: PlatformOptions): Promise<{ adapter: GPUAdapter; detail: string } | null>;
-  /** Runs a call that makes a WebGPU promise, so that the platform can poll for its completion gently. */
-  asynchronous<T>(call: () => Promise<T>): Promise<T>;
   /** Devices that may compile kernels at once where only a device's first dispatch compiles: one to a core. */
   readonly compilers: number;
   /** One sentence on what to do when no adapter answers. */

@@ -1,7 +1,7 @@
 // Reading buffers back to the host: copies into a staging buffer, then a map. Staging buffers are used again.
 import { DeviceError } from '../errors.ts';
-import type { BufferRange } from './buffers.ts';
-import type { Platform } from './platform.ts';
+import { type BufferRange, labelOf } from './buffers.ts';
+import type { Waiting } from './platform.ts';
 import { copyCommand, type Recorder } from './recorder.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 
@@ -10,10 +10,10 @@ const mostKept = 3;
 
 export class Readback {
   readonly #device: GPUDevice;
-  readonly #platform: Platform;
+  readonly #platform: Waiting;
   readonly #free: GPUBuffer[] = [];
 
-  constructor(device: GPUDevice, platform: Platform) {
+  constructor(device: GPUDevice, platform: Waiting) {
     this.#device = device;
     this.#platform = platform;
   }
@@ -33,7 +33,9 @@ export class Readback {
     try {
       await this.#platform.asynchronous(() => staging.mapAsync(mapModeRead, 0, total));
     } catch (cause) {
-      throw new DeviceError('Reading results back from the device failed.', { cause });
+      if (cause instanceof DeviceError) throw cause;
+      const [line] = (cause as Error).message.split('\n');
+      throw new DeviceError(`Reading results back from the device failed: ${line}`, { cause });
     }
     const mapped = staging.getMappedRange(0, total);
     at = 0;
@@ -53,6 +55,11 @@ export class Readback {
     if (index >= 0) return this.#free.splice(index, 1)[0]!;
     for (const stale of this.#free.splice(0, this.#free.length - mostKept)) stale.destroy();
     const usage = bufferUsage.MAP_READ | bufferUsage.COPY_DST;
-    return this.#device.createBuffer({ size: Math.max(bytes, 256), usage });
+    const size = Math.max(bytes, 256);
+    return this.#device.createBuffer({
+      label: labelOf('results on their way to the host', size),
+      size,
+      usage,
+    });
   }
 }

@@ -66,7 +66,7 @@ export function clearCommand({ buffer, offset, bytes }: BufferRange): ClearComma
 /** The bind group of one dispatch: parameters, then operands. */
 export function bindGroupOf(
   device: GPUDevice,
-  { layout }: CompiledKernel,
+  { layout, name }: CompiledKernel,
   params: GPUBuffer,
   operands: readonly Operand[],
 ): GPUBindGroup {
@@ -79,7 +79,7 @@ export function bindGroupOf(
         : { buffer: operand.buffer.gpu, offset: operand.offset, size: operand.bytes };
     entries.push({ binding: i + 1, resource });
   }
-  return device.createBindGroup({ layout, entries });
+  return device.createBindGroup({ label: name, layout, entries });
 }
 
 /** Commands per submit while encoding eagerly: enough to amortise a submit, few enough to overlap with encoding. */

@@ -1,5 +1,6 @@
 // A step while it is captured: its commands are written down and not run, and its buffers are only asked for. Once all
 // of it is known, so is when each buffer is used first and last (see plan-memory.ts).
+import type { Shape } from '../shape.ts';
 import type { FloatParam } from './bindings.ts';
 import {
   type Allocator,
@@ -9,6 +10,7 @@ import {
   nextId,
   type PooledBuffer,
   type PooledTexture,
+  tensorOf,
   textureRowBytes,
   textureWidth,
   whereAmI,
@@ -30,6 +32,8 @@ abstract class Wanted implements Lifetime {
   last = -1;
   /** The last command of a backward pass that uses it, unless it was made in one; -1 for none. */
   lastBackward = -1;
+  /** The kernel, copy or clear that uses it first. */
+  maker = '';
   /** Not released yet. What still is not when the step ends keeps its content, and its memory, for itself. */
   held = true;
 
@@ -42,11 +46,25 @@ abstract class Wanted implements Lifetime {
 export class WantedBuffer extends Wanted implements PooledBuffer {
   gpu!: GPUBuffer;
   packed: PackedCopies | null = null;
+  readonly shape: Shape | undefined;
+
+  constructor(bytes: number, debug: boolean, shape?: Shape) {
+    super(bytes, debug);
+    this.shape = shape;
+  }
+
+  get what(): string {
+    return `${tensorOf(this.shape)} made by ${this.maker}`;
+  }
 }
 
 export class WantedTexture extends Wanted implements PooledTexture {
   gpu!: GPUTexture;
   view!: GPUTextureView;
+
+  get what(): string {
+    return `operands packed by ${this.maker}`;
+  }
 }
 
 interface TracedDispatch {
@@ -99,9 +117,9 @@ export class Trace implements Allocator {
     return maxTexels(this.#device);
   }
 
-  acquire(bytes: number): PooledBuffer {
-    checkBindable(this.#device, bytes);
-    const item = new WantedBuffer(Math.ceil(bytes / grain) * grain, this.#debug);
+  acquire(bytes: number, shape?: Shape): PooledBuffer {
+    checkBindable(this.#device, bytes, shape);
+    const item = new WantedBuffer(Math.ceil(bytes / grain) * grain, this.#debug, shape);
     this.items.add(item);
     return item;
   }
@@ -129,7 +147,10 @@ export class Trace implements Allocator {
       for (const operand of operandsOf(command)) {
         const item = itemOf(operand) as WantedBuffer | WantedTexture;
         if (!this.items.has(item)) continue;
-        if (item.first < 0) item.first = at;
+        if (item.first < 0) {
+          item.first = at;
+          item.maker = command.kind === 'dispatch' ? command.kernel.name : `a ${command.kind}`;
+        }
         item.last = at;
         if (command.backward && !this.commands[item.first]!.backward) item.lastBackward = at;
       }
