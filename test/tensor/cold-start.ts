@@ -26,7 +26,7 @@ await device.sync();
 await new Promise((resolve) => setTimeout(resolve, 500));
 console.log(
   JSON.stringify({
-    software: device.adapter.software,
+    adapter: device.adapter.description,
     devices,
     kernels: kernels.length,
     filesAfterWarmUp,

@@ -54,8 +54,13 @@ test('finds the problems of some work, largest first, and tries each once', asyn
     if (core) expect(ratio).toBeLessThan(1);
     else expect(ratio).toBe(1);
   }
-  expect(Object.keys(getChoices(device))).toEqual(problems.filter((p) => p.core).map((p) => p.key));
-  expect((await tune(device, step, { seconds: 0 })).problems).toEqual([]);
+  expect(getChoices(device)).toEqual(
+    Object.fromEntries(problems.map(({ key, core }) => [key, core ?? 'rules'])),
+  );
+  expect((await tune(device, step)).problems).toEqual([]); // all is known now
+  setChoices(device, {});
+  expect(await tune(device, step, { seconds: 0 })).toEqual({ problems: [], left: 2 });
+  expect(getChoices(device)).toEqual({});
 });
 
 test('a choice decides the core, to the bit; a forced core goes first', async () => {

@@ -112,7 +112,8 @@ describe('warming up', () => {
     const told: number[] = [];
     await warm.warmUp(kernels, { onProgress: (done, total) => void told.push(done, total) });
     expect(warm.pipelines.size).toBe(kernels.length);
-    if (warm.adapter.software) expect(told.slice(-2)).toEqual([kernels.length, kernels.length]);
+    if (/llvmpipe/.test(warm.adapter.description))
+      expect(told.slice(-2)).toEqual([kernels.length, kernels.length]);
 
     const runs = [begin(warm), begin(cold)];
     for (const run of runs) workAndForget(run);
@@ -138,7 +139,7 @@ describe('warming up', () => {
       });
       expect(child.status, child.stderr).toBe(0);
       const found = JSON.parse(child.stdout.trim().split('\n').at(-1)!);
-      if (!found.software) return; // on a GPU there is one device, and the driver keeps its own cache
+      if (!/llvmpipe/.test(found.adapter)) return; // elsewhere one device does, and the driver keeps its own cache
       expect(found.devices).toBeGreaterThan(1);
       expect(found.filesAfterWarmUp).toBeGreaterThan(found.kernels / 2);
       expect(found.filesAfterWork).toBe(found.filesAfterWarmUp);

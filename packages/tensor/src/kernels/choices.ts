@@ -19,8 +19,11 @@ export interface Tunable {
   readonly shapes: (share: number) => readonly (readonly number[])[];
 }
 
+/** What the tuner found fastest: a core, or what the rules of the kernels take. */
+export type Choice = GemmCore | 'rules';
+
 interface Choices {
-  readonly chosen: Map<string, GemmCore>;
+  readonly chosen: Map<string, Choice>;
   /** While a tuner looks for problems, those that it has met. */
   met: Map<string, Tunable> | null;
 }
@@ -47,10 +50,10 @@ export function byChoice<T>(
   const { chosen, met } = choicesOf(device);
   if (met && !met.has(key)) met.set(key, { key, ...tunable() });
   const core = chosen.get(key);
-  return core ? withGemmCore(core, fn) : fn();
+  return core && core !== 'rules' ? withGemmCore(core, fn) : fn();
 }
 
-/** The cores chosen for a device, by problem: to be kept, and handed to `setChoices` later. */
+/** What was chosen for a device, by problem, a core or `rules`: to be kept, and handed to `setChoices` later. */
 export function getChoices(device: Device): Record<string, string> {
   return Object.fromEntries(choicesOf(device).chosen);
 }
@@ -65,7 +68,8 @@ export function setChoices(device: Device, choices: Readonly<Record<string, stri
   const refused: string[] = [];
   for (const [key, name] of Object.entries(choices)) {
     const core = gemmCores.find((known) => known === name);
-    if (core && supportsCore(device, core)) chosen.set(key, core);
+    if (name === 'rules') chosen.set(key, name);
+    else if (core && supportsCore(device, core)) chosen.set(key, core);
     else refused.push(key);
   }
   return refused;

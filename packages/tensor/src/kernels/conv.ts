@@ -128,7 +128,7 @@ function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
   if (core === 'texture') return withGemmCore(core, () => onTextures(device, 'forward', z));
   if (!isPlainCore(core)) return withGemmCore(core, () => winogradFormOf(device, z) !== null);
   // Seconds to compile on a processor, and never the fastest there where textures will do.
-  return !device.adapter.software || (core === 'subgroup' && !isCandidate(device, 'texture', z));
+  return !device.adapter.software || !isCandidate(device, 'texture', z);
 }
 
 /** y = conv(x, w) + bias. */

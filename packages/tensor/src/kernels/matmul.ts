@@ -25,7 +25,7 @@ export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor
   const [{ device }, , , , { batch, m, n, k }] = call;
   const tunable = () => ({
     macs: batch * m * n * k,
-    candidates: (device.adapter.software
+    candidates: (device.adapter.software && supportsCore(device, 'texture')
       ? (['naive', 'texture'] as const)
       : (['naive', 'tiled', 'subgroup', 'texture'] as const)
     ).filter((core) => supportsCore(device, core)),

@@ -72,14 +72,22 @@ export async function tune(
   for (const problem of open) {
     if (performance.now() > end || signal?.aborted) break;
     const result = await tuneOne(device, problem, rounds, end);
-    if (result.core) choices.chosen.set(problem.key, result.core);
+    if (!result) break;
+    // That the rules were right is kept too: who meets the problem again need not try it again.
+    choices.chosen.set(problem.key, result.core ?? 'rules');
     problems.push(result);
     onProgress?.(problems.length, open.length);
   }
   return { problems, left: open.length - problems.length };
 }
 
-async function tuneOne(device: Device, problem: Tunable, rounds: number, end: number): Promise<TunedProblem> {
+/** Null when the time was up before every candidate was proven. */
+async function tuneOne(
+  device: Device,
+  problem: Tunable,
+  rounds: number,
+  end: number,
+): Promise<TunedProblem | null> {
   const full = operandsOf(device, problem.shapes(1));
   const part = operandsOf(device, problem.shapes(Math.min(1, plainMacs / problem.macs)));
   const wrong: { core: GemmCore; difference: number }[] = [];
@@ -87,7 +95,10 @@ async function tuneOne(device: Device, problem: Tunable, rounds: number, end: nu
   const byRule = problem.run(full);
   const plain = withGemmCore('naive', () => problem.run(part));
   for (const core of problem.candidates) {
-    if (performance.now() > end) break;
+    if (performance.now() > end) {
+      free([...byRule, ...plain, ...part, ...full]);
+      return null;
+    }
     const difference = Math.max(
       await differenceOf(
         withGemmCore(core, () => problem.run(part)),
