@@ -4,11 +4,14 @@
 /** What a shell reports for a program that writes to nobody: 128 + SIGPIPE. */
 const EXIT_NO_READER = 141;
 
+let ended = false;
 let heard: ((reason: string, exitCode: number) => void) | undefined;
 
 /** Ends the process when its output does, unless somebody listens with `onOutputEnd`. */
 export function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (ended) return; // every later write fails too
+    ended = true;
     const readerGone = error.code === 'EPIPE' || error.code === 'EIO';
     const reason = readerGone
       ? 'nobody reads standard output any more'
@@ -21,7 +24,7 @@ export function watchOutput(): void {
   process.stderr.on('error', () => {}); // there is nowhere left to say it
 }
 
-/** Calls `listener`, for every write that fails, instead of ending the process. @returns a function that ends that. */
+/** Calls `listener` at the first write that fails, instead of ending the process. @returns a function that ends that. */
 export function onOutputEnd(listener: (reason: string, exitCode: number) => void): () => void {
   heard = listener;
   return () => {

@@ -30,7 +30,6 @@ export function stopOnSignals(onFirst: () => void): Stop {
     if (first) onFirst();
   };
   const forget = onOutputEnd((reason, code) => {
-    if (exitCode !== 0) return; // every later write fails too
     exitCode = code;
     if (!controller.signal.aborted) console.error(`forger: ${reason}: stopping after this step and saving.`);
     controller.abort();

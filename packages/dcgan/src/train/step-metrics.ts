@@ -15,6 +15,8 @@ export class DivergenceError extends ForgerError {}
 
 type Values = Pick<StepMetrics, 'lossD' | 'lossG' | 'dReal' | 'dFake'>;
 
+const NOTHING: Values = { lossD: Number.NaN, lossG: Number.NaN, dReal: Number.NaN, dFake: Number.NaN };
+
 const NAMES: Readonly<Record<keyof Values, string>> = {
   lossD: "the discriminator's loss",
   lossG: "the generator's loss",
@@ -26,6 +28,8 @@ export interface StepMetricsOptions {
   batchSize: number;
   /** Training time before this process, in seconds. */
   secondsBefore: number;
+  /** The metrics of the step before, when a run is resumed: what a step does not measure stays as it was. */
+  before?: Values | undefined;
   /** Seconds until the end, from the steps done, the training time and the time of a step, all in seconds. */
   secondsLeft: (step: number, seconds: number, perStep: number) => number | undefined;
   /** Told of each step, in order. */
@@ -40,11 +44,13 @@ export class StepMetricsReader {
   /** Times at which recent steps were known to be done. */
   readonly #times: number[] = [];
   #steps = 0;
-  #values: Values = { lossD: Number.NaN, lossG: Number.NaN, dReal: Number.NaN, dFake: Number.NaN };
+  #values: Values;
   #last: StepMetrics | undefined;
 
   constructor(options: StepMetricsOptions) {
     this.#options = options;
+    const { lossD, lossG, dReal, dFake } = { ...NOTHING, ...options.before };
+    this.#values = { lossD, lossG, dReal, dFake };
   }
 
   /** Seconds of training, those before this process included. */

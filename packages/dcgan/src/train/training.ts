@@ -71,6 +71,7 @@ export class Training {
     const metrics = new StepMetricsReader({
       batchSize: this.#config.batchSize,
       secondsBefore,
+      before: run.readMetrics().at(-1),
       secondsLeft: (...at) => this.#secondsLeft(...at),
       onStep: (step) => {
         run.appendMetrics(step);
