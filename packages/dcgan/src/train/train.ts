@@ -38,7 +38,9 @@ export const train: Train = async (config, io) => {
   opening.catch(() => ended.abort());
   const restarts = new Restarts(config, io);
   // Once settled they stay, so that the run computes the same bits on another device.
-  let kernels = io.resume ? (config.kernels ?? {}) : undefined;
+  // A run that was stopped before its first checkpoint begins anew, so it settles them as a new one does.
+  const begun = io.resume && (await io.run.checkpointSteps()).length > 0;
+  let kernels = begun ? (config.kernels ?? {}) : config.kernels;
   try {
     while (true) {
       const device = await restarts.createDevice();
