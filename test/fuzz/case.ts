@@ -44,7 +44,7 @@ export interface Verdict {
 const LONGEST_MESSAGE = 2000;
 
 /** Reading may take this much memory, and so many times what the files hold. */
-const FREE_BYTES = 256 * 2 ** 20;
+const FREE_BYTES = 384 * 2 ** 20;
 const MOST_TIMES = 40;
 
 /** Runs a case below `root`, an empty folder that this process alone uses. */
@@ -111,7 +111,7 @@ function judge(
         ? `has ${message.length} characters`
         : /[\n\r]/.test(message)
           ? 'has more than one line'
-          : !parser.anonymous && !names.some((file) => message.includes(file))
+          : !parser.anonymous?.test(message) && !names.some((file) => message.includes(file))
             ? 'does not name the file'
             : undefined;
   if (fault === undefined) return { outcome: 'refused', message };

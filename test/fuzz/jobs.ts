@@ -148,7 +148,12 @@ async function runUntilDeath(
 }
 
 function start(jobs: readonly Job[], root: string): ChildProcess {
-  const node = [process.execPath, '--max-old-space-size=1024', script('../../scripts/run.mjs')];
+  const node = [
+    process.execPath,
+    '--max-old-space-size=1024',
+    '--expose-gc',
+    script('../../scripts/run.mjs'),
+  ];
   const words = [...node, script('worker.ts'), JSON.stringify(jobs), root];
   const limited = process.platform === 'linux' ? ['/bin/sh', '-c', LIMIT, 'sh', ...words] : words;
   const [command, ...args] = limited as [string, ...string[]];

@@ -25,8 +25,8 @@ export interface Parser {
   read(path: string, sample: Sample): Promise<void>;
   /** Names below the case's folder that reading may write. */
   readonly writes?: RegExp;
-  /** Refusals that need not name the file. */
-  readonly anonymous?: boolean;
+  /** Refusals that need not name the file, since they are about something else. */
+  readonly anonymous?: RegExp;
   /** Files are not damaged byte by byte. */
   readonly whole?: boolean;
 }

@@ -22,20 +22,29 @@ export function unreadable(file: string, error: unknown): DataError {
   return new DataError(`'${file}' ${reason}.`, { cause: error });
 }
 
-/** Reads a whole file; DataError when that fails. */
+/** Reads a whole file; DataError when that fails, or when it is none: a pipe or a device may never end. */
 export async function readWhole(file: string): Promise<Uint8Array> {
   try {
+    const found = await stat(file);
+    if (!found.isFile() && !found.isDirectory()) {
+      throw new DataError(`'${file}' is neither a file nor a folder; copy what it holds into a file.`);
+    }
     return await readFile(file);
   } catch (error) {
-    throw unreadable(file, error);
+    throw error instanceof DataError ? error : unreadable(file, error);
   }
 }
+
+/** A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so. */
+const FREE_BYTES = 64 * 2 ** 20;
+const MOST_TIMES = 64;
 
 const isGzip = (bytes: Uint8Array) => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
  * Reads a file that may be gzipped, whatever its name. `claim` gets the first bytes of the content and says how
- * many bytes there must be in all (or throws): inflating stops there, so a small file cannot fill the memory.
+ * many bytes there must be in all (or throws): inflating stops there, or at so many times the file's size, so a small
+ * file cannot fill the memory.
  * Throws DataError for a file that cannot be read, is damaged, or holds more than `claim` said. Fewer bytes than
  * that are returned as they are.
  */
@@ -47,8 +56,18 @@ export async function readInflated(file: string, claim: (head: Uint8Array) => nu
   }
   const inflate = async () => {
     const head = gunzipSync(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
-    const limit = claim(head);
-    return promisify(gunzip)(bytes, { maxOutputLength: Math.max(1, limit), chunkSize: 1 << 20 });
+    const [claimed, most] = [claim(head), FREE_BYTES + MOST_TIMES * bytes.length];
+    try {
+      const maxOutputLength = Math.max(1, Math.min(claimed, most));
+      return await promisify(gunzip)(bytes, { maxOutputLength, chunkSize: 1 << 20 });
+    } catch (error) {
+      if (claimed <= most || (error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+      throw new DataError(
+        `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), as one ` +
+          'that was made to exhaust the memory; if it is sound, unpack it and give what comes out.',
+        { cause: error },
+      );
+    }
   };
   try {
     return await inflate();

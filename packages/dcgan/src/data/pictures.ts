@@ -1,10 +1,12 @@
 // Pictures of a folder or an archive, decoded once into memory at the size that training wants.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { ConfigError, DataError } from '@forger/tensor';
 import sharp from 'sharp';
+import { shown } from '../printable.ts';
+import { decode, type Pixels } from './decode.ts';
+import { readWhole } from './files.ts';
 import { Fitter } from './fit.ts';
 import { PictureStore } from './store.ts';
 import { checkIndex, type DatasetOptions, type ImageDataset } from './types.ts';
@@ -12,40 +14,7 @@ import { checkIndex, type DatasetOptions, type ImageDataset } from './types.ts';
 /** What sharp decodes everywhere; other files in the folder are not pictures. */
 export const PICTURE_NAME = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
 
-/** 100 megapixels: beyond any camera's photograph; a file that claims more is skipped before it takes memory. */
-const MAX_PIXELS = 100e6;
 const NAMES_SHOWN = 5;
-
-/** sharp shrinks a picture to this many times the size wanted, for speed; the exact resizing is the Fitter's. */
-const SHRINK_TO = 4;
-
-/** Pixels of a decoded picture, one byte a sample, the channels of a pixel side by side. */
-interface Pixels {
-  data: Uint8Array;
-  info: { width: number; height: number; channels: number };
-}
-
-/**
- * Decodes a picture: turned upright by its EXIF orientation, laid on the background, converted to sRGB, shrunk when
- * it is much larger than `size`. Rejects when it is damaged or too large.
- */
-function decode(bytes: Uint8Array, size: number, background: string): Promise<Pixels> {
-  return (
-    sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
-      .autoOrient()
-      // Before flattening, else a colour behind a grey picture loses its green and blue.
-      .pipelineColourspace('srgb')
-      .flatten({ background })
-      .resize(SHRINK_TO * size, SHRINK_TO * size, {
-        fit: 'outside',
-        kernel: 'linear',
-        withoutEnlargement: true,
-      })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true })
-  );
-}
 
 /**
  * Fits a decoded picture into `out`: shorter side to `size`, centre kept. Up to four times that size the result is
@@ -68,7 +37,7 @@ function checkBackground(background: string): void {
     sharp({ create: { width: 1, height: 1, channels: 3, background } });
   } catch (error) {
     throw new ConfigError(
-      `The background '${background}' is not a CSS colour; give a name or a hex value, such as white or '#202020'.`,
+      `The background '${shown(background)}' is not a CSS colour; give a name or a hex value, such as white or '#202020'.`,
       { cause: error },
     );
   }
@@ -84,7 +53,7 @@ export interface PictureFiles {
 
 /** Pictures of a folder, by their names below it. */
 export function filesOf(folder: string, names: string[]): PictureFiles {
-  return { path: folder, names, read: (name) => readFile(path.join(folder, name)) };
+  return { path: folder, names, read: (name) => readWhole(path.join(folder, name)) };
 }
 
 /**
@@ -109,7 +78,7 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
       bytes = await files.read(name);
       pixels = await decode(bytes, imageSize, background);
     } catch (error) {
-      failures.set(name, (error as Error).message.split('\n')[0]!);
+      failures.set(name, shown((error as Error).message.split('\n')[0]!, 200));
       return;
     }
     fit(pixels, channels, imageSize, store.at(slot));
@@ -151,7 +120,7 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
 /** "3 of 900 pictures could not be read and were skipped: a.png (why), b.png (why), c.png (why)." */
 function skippedNote(names: string[], failures: Map<string, string>): string {
   const failed = names.filter((name) => failures.has(name));
-  const shown = failed.slice(0, NAMES_SHOWN).map((name) => `${name} (${failures.get(name)})`);
-  if (failed.length > NAMES_SHOWN) shown.push(`and ${failed.length - NAMES_SHOWN} more`);
-  return `${failed.length} of ${names.length} pictures could not be read and were skipped: ${shown.join(', ')}.`;
+  const list = failed.slice(0, NAMES_SHOWN).map((name) => `${shown(name)} (${failures.get(name)})`);
+  if (failed.length > NAMES_SHOWN) list.push(`and ${failed.length - NAMES_SHOWN} more`);
+  return `${failed.length} of ${names.length} pictures could not be read and were skipped: ${list.join(', ')}.`;
 }

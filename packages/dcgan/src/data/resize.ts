@@ -56,6 +56,9 @@ export class PlaneResizer {
   readonly #size: number;
   readonly #rows: Axis;
   readonly #columns: Axis;
+  /** The rows of the input that the output is made of. */
+  readonly #firstRow: number;
+  readonly #endRow: number;
   readonly #between: Uint8Array;
 
   constructor(height: number, width: number, size: number) {
@@ -70,7 +73,10 @@ export class PlaneResizer {
     };
     this.#rows = build(height, width);
     this.#columns = build(width, height);
-    this.#between = new Uint8Array(height * size);
+    this.#firstRow = this.#rows.first[0]!;
+    this.#endRow = this.#rows.first[size - 1]! + this.#rows.count[size - 1]!;
+    // Only the rows that are kept: of a picture a million times as tall as wide, that is one.
+    this.#between = new Uint8Array((this.#endRow - this.#firstRow) * size);
   }
 
   /** Reads a plane of height × width bytes at `from`, writes size × size bytes at `to`. */
@@ -83,12 +89,11 @@ export class PlaneResizer {
     }
     const between = this.#between;
     const rows = this.#rows;
-    const firstRow = rows.first[0]!;
-    const endRow = rows.first[size - 1]! + rows.count[size - 1]!;
-    for (let y = firstRow; y < endRow; y++) {
-      weigh(this.#columns, source, from + y * width, 1, between, y * size);
+    for (let y = this.#firstRow, at = 0; y < this.#endRow; y++, at += size) {
+      weigh(this.#columns, source, from + y * width, 1, between, at);
     }
-    for (let x = 0; x < size; x++) weigh(rows, between, x, size, out, to + x, size);
+    const above = this.#firstRow * size;
+    for (let x = 0; x < size; x++) weigh(rows, between, x - above, size, out, to + x, size);
   }
 }
 

@@ -8,12 +8,12 @@ export class PictureStore {
   readonly #perChunk: number;
   readonly #chunks: Uint8Array[] = [];
 
-  /** Throws DataError when the pictures would take more than three quarters of the machine's memory. */
+  /** Throws DataError when the pictures would take more than three quarters of the machine's memory, or more than it gives. */
   constructor(count: number, imageBytes: number, chunkBytes = 2 ** 31) {
     const total = count * imageBytes;
     const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+    const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
     if (total > 0.75 * memory) {
-      const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
       throw new DataError(
         `${count} pictures at this size take ${gigabytes(total)} GB of memory, and this machine has ` +
           `${gigabytes(memory)} GB; give a smaller --image-size or fewer pictures.`,
@@ -21,8 +21,16 @@ export class PictureStore {
     }
     this.#imageBytes = imageBytes;
     this.#perChunk = Math.floor(chunkBytes / imageBytes);
-    for (let left = count; left > 0; left -= this.#perChunk) {
-      this.#chunks.push(new Uint8Array(Math.min(left, this.#perChunk) * imageBytes));
+    try {
+      for (let left = count; left > 0; left -= this.#perChunk) {
+        this.#chunks.push(new Uint8Array(Math.min(left, this.#perChunk) * imageBytes));
+      }
+    } catch (error) {
+      throw new DataError(
+        `${count} pictures at this size take ${gigabytes(total)} GB of memory, which the system would not give; ` +
+          'give a smaller --image-size or fewer pictures, or close some programs.',
+        { cause: error },
+      );
     }
   }
 
