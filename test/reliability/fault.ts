@@ -1,6 +1,6 @@
 // What a fault is, how the command is started with one, and what must hold however it ends.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,8 @@ export interface Fault {
   readonly kept: string;
   /** Throws unless that is so. */
   readonly isKept?: (folder: string, outcome: Outcome) => void | Promise<void>;
+  /** Why it cannot be provoked on this machine. */
+  readonly skip?: string | false;
 }
 
 export interface Outcome {
@@ -33,10 +35,17 @@ export interface StartOptions {
   /** What goes wrong inside the device (inject.ts). */
   readonly inject?: Injection;
   readonly env?: NodeJS.ProcessEnv;
+  /** A command that starts the command behind it in another way, such as with fewer rights. */
+  readonly through?: readonly string[];
+  /** Told of the process once it is there, to do something to it. */
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const preload = fileURLToPath(new URL('inject.mjs', import.meta.url));
+
+/** What a second Ctrl-C ends with, which is no error of the command's. */
+const INTERRUPTED = 130;
 
 /** However wrong things are, no command takes longer than this for what the faults here ask of it. */
 const LIMIT_MS = 60_000;
@@ -45,11 +54,12 @@ const LIMIT_MS = 60_000;
 export function forger(
   folder: string,
   args: readonly string[],
-  { inject, env }: StartOptions = {},
+  { inject, env, through = [], onStart }: StartOptions = {},
 ): Promise<Outcome> {
   const script = [join(root, 'scripts/run.mjs'), 'packages/dcgan/src/cli/main.ts'];
   const injected = inject ? ['--import', preload] : [];
-  const child = spawn(process.execPath, [...injected, ...script, ...args], {
+  const [command, ...rest] = [...through, process.execPath, ...injected, ...script, ...args];
+  const child = spawn(command!, rest, {
     cwd: folder,
     env: { ...process.env, ...(inject && { FORGER_TEST_FAULT: JSON.stringify(inject) }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,6 +70,7 @@ export function forger(
       text[name] += chunk;
     });
   }
+  onStart?.(child);
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => {
       child.kill('SIGKILL');
@@ -112,7 +123,7 @@ export function judge({ sentence, exitCode }: Fault, outcome: Outcome): void {
   expect(all).not.toMatch(/unhandled|unexpected error|triggerUncaughtException/i);
   const errors = lines(outcome.stderr).filter((line) => !/artificially reduced/.test(line));
   const pattern = patternOf(sentence);
-  if (exitCode === 0) {
+  if (exitCode === 0 || exitCode === INTERRUPTED) {
     expect(errors.filter((line) => !line.startsWith('note: '))).toEqual([]);
     const said = lines(all).map((line) => line.replace(/^note: /, ''));
     expect(

@@ -11,7 +11,7 @@ const REASONS: Record<string, string> = {
   EPERM: 'permission denied: change its permissions, or choose another path',
   EROFS: 'the file system is read-only: choose another path',
   ENOSPC: 'no space left on the disk: free some, or choose another path',
-  EFBIG: 'it would be larger than this system or its `ulimit -f` allows: raise it, or choose another path',
+  EFBIG: 'it would be larger than the file system allows: choose another path',
   EIO: 'the disk or its connection failed: check it, or choose another path',
   EDQUOT: 'the disk quota is used up: free some space, or choose another path',
   ENOENT: 'there is no such file or folder: check the path',

@@ -15,8 +15,9 @@ import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { train } from '../train/train.ts';
 import type { Tuning } from '../train/tuning.ts';
+import type { TrainIO } from '../train/types.ts';
 import { UsageError } from './errors.ts';
-import { createReporter } from './progress.ts';
+import { type CommandReporter, createReporter } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 import { version } from './version.ts';
 
@@ -50,8 +51,6 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ...given
   } = flags;
   const overrides = withAbsolutePaths(given);
-  const { run, config } =
-    resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
   const reporter = createReporter({ json, quiet });
   const stop = stopOnSignals(() =>
     reporter.note(
@@ -59,26 +58,38 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     ),
   );
   try {
+    const { run, config } =
+      resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
     const options = {
       ...(tune !== undefined && { tuning: tune }),
       ...(profile !== undefined && { profile }),
       ...(maxRestarts !== undefined && { maxRestarts }),
     };
     const io = { run, reporter, signal: stop.signal, debug, eager, resume: resume !== undefined };
-    const summary = await train(config, { ...io, ...options });
-    // Charts are drawn at the end: their libraries need not be loaded before the first step.
-    const { writeReports } = await import('../report/report.ts');
-    reporter.done(summary, await writeReports(run, facts(reporter.info)));
-    run.close();
-  } catch (error) {
-    if (resume === undefined) await run.discardIfUntrained();
-    else run.close();
-    throw error;
+    await trainAndReport(config, { ...io, ...options });
   } finally {
     reporter.close();
     stop.dispose();
   }
   return stop.exitCode;
+}
+
+async function trainAndReport(
+  config: TrainConfig,
+  io: TrainIO & { reporter: CommandReporter },
+): Promise<void> {
+  const { run, reporter, resume } = io;
+  try {
+    const summary = await train(config, io);
+    // Charts are drawn at the end: their libraries need not be loaded before the first step.
+    const { writeReports } = await import('../report/report.ts');
+    reporter.done(summary, await writeReports(run, facts(reporter.info)));
+    run.close();
+  } catch (error) {
+    if (resume) run.close();
+    else await run.discardIfUntrained();
+    throw error;
+  }
 }
 
 async function startRun(
