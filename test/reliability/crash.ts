@@ -1,58 +1,14 @@
 // What happens to a run from outside: signals, crashes, full disks, damaged and foreign folders.
 
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { readCheckpoint } from '../../packages/dcgan/src/train/checkpoint-store.ts';
-import {
-  type Fault,
-  forger,
-  isUndisturbed,
-  type Outcome,
-  type StartOptions,
-  TINY,
-  undisturbedRun,
-} from './fault.ts';
-import {
-  clockOffBy,
-  empty,
-  fill,
-  mount,
-  mountAgain,
-  noMounts,
-  noRights,
-  when,
-  withoutRights,
-} from './surroundings.ts';
+import { type Fault, forger, isUndisturbed, type Outcome, type StartOptions } from './fault.ts';
+import { canBeFinished, checkpoint, finishedRun, NOT_BEGUN, newestStep, RESUME, tiny } from './small-runs.ts';
+import { clockOffBy, when } from './surroundings.ts';
 
-const RESUME = ['train', '--resume', 'run', '--tune', 'off'];
 const BEFORE = 'training goes on from the checkpoint before; the damaged one is set aside as `.damaged`';
-const NOT_BEGUN = 'nothing was begun: no folder is left';
 const SAVED = 'everything: the step under way is finished and saved, and `--resume` goes on to the same bits';
-const LAST_CHECKPOINT = 'the last checkpoint: once there is room, `--resume` goes on to the same bits';
-
-const checkpoint = (folder: string, step: number, kind = 'safetensors') =>
-  join(folder, `run/checkpoints/step-${String(step).padStart(6, '0')}.${kind}`);
-
-/** `TINY` with another end or other intervals, such as `{ steps: 5000 }`. */
-function tiny(changes: { steps?: number; 'checkpoint-every'?: number; 'sample-every'?: number }): string[] {
-  return [...TINY, ...Object.entries(changes).flatMap(([name, value]) => [`--${name}`, String(value)])];
-}
-
-/** Puts a finished run of six steps into a folder. */
-async function finishedRun(folder: string): Promise<void> {
-  cpSync(await undisturbedRun(), join(folder, 'run'), { recursive: true });
-}
-
 /** A run of six steps whose newest checkpoint is then damaged; resumed. */
 async function resumeDamaged(folder: string, damage: (folder: string) => void): Promise<Outcome> {
   await finishedRun(folder);
@@ -70,24 +26,6 @@ async function isResumedFromBefore(folder: string): Promise<void> {
   const files = readdirSync(join(folder, 'run/checkpoints'));
   expect(files).toContain('step-000006.safetensors.damaged');
   await isUndisturbed(join(folder, 'run'));
-}
-
-/** That a run of six steps can be finished, and ends in the same bits. */
-async function canBeFinished(folder: string): Promise<void> {
-  const { exitCode, stderr } = await forger(folder, [...RESUME, '--steps', '6']);
-  expect(exitCode, stderr).toBe(0);
-  await isUndisturbed(join(folder, 'run'));
-}
-
-/** That the newest checkpoint is whole, and no file of an interrupted write is left. @returns its step. */
-async function newestStep(folder: string): Promise<number> {
-  const files = readdirSync(join(folder, 'run/checkpoints'));
-  expect(files.filter((name) => name.startsWith('.'))).toEqual([]);
-  expect(existsSync(join(folder, 'run/run.lock'))).toBe(false);
-  const steps = files.flatMap((name) => (name.endsWith('.json') ? [Number(/\d+/.exec(name)![0])] : []));
-  const newest = Math.max(...steps);
-  await readCheckpoint(checkpoint(folder, newest));
-  return newest;
 }
 
 /** A long run that is met by something once a file is there. */
@@ -248,121 +186,6 @@ const signals: readonly Fault[] = [
   },
 ];
 
-/** A run in a folder on a disk that is full from the moment a file is there. */
-function onFullDisk(folder: string, args: readonly string[], file: string): Promise<Outcome> {
-  const disk = mount(folder, 'size=8m');
-  return forger(disk, args, { onStart: when(join(disk, file), () => fill(disk)) });
-}
-
-const disks: readonly Fault[] = [
-  {
-    name: 'the disk is full when a checkpoint is written',
-    provoke: (folder) => forger(mount(folder, 'size=1100k'), TINY),
-    sentence:
-      'cannot write run/checkpoints/step-000006.safetensors: no space left on the disk: free some, or choose another path',
-    exitCode: 1,
-    kept: LAST_CHECKPOINT,
-    isKept: async (folder) => {
-      const disk = join(folder, 'disk');
-      expect(await newestStep(disk)).toBe(4);
-      mountAgain(disk, 'size=8m');
-      await canBeFinished(disk);
-    },
-    skip: noMounts,
-  },
-  {
-    name: 'the disk is full when metrics are written',
-    provoke: (folder) =>
-      onFullDisk(folder, tiny({ steps: 100_000, 'checkpoint-every': 2000 }), 'run/metrics.jsonl'),
-    sentence: 'cannot write run/metrics.jsonl: no space left on the disk: free some, or choose another path',
-    exitCode: 1,
-    kept: 'the last checkpoint, and whole lines only',
-    isKept: (folder) => {
-      const text = readFileSync(join(folder, 'disk/run/metrics.jsonl'), 'utf8');
-      const steps = text
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line).step);
-      expect(steps).toEqual(steps.map((_, i) => i + 1));
-      expect(text.endsWith('}\n')).toBe(true);
-    },
-    skip: noMounts,
-  },
-  {
-    name: 'the disk is full when a sample grid is written',
-    provoke: (folder) =>
-      onFullDisk(
-        folder,
-        tiny({ steps: 100_000, 'checkpoint-every': 2, 'sample-every': 5 }),
-        'run/samples/step-000005.png',
-      ),
-    sentence:
-      'cannot write run/<a grid or a checkpoint>: no space left on the disk: free some, or choose another path',
-    exitCode: 1,
-    kept: LAST_CHECKPOINT,
-    isKept: async (folder) => {
-      const disk = join(folder, 'disk');
-      expect(await newestStep(disk)).toBeGreaterThanOrEqual(4);
-      empty(disk);
-      const { exitCode, stderr } = await forger(disk, [...RESUME, '--steps', '20']);
-      expect(exitCode, stderr).toBe(0);
-    },
-    skip: noMounts,
-  },
-  {
-    name: 'the disk is full when a run begins',
-    provoke: (folder) => {
-      const disk = mount(folder, 'size=1m');
-      fill(disk);
-      return forger(disk, TINY);
-    },
-    sentence:
-      'cannot write <folder>/run/run.lock: no space left on the disk: free some, or choose another path',
-    exitCode: 1,
-    kept: NOT_BEGUN,
-    isKept: (folder) => expect(readdirSync(join(folder, 'disk'))).toEqual(['filler']),
-    skip: noMounts,
-  },
-  {
-    name: 'the folder is on a read-only disk',
-    provoke: (folder) => {
-      mount(folder, 'ro');
-      return forger(folder, [...TINY, '--out', 'disk/run']);
-    },
-    sentence: 'cannot make the folder <folder>/disk/run: the file system is read-only: choose another path',
-    exitCode: 1,
-    kept: NOT_BEGUN,
-    skip: noMounts,
-  },
-  {
-    name: 'the folder may not be written to',
-    provoke: (folder) => {
-      mkdirSync(join(folder, 'theirs'));
-      chmodSync(join(folder, 'theirs'), 0o555);
-      return forger(folder, [...TINY, '--out', 'theirs/run'], { through: withoutRights });
-    },
-    sentence:
-      'cannot make the folder <folder>/theirs/run: permission denied: change its permissions, or choose another path',
-    exitCode: 1,
-    kept: NOT_BEGUN,
-    skip: noRights,
-  },
-  {
-    name: 'the run that is resumed may not be written to',
-    provoke: async (folder) => {
-      await finishedRun(folder);
-      chmodSync(join(folder, 'run'), 0o555);
-      return forger(folder, RESUME, { through: withoutRights });
-    },
-    sentence:
-      'cannot write <folder>/run/run.lock: permission denied: change its permissions, or choose another path',
-    exitCode: 1,
-    kept: 'the run as it was',
-    isKept: (folder) => chmodSync(join(folder, 'run'), 0o755),
-    skip: noRights,
-  },
-];
-
 const DAY = 86_400_000;
 
 const others: readonly Fault[] = [
@@ -400,4 +223,4 @@ const others: readonly Fault[] = [
   },
 ];
 
-export const crashFaults: readonly Fault[] = [...damaged, ...signals, ...disks, ...others];
+export const crashFaults: readonly Fault[] = [...damaged, ...signals, ...others];

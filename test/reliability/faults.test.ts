@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { emptyFolder } from '../cli/folders.ts';
 import { crashFaults } from './crash.ts';
 import { deviceFaults } from './device.ts';
+import { diskFaults } from './disks.ts';
 import { divergenceFaults } from './divergence.ts';
 import { judge, tableRows } from './fault.ts';
 import { fileFaults } from './files.ts';
@@ -15,6 +16,7 @@ const families = {
   device: deviceFaults,
   divergence: divergenceFaults,
   crash: crashFaults,
+  disks: diskFaults,
   files: fileFaults,
 };
 const everything = Object.values(families).flat();

@@ -86,8 +86,8 @@ async function trainAndReport(
     reporter.done(summary, await writeReports(run, facts(reporter.info)));
     run.close();
   } catch (error) {
-    if (resume) run.close();
-    else await run.discardIfUntrained();
+    // What ended the run is said, not what fails after it, such as writing the last metrics to a full disk.
+    await (async () => (resume ? run.close() : run.discardIfUntrained()))().catch(() => {});
     throw error;
   }
 }
