@@ -1,7 +1,7 @@
 // Faults of the device: lost, out of memory, a kernel that does not compile, a call that is not valid.
 
 import { join } from 'node:path';
-import { type Fault, forger, isUndisturbed, TINY, undisturbedRun } from './fault.ts';
+import { type Fault, forger, isUndisturbed, ownCache, TINY, undisturbedRun } from './fault.ts';
 import type { Injection } from './inject.ts';
 
 /** After the checkpoint of step 2. */
@@ -16,6 +16,15 @@ const sameBits: Pick<Fault, 'exitCode' | 'kept' | 'isKept'> = {
   kept: 'everything: the run ends with the same bits as an undisturbed one',
   isKept: (folder) => isUndisturbed(join(folder, 'run')),
 };
+
+const inject = (...injections: Injection[]): Fault['provoke'] => {
+  return (folder) => forger(folder, TINY, { inject: injections });
+};
+
+const nothing = 'nothing was begun: no folder is left';
+
+const noMemory = (what: string): string =>
+  `The device has no memory left for ${what} (<bytes> bytes): use a smaller batch, width or image size (--batch-size, --width, --image-size), or end what else uses it.`;
 
 const goesOn =
   'The device was lost (<reason>) at step <step>: a new one was made, training goes on from step <step> (restart 1 of 3).';
@@ -48,6 +57,49 @@ export const deviceFaults: readonly Fault[] = [
     ...sameBits,
   },
   {
+    name: 'the device is lost while the tuner times kernels',
+    provoke: (folder) =>
+      forger(folder, [...TINY, '--tune', 'thorough'], {
+        inject: { method: 'GPUQueue.submit', at: 5, action: 'lose' },
+        env: ownCache(folder),
+      }),
+    sentence:
+      'The device was lost (<reason>) while the run was prepared: a new one was made, training starts over (restart 1 of 3).',
+    exitCode: 0,
+    kept: 'everything',
+  },
+  {
+    name: 'the device is lost while a sample grid is drawn',
+    provoke: loseIn({ method: 'GPUQueue.submit', after: 'run/checkpoints/step-000006.json', at: 1 }),
+    sentence: goesOn,
+    ...sameBits,
+  },
+  {
+    name: 'the device is lost while a checkpoint is read back',
+    provoke: loseIn({ method: 'GPUDevice.createBuffer', label: 'to the host (3', at: 1 }),
+    sentence:
+      'The device was lost (<reason>) at step 2: a new one was made, training starts over (restart 1 of 3).',
+    ...sameBits,
+  },
+  {
+    name: 'the device is lost and no adapter answers any more',
+    provoke: inject(
+      { method: 'GPUQueue.submit', ...late, at: 2, action: 'lose' },
+      { method: 'GPU.requestAdapter', ...late, at: 1, times: 9, action: 'nothing' },
+    ),
+    sentence:
+      'The device was lost (<reason>) at step <step>, and no new one could be made: No WebGPU adapter answers: <what to do> The checkpoint of step 2 is kept: go on with --resume run.',
+    exitCode: 1,
+    kept: 'the last checkpoint',
+  },
+  {
+    name: 'the adapter gives no device',
+    provoke: inject({ method: 'GPUAdapter.requestDevice', at: 1, action: 'refuse', message: 'no' }),
+    sentence: 'The adapter of <driver> gives no device: no',
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
     name: 'the device is lost again and again',
     provoke: loseIn({ method: 'GPUQueue.submit', ...late, at: 2, times: 9 }, '--max-restarts', '2'),
     sentence:
@@ -67,14 +119,65 @@ export const deviceFaults: readonly Fault[] = [
     kept: 'the run as it was',
   },
   {
+    name: 'a tensor is larger than the adapter can bind',
+    provoke: (folder) => forger(folder, ['train', '--out', 'run', '--batch-size', '60000']),
+    sentence:
+      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [<shape>] (<bytes> bytes) was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).',
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
+    name: 'there is no memory for the first weights',
+    provoke: inject({
+      method: 'GPUDevice.createBuffer',
+      label: 'a tensor of shape',
+      at: 1,
+      action: 'memory',
+    }),
+    sentence: noMemory('a tensor of shape [<shape>]'),
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
+    name: 'there is no memory for a training step',
+    provoke: inject({ method: 'GPUDevice.createBuffer', label: 'made by conv', at: 1, action: 'memory' }),
+    sentence: noMemory('a tensor of shape [<shape>] made by <kernel>'),
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
+    name: 'there is no memory for what a kernel packs',
+    provoke: inject({ method: 'GPUDevice.createTexture', label: 'operands', at: 1, action: 'memory' }),
+    sentence: noMemory('packed operands'),
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
+    name: 'memory runs out midway',
+    provoke: inject({
+      method: 'GPUDevice.createBuffer',
+      ...late,
+      at: 1,
+      action: 'memory',
+    }),
+    sentence: noMemory('<what>'),
+    exitCode: 1,
+    kept: 'the last checkpoint',
+  },
+  {
+    name: 'a call to the device is not valid',
+    provoke: inject({ method: 'GPUDevice.createBindGroup', label: 'adam', at: 1, action: 'invalid' }),
+    sentence:
+      'The device refused a call (CreateBindGroup of adam): <complaint> This is a fault of Forger: please report it with this line.',
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
     name: 'a kernel does not compile',
-    provoke: (folder) =>
-      forger(folder, TINY, {
-        inject: { method: 'GPUDevice.createShaderModule', label: 'adam', at: 1, action: 'wgsl' },
-      }),
+    provoke: inject({ method: 'GPUDevice.createShaderModule', label: 'adam', at: 1, action: 'wgsl' }),
     sentence:
       'The kernel adam does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line; another driver, or `--tune off`, may do without that kernel.',
     exitCode: 1,
-    kept: 'nothing was begun: no folder is left',
+    kept: nothing,
   },
 ];

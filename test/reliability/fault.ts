@@ -1,7 +1,8 @@
 // What a fault is, how the command is started with one, and what must hold however it ends.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -33,7 +34,7 @@ export interface Outcome {
 
 export interface StartOptions {
   /** What goes wrong inside the device (inject.ts). */
-  readonly inject?: Injection;
+  readonly inject?: Injection | readonly Injection[];
   readonly env?: NodeJS.ProcessEnv;
   /** A command that starts the command behind it in another way, such as with fewer rights. */
   readonly through?: readonly string[];
@@ -61,7 +62,7 @@ export function forger(
   const [command, ...rest] = [...through, process.execPath, ...injected, ...script, ...args];
   const child = spawn(command!, rest, {
     cwd: folder,
-    env: { ...process.env, ...(inject && { FORGER_TEST_FAULT: JSON.stringify(inject) }), ...env },
+    env: { ...process.env, ...(inject && { FORGER_TEST_FAULT: JSON.stringify([inject].flat()) }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = { stdout: '', stderr: '' };
@@ -82,6 +83,15 @@ export function forger(
       resolve({ exitCode, ...text });
     });
   });
+}
+
+/** An environment in which the user's cache is empty, but for the graphics driver and what it has compiled. */
+export function ownCache(folder: string): NodeJS.ProcessEnv {
+  const { XDG_CACHE_HOME: users = join(homedir(), '.cache'), MESA_SHADER_CACHE_DIR } = process.env;
+  const own = join(folder, 'cache');
+  mkdirSync(join(own, 'forger'), { recursive: true });
+  symlinkSync(join(users, 'forger/vulkan'), join(own, 'forger/vulkan'));
+  return { XDG_CACHE_HOME: own, MESA_SHADER_CACHE_DIR: MESA_SHADER_CACHE_DIR ?? users };
 }
 
 /** A training run as small as can be, with checkpoints at steps 2, 4 and 6, into the folder `run`. */
@@ -119,6 +129,7 @@ export async function isUndisturbed(run: string): Promise<void> {
 export function judge({ sentence, exitCode }: Fault, outcome: Outcome): void {
   const all = `${outcome.stdout}\n${outcome.stderr}`;
   expect(outcome.exitCode, all).toBe(exitCode);
+  expect(outcome.stdout).not.toMatch(/^(validation|internal|out-of-memory):/m); // Dawn's own prints
   expect(all).not.toMatch(/^\s+at .*[:(]/m); // a stack
   expect(all).not.toMatch(/unhandled|unexpected error|triggerUncaughtException/i);
   const errors = lines(outcome.stderr).filter((line) => !/artificially reduced/.test(line));

@@ -1,10 +1,10 @@
-// Loaded by `node --import` before the command: wraps the method of Dawn's that FORGER_TEST_FAULT names (inject.ts).
+// Loaded by `node --import` before the command: wraps the methods of Dawn's that FORGER_TEST_FAULT names (inject.ts).
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const { method, after, at, times = 1, label, action, message } = JSON.parse(process.env.FORGER_TEST_FAULT);
+const faults = JSON.parse(process.env.FORGER_TEST_FAULT);
 const require = createRequire(new URL('../../packages/tensor/package.json', import.meta.url));
 const { globals } = await import(pathToFileURL(require.resolve('webgpu')).href);
 
@@ -34,22 +34,22 @@ const actions = {
     deviceOf.get(object).destroy();
     return call();
   },
-  throw: () => {
+  throw: (_call, _object, _args, { message }) => {
     throw new Error(message);
   },
-  refuse: () => Promise.reject(new Error(message)),
+  refuse: (_call, _object, _args, { message }) => Promise.reject(new Error(message)),
   nothing: () => null,
   invalid: (call, _object, [descriptor]) => call({ ...descriptor, entries: descriptor.entries.slice(0, -1) }),
-  memory: (_call, device, [{ label, mappedAtCreation }]) => {
+  memory: (_call, device, [{ label, mappedAtCreation }], { name }) => {
     // As the specification of createBuffer and createTexture has it.
     if (mappedAtCreation) throw new RangeError('createBuffer failed, size is too large');
     device.pushErrorScope('validation');
-    const invalid = original.call(device, { ...invalidDescriptors[name], label });
+    const invalid = device[name]({ ...invalidDescriptors[name], label });
     device.popErrorScope();
     const what = name.replace('create', '');
-    const message = `vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n - While calling [Device].Create${what}([${what}Descriptor ""${label}""]).`;
-    setImmediate(() => {
-      const error = new globals.GPUOutOfMemoryError(message);
+    const text = `vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n - While calling [Device].Create${what}([${what}Descriptor ""${label}""]).`;
+    queueMicrotask(() => {
+      const error = new globals.GPUOutOfMemoryError(text);
       device.dispatchEvent(new globals.GPUUncapturedErrorEvent('uncapturederror', { error }));
     });
     return invalid;
@@ -58,17 +58,19 @@ const actions = {
     call({ ...descriptor, code: `${descriptor.code}\nconst broken: u32 = true;` }),
 };
 
-const [type, name] = method.split('.');
-const original = globals[type].prototype[name];
-let counting = after === undefined;
-let calls = 0;
-let left = times;
-globals[type].prototype[name] = function (...args) {
-  const call = (...changed) => original.apply(this, changed.length > 0 ? changed : args);
-  counting ||= existsSync(after);
-  if (!counting || left === 0 || (label !== undefined && !args[0]?.label?.includes(label))) return call();
-  if (++calls < at) return call();
-  left--;
-  if (action === 'lose') calls = 0;
-  return actions[action](call, this, args);
-};
+for (const { method, after, at, times = 1, label, action, message } of faults) {
+  const [type, name] = method.split('.');
+  const original = globals[type].prototype[name];
+  let counting = after === undefined;
+  let calls = 0;
+  let left = times;
+  globals[type].prototype[name] = function (...args) {
+    const call = (...changed) => original.apply(this, changed.length > 0 ? changed : args);
+    counting ||= existsSync(after);
+    if (!counting || left === 0 || (label !== undefined && !args[0]?.label?.includes(label))) return call();
+    if (++calls < at) return call();
+    left--;
+    if (action === 'lose') calls = 0;
+    return actions[action](call, this, args, { name, message });
+  };
+}

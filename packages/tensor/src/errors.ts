@@ -37,9 +37,10 @@ export class DeviceLostError extends DeviceError {
 /** Memory that the device could not give. */
 export class OutOfMemoryError extends DeviceError {
   /** @param what it was for, with its size. */
-  constructor(what: string) {
+  constructor(what: string, options?: ErrorOptions) {
     super(
       `The device has no memory left for ${what}: use a smaller batch, width or image size (--batch-size, --width, --image-size), or end what else uses it.`,
+      options,
     );
   }
 }

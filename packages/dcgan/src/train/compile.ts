@@ -1,6 +1,6 @@
 // Compiles the kernels of a run before its first step, with a word to whoever waits for it.
 
-import { type Device, tensor } from '@forger/tensor';
+import { type Device, empty } from '@forger/tensor';
 import type { Reporter } from './reporter.ts';
 import { GRID_PICTURES, type TrainState } from './step.ts';
 
@@ -13,7 +13,7 @@ export function everything(device: Device, newState: () => TrainState, batchSize
     const state = newState();
     const { imageSize, channels } = state.sizes;
     const shape = [batchSize, channels, imageSize, imageSize];
-    const real = tensor(new Float32Array(batchSize * channels * imageSize ** 2), shape, { device });
+    const real = empty(shape, { device });
     state.preview(state.drawLatent(GRID_PICTURES));
     runEveryPart(state, (part) => state.part(part, real));
     state.dispose();

@@ -1,4 +1,5 @@
 // What dispatches bind: parameter buffers and bind groups, made once for equal content and kept for reuse.
+import { OutOfMemoryError } from '../errors.ts';
 import type { Pooled } from './buffers.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import { bindGroupOf, type Operand } from './recorder.ts';
@@ -29,11 +30,7 @@ export class Bindings {
     let buffer = this.#params.get(key);
     if (!buffer) {
       const words = Math.max(4, Math.ceil(params.length / 4) * 4);
-      buffer = this.#device.createBuffer({
-        size: words * 4,
-        usage: bufferUsage.UNIFORM,
-        mappedAtCreation: true,
-      });
+      buffer = this.#createMapped(words * 4);
       const view = new DataView(buffer.getMappedRange());
       for (const [i, p] of params.entries()) {
         if (typeof p !== 'number') view.setFloat32(i * 4, p.f32, true);
@@ -44,6 +41,17 @@ export class Bindings {
       this.#params.set(key, buffer);
     }
     return { buffer, key };
+  }
+
+  /** Unlike others, such a buffer fails at once where there is no memory for it. */
+  #createMapped(size: number): GPUBuffer {
+    const label = "a kernel's parameters";
+    try {
+      return this.#device.createBuffer({ label, size, usage: bufferUsage.UNIFORM, mappedAtCreation: true });
+    } catch (cause) {
+      if (cause instanceof RangeError) throw new OutOfMemoryError(`${label} (${size} bytes)`, { cause });
+      throw cause;
+    }
   }
 
   /** The bind group of a kernel's parameters and operands. */

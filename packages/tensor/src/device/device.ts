@@ -72,7 +72,7 @@ export class Device {
       .asynchronous(() => adapter.requestDevice(wantedOf(adapter)))
       .catch((cause: Error) => {
         const line = cause.message.split('\n')[0];
-        throw new DeviceError(`The adapter ${found.detail} gives no device: ${line}`, { cause });
+        throw new DeviceError(`The adapter of ${found.detail} gives no device: ${line}`, { cause });
       });
     return new Device(platform, gpu, reportOf(adapter, found.detail), options);
   }

@@ -12,7 +12,12 @@ export class Failures {
   constructor(gpu: GPUDevice) {
     gpu.addEventListener('uncapturederror', (event) => {
       event.preventDefault(); // it would be printed
-      this.#first ??= explain(event.error);
+      const note = (): void => {
+        this.#first ??= explain(event.error);
+      };
+      // What follows from an error is reported too; the error itself goes first.
+      if (/is invalid due to a previous error/.test(event.error.message)) setTimeout(note, 0);
+      else note();
     });
     void gpu.lost.then(({ reason, message }) => {
       const why = [reason, firstLine(message).slice(0, -1)].filter((part) => part !== '').join(': ');
@@ -61,7 +66,7 @@ function explain(error: GPUError): DeviceError {
   const line = firstLine(message.replace(/^Error while parsing WGSL:\s*/, ''));
   // "While calling [Device].CreateBuffer([BufferDescriptor ""label""])"
   const [, call, label] =
-    /\bcalling \[Device[^\]]*\]\.(\w+)\(\[\w+ "*(.*?)"*\]/.exec(message) ?? ([] as undefined[]);
+    /\bcalling \[Device[^\]]*\]\.(\w+)\(\[\w+ ""(.*?)""\]/.exec(message) ?? ([] as undefined[]);
   if (error.constructor.name === 'GPUOutOfMemoryError')
     return new OutOfMemoryError(label === undefined ? `what was asked for: ${line.slice(0, -1)}` : label);
   if (label !== undefined && (call === 'CreateShaderModule' || call === 'CreateComputePipeline'))
