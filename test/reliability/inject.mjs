@@ -54,11 +54,13 @@ const actions = {
     });
     return invalid;
   },
+  nan: (call, _queue, [buffer, offset, , , bytes]) =>
+    call(buffer, offset, new Float32Array(bytes / 4).fill(Number.NaN).buffer, 0, bytes),
   wgsl: (call, _object, [descriptor]) =>
     call({ ...descriptor, code: `${descriptor.code}\nconst broken: u32 = true;` }),
 };
 
-for (const { method, after, at, times = 1, label, action, message } of faults) {
+for (const { method, after, at, times = 1, bytes, label, action, message } of faults) {
   const [type, name] = method.split('.');
   const original = globals[type].prototype[name];
   let counting = after === undefined;
@@ -67,7 +69,9 @@ for (const { method, after, at, times = 1, label, action, message } of faults) {
   globals[type].prototype[name] = function (...args) {
     const call = (...changed) => original.apply(this, changed.length > 0 ? changed : args);
     counting ||= existsSync(after);
-    if (!counting || left === 0 || (label !== undefined && !args[0]?.label?.includes(label))) return call();
+    const other = bytes !== undefined && args[4] !== bytes;
+    if (!counting || other || left === 0 || (label !== undefined && !args[0]?.label?.includes(label)))
+      return call();
     if (++calls < at) return call();
     left--;
     if (action === 'lose') calls = 0;

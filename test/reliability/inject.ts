@@ -11,14 +11,17 @@ export interface Injection {
   readonly at: number;
   /** How many calls in a row; default 1. After `lose`, calls are counted anew, on the next device. */
   readonly times?: number;
+  /** Only writes of so many bytes count. */
+  readonly bytes?: number;
   /** Only calls whose descriptor's label contains this count. */
   readonly label?: string;
   /**
    * lose: the device is destroyed, then the call is made. throw: the call throws `message` instead.
    * refuse: a promise that rejects with `message` is returned. nothing: null is returned, or a promise of it.
    * wgsl: the shader's code gets a line that does not compile. invalid: a bind group loses its last entry.
+   * nan: what is written into a buffer becomes NaN.
    * memory: a buffer or texture that the device has no memory for: invalid, and an error of that kind.
    */
-  readonly action: 'lose' | 'throw' | 'refuse' | 'nothing' | 'wgsl' | 'invalid' | 'memory';
+  readonly action: 'lose' | 'throw' | 'refuse' | 'nothing' | 'wgsl' | 'invalid' | 'memory' | 'nan';
   readonly message?: string;
 }

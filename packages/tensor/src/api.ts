@@ -33,6 +33,7 @@ export {
 } from './io/safetensors.ts';
 export { getChoices, setChoices } from './kernels/choices.ts';
 export { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
+export { markNonFinite } from './kernels/nonfinite.ts';
 export * from './kernels/optimizer.ts';
 export { type TunedProblem, type TuneOptions, type TuneReport, tune } from './kernels/tune.ts';
 export * from './ops/index.ts';

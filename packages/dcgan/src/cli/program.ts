@@ -7,6 +7,7 @@ import {
   LIMITS,
   LOSS_NAMES,
   MAX_RESTARTS,
+  ON_NAN,
   PRECISIONS,
   PROFILE_AFTER,
   TUNING,
@@ -181,9 +182,17 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--max-restarts <n>',
-        `how often to begin again from the last checkpoint when the graphics device is lost (default: ${MAX_RESTARTS})`,
+        `how often to begin again from the last checkpoint when the graphics device is lost, or after --on-nan rollback (default: ${MAX_RESTARTS})`,
         whole('maxRestarts'),
       ),
+    )
+    .addOption(
+      new Option(
+        '--on-nan <what>',
+        'when a loss or a weight becomes NaN or infinite: stop, or rollback to the last checkpoint and go on with both learning rates halved',
+      )
+        .choices(ON_NAN)
+        .default('stop'),
     )
     .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
     .addOption(

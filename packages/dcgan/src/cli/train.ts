@@ -32,6 +32,7 @@ export interface TrainFlags extends TrainOverrides {
   tune?: Tuning;
   profile?: number;
   maxRestarts?: number;
+  onNan?: NonNullable<TrainIO['onNan']>;
 }
 
 const DEFAULT_RECIPE = 'quick';
@@ -48,6 +49,7 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     tune,
     profile,
     maxRestarts,
+    onNan,
     ...given
   } = flags;
   const overrides = withAbsolutePaths(given);
@@ -64,6 +66,7 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
       ...(tune !== undefined && { tuning: tune }),
       ...(profile !== undefined && { profile }),
       ...(maxRestarts !== undefined && { maxRestarts }),
+      ...(onNan !== undefined && { onNan }),
     };
     const io = { run, reporter, signal: stop.signal, debug, eager, resume: resume !== undefined };
     await trainAndReport(config, { ...io, ...options });

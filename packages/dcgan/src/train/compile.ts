@@ -15,6 +15,7 @@ export function everything(device: Device, newState: () => TrainState, batchSize
     const shape = [batchSize, channels, imageSize, imageSize];
     const real = empty(shape, { device });
     state.preview(state.drawLatent(GRID_PICTURES));
+    state.markNonFinite();
     runEveryPart(state, (part) => state.part(part, real));
     state.dispose();
   };

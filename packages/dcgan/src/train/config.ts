@@ -45,6 +45,11 @@ const schema = z
     ema: z.number().min(0).lt(1).exactOptional(),
     spectralNorm: z.boolean().exactOptional(),
     noise: z.number().min(0).exactOptional(),
+    /**
+     * The steps that the run went back to when it had diverged (train/restarts.ts): from each on, both learning rates are
+     * half of what they were.
+     */
+    rollbacks: z.array(z.int().min(0)).exactOptional(),
     /** The kernels that were found fastest when the run began, by problem: it goes on with the same (train/tuning.ts). */
     kernels: z.record(z.string(), z.string()).exactOptional(),
   })
@@ -56,7 +61,7 @@ const schema = z
 export type TrainConfig = z.infer<typeof schema>;
 
 /** Settings that a person gave; the rest come from the recipe, or from the run that is resumed. */
-export type TrainOverrides = Partial<Omit<TrainConfig, 'version' | 'kernels'>>;
+export type TrainOverrides = Partial<Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks'>>;
 
 const DEFAULT_SAMPLE_EVERY = 100;
 const DEFAULT_CHECKPOINT_EVERY = 500;

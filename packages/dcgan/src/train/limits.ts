@@ -40,5 +40,8 @@ export const PRECISIONS = ['f32'] as const;
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
 
+/** What to do when training has left the numbers: see train/restarts.ts. */
+export const ON_NAN = ['stop', 'rollback'] as const;
+
 /** How a run settles on kernels: see train/tuning.ts. */
 export const TUNING = ['off', 'on', 'thorough'] as const;

@@ -1,4 +1,5 @@
-// What a run does when its device is lost: it goes on from its last checkpoint on a new one, a set number of times.
+// Beginning again by itself, a set number of times: a run whose device was lost goes on from its last checkpoint on a new
+// one; a run that has diverged may go back to it, and on with both learning rates halved.
 
 import { createDevice, type Device, DeviceError, DeviceLostError } from '@forger/tensor';
 import type { TrainConfig } from './config.ts';
@@ -13,8 +14,8 @@ export class Restarts {
   #config: TrainConfig;
   #count = 0;
   #announced = false;
-  /** What ended the attempt before, as the beginning of a sentence. */
-  #ended: string | undefined;
+  /** What ended the attempt before, and what is done about it. */
+  #ended: { event: string; remedy: string } | undefined;
 
   constructor(config: TrainConfig, io: TrainIO) {
     this.#config = config;
@@ -39,7 +40,7 @@ export class Restarts {
       return await createDevice({ debug: this.#io.debug });
     } catch (error) {
       if (this.#ended === undefined || !(error instanceof DeviceError)) throw error;
-      const message = `${this.#ended}, and no new one could be made: ${error.message} ${await this.#kept()}`;
+      const message = `${this.#ended.event}, and no new one could be made: ${error.message} ${await this.#kept()}`;
       throw new DeviceError(message, { cause: error });
     }
   }
@@ -51,7 +52,7 @@ export class Restarts {
     const ended = this.#ended;
     if (ended === undefined) return { resume: this.#io.resume, announce };
     const because = (step: number): string =>
-      `${ended}: a new one was made, training ${step > 0 ? `goes on from step ${step}` : 'starts over'} (restart ${this.#count} of ${this.#most}).`;
+      `${ended.event}: ${ended.remedy}training ${step > 0 ? `goes on from step ${step}` : 'starts over'} (restart ${this.#count} of ${this.#most}).`;
     return { resume: true, announce, because };
   }
 
@@ -61,30 +62,46 @@ export class Restarts {
    * @throws the error that ends the run.
    */
   async after(error: unknown, stepsDone: number | undefined): Promise<void> {
-    if (error instanceof DivergenceError) throw await this.#diverged(error);
-    if (!(error instanceof DeviceLostError)) throw error;
-    const when = stepsDone === undefined ? 'while the run was prepared' : `at step ${stepsDone}`;
-    this.#ended = `The device was lost (${error.why}) ${when}`;
-    if (this.#count < this.#most && !this.#io.signal.aborted) {
-      this.#count++;
-      return;
-    }
+    const mayGoOn = this.#count < this.#most && !this.#io.signal.aborted;
+    if (error instanceof DivergenceError) {
+      if (this.#io.onNan !== 'rollback' || !mayGoOn) throw await this.#diverged(error);
+      await this.#rollBack(error);
+    } else if (error instanceof DeviceLostError) {
+      const when = stepsDone === undefined ? 'while the run was prepared' : `at step ${stepsDone}`;
+      this.#ended = { event: `The device was lost (${error.why}) ${when}`, remedy: 'a new one was made, ' };
+      if (!mayGoOn) throw await this.#lost(error);
+    } else throw error;
+    this.#count++;
+  }
+
+  async #lost(error: DeviceLostError): Promise<DeviceError> {
     const often = this.#count > 0 ? ` after ${this.#count} restarts` : '';
-    throw new DeviceError(
-      `${this.#ended}${often}: look after the graphics driver, which \`forger doctor\` names. ${await this.#kept()}`,
+    return new DeviceError(
+      `${this.#ended!.event}${often}: look after the graphics driver, which \`forger doctor\` names. ${await this.#kept()}`,
       { cause: error },
     );
   }
 
+  async #rollBack(error: DivergenceError): Promise<void> {
+    const found = await this.#io.run.latestCheckpoint();
+    const rollbacks = [...(this.#config.rollbacks ?? []), found?.checkpoint.step ?? 0];
+    await this.changeConfig({ rollbacks });
+    this.#ended = {
+      event: `Training diverged: ${error.message}`,
+      remedy: 'both learning rates are halved, ',
+    };
+  }
+
   async #diverged(error: DivergenceError): Promise<DivergenceError> {
-    const { lr, seed } = this.#config;
+    const { lr, seed, rollbacks = [] } = this.#config;
     const saved = (await this.#io.run.checkpointSteps()).at(-1);
     const kept =
       saved === undefined
         ? 'No checkpoint was written before'
         : `The last checkpoint before is of step ${saved}`;
+    const halved = rollbacks.length > 0 ? `, halved ${rollbacks.length} times since` : '';
     return new DivergenceError(
-      `Training diverged: ${error.message}. ${kept}; start a new run with a smaller --lr (it is ${lr}) or another --seed (it is ${seed}).`,
+      `Training diverged: ${error.message}. ${kept}; start a new run with a smaller --lr (it is ${lr}${halved}) or another --seed (it is ${seed}).`,
       { cause: error },
     );
   }

@@ -1,7 +1,16 @@
 // What training changes: networks, optimizers and the random stream; one step of it; and pictures drawn in between.
 
 import { EMA, type Module, type StateDict } from '@forger/nn';
-import { type Device, empty, Generator, noGrad, normal, type Tensor, uniform } from '@forger/tensor';
+import {
+  type Device,
+  empty,
+  Generator,
+  markNonFinite,
+  noGrad,
+  normal,
+  type Tensor,
+  uniform,
+} from '@forger/tensor';
 import type { Objective } from '../recipes/objectives.ts';
 import {
   buildNetworks,
@@ -43,6 +52,8 @@ export interface TrainStateOptions {
   device: Device;
   /** Departures from the recipe. */
   options?: TrainingOptions;
+  /** After each of these steps both learning rates are halved, from there on; a step may be there several times. */
+  rollbacks?: readonly number[];
 }
 
 /** The state of a training run on the device: the same state steps to the same bits. */
@@ -60,15 +71,17 @@ export class TrainState {
   readonly random: Generator;
   /** The asked learning rates, which a recipe's schedule starts from. */
   readonly rates: Rates;
+  readonly #rollbacks: readonly number[];
   stepsDone = 0;
 
-  constructor(recipe: Recipe, { sizes, lr, seed, device, options = {} }: TrainStateOptions) {
+  constructor(recipe: Recipe, { sizes, lr, seed, device, options = {}, rollbacks = [] }: TrainStateOptions) {
     this.recipe = recipe;
     this.sizes = sizes;
     this.device = device;
     this.options = options;
     this.objective = objectiveOf(recipe, options);
     this.rates = ratesOf(lr, options);
+    this.#rollbacks = rollbacks;
     this.random = new Generator(seed, { device });
     this.networks = device.scope(() => buildNetworks(recipe, sizes, options, this.random));
     this.optimizers = buildOptimizers(this.networks, recipe, this.rates);
@@ -102,8 +115,17 @@ export class TrainState {
 
   /** Settings of the host that belong to the next step; then come its parts, until `nextPart` gives none. */
   beforeStep(): void {
-    const { recipe, optimizers, rates, stepsDone } = this;
-    recipe.beforeStep?.({ optimizers, rates, stepsDone });
+    const { recipe, optimizers, stepsDone } = this;
+    const factor = 0.5 ** this.#rollbacks.filter((step) => step <= stepsDone).length;
+    const rates = {
+      generator: this.rates.generator * factor,
+      discriminator: this.rates.discriminator * factor,
+    };
+    if (recipe.beforeStep) recipe.beforeStep({ optimizers, rates, stepsDone });
+    else {
+      optimizers.generator.lr = rates.generator;
+      optimizers.discriminator.lr = rates.discriminator;
+    }
   }
 
   /** The part of the step that comes after those done; undefined when the step is over. */
@@ -160,6 +182,12 @@ export class TrainState {
       ...prefixed('ema', ema?.stateDict() ?? new Map()),
       ['random.state', random.stateTensor],
     ]);
+  }
+
+  /** Which of the state's arrays hold NaN or infinity; nothing waits. */
+  markNonFinite(): { names: string[]; flags: Tensor } {
+    const floats = [...this.stateDict()].filter(([, { dtype }]) => dtype === 'float32');
+    return { names: floats.map(([name]) => name), flags: markNonFinite(floats.map(([, t]) => t)) };
   }
 
   dispose(): void {

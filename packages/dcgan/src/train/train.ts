@@ -48,9 +48,18 @@ export const train: Train = async (config, io) => {
       let training: Training | undefined;
       try {
         const { lr, seed, batchSize } = config;
+        const { rollbacks } = restarts.config;
+        const rolledBack = rollbacks && { rollbacks };
         const newState = (): TrainState => {
           const sizes = networkSizes(recipe, config);
-          return new TrainState(recipe, { sizes, lr, seed, device, options: optionsOf(config) });
+          return new TrainState(recipe, {
+            sizes,
+            lr,
+            seed,
+            device,
+            options: optionsOf(config),
+            ...rolledBack,
+          });
         };
         const work = everything(device, newState, batchSize);
         const { reporter, tuning = 'on', tuningFolder: folder } = io;

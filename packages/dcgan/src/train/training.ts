@@ -10,7 +10,7 @@ import { PROFILE_AFTER } from './limits.ts';
 import { profileSteps } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
 import { GRID_PICTURES, PIXELS, type TrainState } from './step.ts';
-import { StepMetricsReader } from './step-metrics.ts';
+import { DivergenceError, StepMetricsReader } from './step-metrics.ts';
 import { StepRunner } from './step-runner.ts';
 import type { TrainIO } from './types.ts';
 
@@ -179,7 +179,17 @@ export class Training {
     return 60 * this.#config.minutes! - seconds;
   }
 
+  /** @throws DivergenceError when a weight, a moment or a statistic is NaN or infinite. */
+  async #checkWeights(): Promise<void> {
+    const { names, flags } = this.#state.markNonFinite();
+    const found = (await flags.data()).indexOf(1);
+    flags.dispose();
+    if (found >= 0)
+      throw new DivergenceError(`${names[found]} holds NaN or infinity after step ${this.stepsDone}`);
+  }
+
   async #sample(): Promise<void> {
+    await this.#checkWeights();
     const { run, reporter } = this.#io;
     const step = this.#state.stepsDone;
     const path = run.samplePath(step);

@@ -1,6 +1,7 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
 import type { TrainConfig } from './config.ts';
+import type { ON_NAN } from './limits.ts';
 import type { Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { Tuning } from './tuning.ts';
@@ -54,8 +55,17 @@ export interface TrainIO {
   eager?: boolean;
   /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
   tuning?: Tuning;
-  /** How often the run may begin again by itself, from its last checkpoint, when the device is lost. Default 3. */
+  /**
+   * How often the run may begin again by itself, from its last checkpoint: when the device is lost, or, if that is to be
+   * rolled back, when training diverges. Default 3.
+   */
   maxRestarts?: number;
+  /**
+   * When a loss or a weight becomes NaN or infinite: stop (the default), or go back to the last checkpoint and on with
+   * both learning rates halved. The same rates would lead to the same bits. It is written into config.json and checkpoints
+   * (`rollbacks`), so that a resumed run goes on in the same way.
+   */
+  onNan?: (typeof ON_NAN)[number];
   /** Where measured choices of kernels are kept; default: in the user's cache. */
   tuningFolder?: string;
 }
