@@ -31,6 +31,7 @@ import {
   grad,
   l1,
   linear,
+  markNonFinite,
   max,
   mse,
   normal,
@@ -231,6 +232,10 @@ describe('kernels compile with validation and bounds checks', () => {
       dropout(drawn, 0.5);
       fillRandom(drawn, zeros([8], { dtype: 'uint32' }), { kind: 'bits' });
     });
+  });
+
+  test('what is no number', async () => {
+    await expectToCompile(() => void markNonFinite([zeros([3])]));
   });
 
   const optimizers: Record<string, (parameters: Tensor[]) => Optimizer> = {

@@ -60,7 +60,7 @@ export const divergenceFaults: readonly Fault[] = [
     name: 'training diverges again and again with `--on-nan rollback`',
     provoke: (folder) =>
       forger(folder, [...TINY, '--on-nan', 'rollback', '--max-restarts', '2'], {
-        inject: { ...poisoned, times: 9 },
+        inject: { ...poisoned, times: 99 },
       }),
     sentence:
       "Training diverged: the discriminator's loss is NaN at step 3. The last checkpoint before is of step 2; start a new run with a smaller --lr (it is 0.0002, halved 2 times since) or another --seed (it is 0).",

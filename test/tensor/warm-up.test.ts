@@ -8,6 +8,7 @@ import {
   createDevice,
   type Device,
   DeviceError,
+  DeviceLostError,
   Generator,
   mul,
   normal,
@@ -15,6 +16,7 @@ import {
   tensor,
 } from '@forger/tensor';
 import { afterEach, describe, expect, test } from 'vitest';
+import { warmUp } from '../../packages/tensor/src/device/warm-up.ts';
 
 const devices: Device[] = [];
 const open = async (validation?: boolean): Promise<Device> => {
@@ -128,6 +130,63 @@ describe('warming up', () => {
     const kernels = device.dryRun(() => void mul(tensor([1], [1], { device }), 2));
     await device.warmUp(kernels, { signal: AbortSignal.abort() });
     expect(device.pipelines.size).toBe(0);
+  });
+
+  describe('beside a device that helps', () => {
+    /** Warms a device up that begins slowly, with the help of another. @returns what was compiled and how it ended. */
+    async function warmUpWith(another: () => Promise<Device>) {
+      const device = await open();
+      const kernels = device.dryRun(() => workAndForget(begin(device)));
+      const { sync } = device;
+      device.sync = async () => {
+        device.sync = sync;
+        await sync.call(device);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      };
+      let done = 0;
+      const onProgress = (now: number): void => {
+        done = now;
+      };
+      const ending = warmUp(device, kernels, { another, devices: 2, onProgress });
+      const error = await ending.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      return { kernels: kernels.length, done, error, device };
+    }
+
+    /** Elsewhere than on llvmpipe nobody helps. */
+    const helped = async (): Promise<boolean> => /llvmpipe/.test((await open()).adapter.description);
+
+    test('goes on alone when that is not to be had, or is lost', async () => {
+      if (!(await helped())) return;
+      const none = await warmUpWith(() => Promise.reject(new DeviceError('none')));
+      expect(none).toMatchObject({ error: undefined, done: none.kernels });
+      let asked = 0;
+      const lost = await warmUpWith(async () => {
+        asked++;
+        const other = await open();
+        other.recorder.flush = () => other.gpu.destroy();
+        return other;
+      });
+      expect(asked).toBe(1);
+      expect(lost).toMatchObject({ error: undefined, done: lost.kernels });
+      expect(lost.device.pipelines.size).toBe(lost.kernels);
+    });
+
+    test('ends with its own loss, and the other with it', async () => {
+      if (!(await helped())) return;
+      const begun = performance.now();
+      let device: Device | undefined;
+      const { error, kernels, done } = await warmUpWith(async () => {
+        device = devices.at(-1)!;
+        setTimeout(() => device?.gpu.destroy(), 50);
+        return open();
+      });
+      expect(error).toBeInstanceOf(DeviceLostError);
+      expect(done).toBeLessThan(kernels);
+      expect(performance.now() - begun).toBeLessThan(30_000);
+    });
   });
 
   test('more devices share the work while Mesa compiles, and leave it no other variant to compile later', () => {

@@ -1,6 +1,6 @@
 // `train`: data, device and kernels of a run, and as many attempts at it as devices are lost.
 
-import { ForgerError } from '@forger/tensor';
+import { type Device, ForgerError } from '@forger/tensor';
 import { BatchSource } from '../data/batches.ts';
 import { type ImageDataset, openDataset } from '../data/dataset.ts';
 import { findRecipe } from '../recipes/index.ts';
@@ -41,50 +41,40 @@ export const train: Train = async (config, io) => {
   // A run that was stopped before its first checkpoint begins anew, so it settles them as a new one does.
   const begun = io.resume && (await io.run.checkpointSteps()).length > 0;
   let kernels = begun ? (config.kernels ?? {}) : config.kernels;
+  const prepare = async (device: Device): Promise<Training> => {
+    const { lr, seed, batchSize } = config;
+    const { rollbacks = [] } = restarts.config;
+    const newState = (): TrainState => {
+      const sizes = networkSizes(recipe, config);
+      return new TrainState(recipe, { sizes, lr, seed, device, options: optionsOf(config), rollbacks });
+    };
+    const work = everything(device, newState, batchSize);
+    const { reporter, tuning = 'on', tuningFolder: folder } = io;
+    const where = folder !== undefined && { folder };
+    kernels = await settleKernels(device, work, { tuning, saved: kernels, reporter, signal, ...where });
+    performance.mark('forger:tuned');
+    await compileKernels(device, work, { reporter, signal });
+    performance.mark('forger:compiled');
+    const dataset = await opening;
+    performance.mark('forger:data');
+    if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
+    const batches = new BatchSource(dataset, {
+      batchSize,
+      seed,
+      range: recipe.pixelRange,
+      shuffle: recipe.shuffle,
+      channelOrder: recipe.channelOrder,
+    });
+    if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
+    return new Training(restarts.config, io, newState(), dataset, batches);
+  };
   try {
     while (true) {
       const device = await restarts.createDevice();
       performance.mark('forger:device');
       let training: Training | undefined;
       try {
-        const { lr, seed, batchSize } = config;
-        const { rollbacks } = restarts.config;
-        const rolledBack = rollbacks && { rollbacks };
-        const newState = (): TrainState => {
-          const sizes = networkSizes(recipe, config);
-          return new TrainState(recipe, {
-            sizes,
-            lr,
-            seed,
-            device,
-            options: optionsOf(config),
-            ...rolledBack,
-          });
-        };
-        const work = everything(device, newState, batchSize);
-        const { reporter, tuning = 'on', tuningFolder: folder } = io;
-        kernels = await settleKernels(device, work, {
-          tuning,
-          saved: kernels,
-          reporter,
-          signal,
-          ...(folder !== undefined && { folder }),
-        });
-        performance.mark('forger:tuned');
-        await compileKernels(device, work, { reporter, signal });
-        performance.mark('forger:compiled');
-        const dataset = await opening;
-        performance.mark('forger:data');
-        if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
-        const batches = new BatchSource(dataset, {
-          batchSize,
-          seed,
-          range: recipe.pixelRange,
-          shuffle: recipe.shuffle,
-          channelOrder: recipe.channelOrder,
-        });
-        if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
-        training = new Training(restarts.config, io, newState(), dataset, batches);
+        training = await prepare(device);
         return await training.run(restarts.beginning());
       } catch (error) {
         await restarts.after(error, training?.stepsDone);

@@ -52,14 +52,20 @@ export async function warmUp(
   const waiting = missing.sort((a, b) => expectedCost(b.source) - expectedCost(a.source));
   const total = waiting.length;
   let done = 0;
+  let over = false;
   const work = async (worker: Device): Promise<void> => {
     let share = 1;
-    while (waiting.length > 0 && !signal?.aborted) {
+    while (waiting.length > 0 && !over && !signal?.aborted) {
       const kernels = waiting.splice(0, share);
       const begun = performance.now();
-      await Promise.all(kernels.map(({ source }) => worker.pipelines.prepare(source)));
-      for (const kernel of kernels) dispatchOnScratch(worker, kernel);
-      await worker.sync();
+      try {
+        await Promise.all(kernels.map(({ source }) => worker.pipelines.prepare(source)));
+        for (const kernel of kernels) dispatchOnScratch(worker, kernel);
+        await worker.sync();
+      } catch (error) {
+        waiting.unshift(...kernels);
+        throw error;
+      }
       done += kernels.length;
       onProgress?.(done, total);
       // What lies on disk is read faster than it is waited for one by one.
@@ -69,13 +75,17 @@ export async function warmUp(
   const helpers: Promise<void>[] = [];
   const help = setTimeout(() => {
     for (let i = 1; i < Math.min(devices, waiting.length); i++) helpers.push(helper(another, work));
-    for (const promise of helpers) promise.catch(() => {}); // whoever awaits it below hears of an error
+    for (const promise of helpers) promise.catch(() => {});
   }, patience);
   try {
     await work(device);
-  } finally {
     clearTimeout(help);
-    await Promise.all(helpers);
+    await Promise.allSettled(helpers);
+    await work(device); // what a helper left undone, which was lost or not to be had
+  } finally {
+    over = true;
+    clearTimeout(help);
+    await Promise.allSettled(helpers);
   }
 }
 
