@@ -19,7 +19,7 @@ type Format = (typeof FORMATS)[number];
 const made = new Map<string, Buffer>();
 
 /** A small picture as sharp writes it, of a few kinds for each format. */
-async function sound(format: Format, kind: number): Promise<Buffer> {
+export async function sound(format: Format, kind: number): Promise<Buffer> {
   const key = `${format} ${kind}`;
   const known = made.get(key);
   if (known) return known;
@@ -72,7 +72,7 @@ function mendChecksums(bytes: Buffer): Buffer {
   return bytes;
 }
 
-function lying(draw: Draw, bytes: Buffer, format: Format): Buffer {
+export function lying(draw: Draw, bytes: Buffer, format: Format): Buffer {
   const copy = Buffer.from(bytes);
   for (const [mark, offset, size, little] of MARKS) {
     const at = copy.indexOf(mark, 0, 'latin1') + offset;

@@ -1,6 +1,11 @@
 // How the command ends when something is wrong: 2 for wrong usage, 1 for everything else, one message each.
 
+import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
+import { printable, shown } from '../printable.ts';
+
+/** The longest message that is printed: names of files, and what they say, may be of any length. */
+const MOST_CHARACTERS = 4000;
 
 /** A flag or argument that cannot be meant. The message names it. */
 export class UsageError extends Error {}
@@ -18,16 +23,17 @@ export async function explain(error: unknown, command: string | undefined, debug
   }
   if (error instanceof UsageError || error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    console.error(`forger: ${message}`);
+    console.error(`forger: ${shown(message, MOST_CHARACTERS)}`);
     console.error(`See: forger ${command === undefined ? '' : `${command} `}--help`);
     return 2;
   }
   // Loaded only here, so that --help and usage errors need not wait for it.
   const { ForgerError } = await import('@forger/tensor');
-  if (debug) console.error(error);
-  else if (error instanceof ForgerError) console.error(`forger: ${error.message}`);
+  if (debug) console.error(inspect(error).split('\n').map(printable).join('\n'));
+  else if (error instanceof ForgerError) console.error(`forger: ${shown(error.message, MOST_CHARACTERS)}`);
   else {
-    console.error(`forger: unexpected error: ${error instanceof Error ? error.message : error}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`forger: unexpected error: ${shown(reason, MOST_CHARACTERS)}`);
     console.error('Add --debug to see where it comes from.');
   }
   return 1;

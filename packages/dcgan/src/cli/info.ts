@@ -5,21 +5,25 @@ import { describe } from '../info/info.ts';
 import { describeRecipe } from '../info/recipes.ts';
 import { recipes } from '../recipes/index.ts';
 import type { Description, NetworkDescription } from '../train/types.ts';
+import { remark, say } from './print.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
 export async function runInfo(source: string, flags: { key?: string }): Promise<number> {
   const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
   const description = await (isRecipe ? describeRecipe(source) : describe(source, flags));
-  for (const note of description.notes) console.error(`note: ${note}`);
-  for (const line of descriptionLines(description)) console.log(line);
+  for (const note of description.notes) remark(note);
+  for (const line of descriptionLines(description)) say(line);
   return 0;
 }
 
 /** The description as lines of text. */
 export function descriptionLines({ source, kind, recipe, config, step, networks }: Description): string[] {
   const trained = step === undefined ? '' : `, ${count(step)} steps`;
-  const settings = config === undefined ? [] : Object.entries(config).filter(([name]) => name !== 'version');
+  const settings =
+    config === undefined
+      ? []
+      : Object.entries(config).filter(([name]) => name !== 'version' && name !== 'kernels');
   return [
     kind === 'recipe' ? `${source}: recipe` : `${source}: ${kind} of recipe ${recipe}${trained}`,
     ...(settings.length > 0

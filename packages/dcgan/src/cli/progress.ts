@@ -2,6 +2,7 @@
 
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../duration.ts';
+import { printable } from '../printable.ts';
 import type { ProfileReport } from '../train/profile.ts';
 import type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from '../train/reporter.ts';
 import { commandName, shellPath } from './invocation.ts';
@@ -52,7 +53,7 @@ class QuietReporter implements CommandReporter {
   }
 
   print(line: string): void {
-    this.out.write(`${line}\n`);
+    this.out.write(`${printable(line)}\n`);
   }
 }
 
@@ -77,7 +78,7 @@ class PlainReporter extends QuietReporter {
 
   override profile({ steps, table, paths }: ProfileReport): void {
     const title = `Profile of ${steps} steps; all of it in ${paths.table}, as a time line for chrome://tracing in ${paths.trace}`;
-    this.note(['', title, '', ...table, ''].join('\n'));
+    for (const line of ['', title, '', ...table, '']) this.note(line);
   }
 
   override done(summary: TrainSummary, reports: ReportPaths): void {
@@ -113,7 +114,7 @@ class BarReporter extends PlainReporter {
   }
 
   override note(message: string): void {
-    if (this.#bars) this.#bars.log(`${message}\n`);
+    if (this.#bars) this.#bars.log(`${printable(message)}\n`);
     else super.note(message);
   }
 

@@ -1,6 +1,7 @@
 // `forger sample`: draws pictures and says where they are.
 
 import { sample } from '../sample/sample.ts';
+import { remark, say } from './print.ts';
 
 /** @returns the exit code. @throws ForgerError */
 export async function runSample(
@@ -9,7 +10,7 @@ export async function runSample(
 ): Promise<number> {
   const { count, seed, out = `sample-${seed}.png`, key } = flags;
   const { path, width, height, notes } = await sample(source, { count, seed, out, key });
-  for (const note of notes) console.error(`note: ${note}`);
-  console.log(`${path}: ${count} pictures, ${width}x${height} pixels in all`);
+  for (const note of notes) remark(note);
+  say(`${path}: ${count} pictures, ${width}x${height} pixels in all`);
   return 0;
 }

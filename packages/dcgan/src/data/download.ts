@@ -1,7 +1,7 @@
-// Downloads one file with a known size and checksum; it appears under its name only when it is whole and right.
+// Downloads one file with a known checksum over HTTPS; it appears under its name only when it is whole and right.
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '@forger/tensor';
 import { unreadable } from './files.ts';
@@ -23,9 +23,14 @@ const MOST_BYTES = 2 ** 30;
 
 /** A server that sends nothing for so long is given up. */
 const STALL_MS = 30_000;
+const STALE_MS = 3_600_000;
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+const MOST_HOPS = 5;
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /**
- * Downloads `file` into `folder` and returns its path there. Throws DataError, after every address has failed,
+ * Downloads `file` into `folder` and returns its path there. Nothing that a server says decides on a name. Throws DataError, after every address has failed,
  * with the reasons and what to put where by hand.
  */
 export async function download(
@@ -43,6 +48,7 @@ export async function download(
       { cause: error },
     );
   });
+  await removeStale(folder, file.name);
   for (const url of file.urls) {
     const temporary = `${target}.${randomUUID()}.part`;
     try {
@@ -71,7 +77,7 @@ async function fetchChecked(
   let timer = setTimeout(give, STALL_MS);
   const output = await open(temporary, 'wx');
   try {
-    const response = await fetch(url, { signal: stalled.signal });
+    const response = await request(url, stalled.signal);
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
     const announced = Number(response.headers.get('content-length')) || MOST_BYTES;
     const { bytes = Math.min(announced, MOST_BYTES) } = file;
@@ -94,6 +100,38 @@ async function fetchChecked(
   } finally {
     clearTimeout(timer);
     await output.close();
+  }
+}
+
+/** Asks for a file, over HTTPS alone, wherever the server sends on to. */
+async function request(address: string, signal: AbortSignal): Promise<Response> {
+  let url = new URL(address);
+  for (let hops = 0; hops <= MOST_HOPS; hops++) {
+    if (!isSecure(url)) throw new Error(`${url.origin} is not HTTPS`);
+    const response = await fetch(url, { signal, redirect: 'manual' });
+    const location = response.headers.get('location');
+    if (!REDIRECTS.includes(response.status) || location === null) return response;
+    await response.body?.cancel();
+    const next = new URL(location, url);
+    if (url.protocol === 'https:' && next.protocol !== 'https:')
+      throw new Error(`it sends on to ${next.origin}, which is not HTTPS`);
+    url = next;
+  }
+  throw new Error(`it sends on more than ${MOST_HOPS} times`);
+}
+
+/** HTTPS, or this machine itself, where nobody stands between: "potentially trustworthy" by W3C's Secure Contexts. */
+function isSecure({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname));
+}
+
+/** Removes what downloads left behind that were killed; one that is under way writes at least twice a minute. */
+async function removeStale(folder: string, name: string): Promise<void> {
+  for (const entry of await readdir(folder)) {
+    if (!entry.startsWith(`${name}.`) || !entry.endsWith('.part')) continue;
+    const file = path.join(folder, entry);
+    const found = await stat(file).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > STALE_MS) await rm(file, { force: true });
   }
 }
 

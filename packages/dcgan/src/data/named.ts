@@ -123,7 +123,7 @@ export const NAMED_SETS: readonly NamedSet[] = [
     name: 'sprites',
     file: {
       name: 'pokemon.zip',
-      urls: ['http://d2l-data.s3-accelerate.amazonaws.com/pokemon.zip'],
+      urls: ['https://d2l-data.s3-accelerate.amazonaws.com/pokemon.zip'],
       sha1: SPRITES_SHA1,
     },
     layouts: [['pokemon.zip']],

@@ -4,6 +4,8 @@ import sharp, { type OutputInfo } from 'sharp';
 import { writeAtomic } from '../atomic-file.ts';
 
 const CHANNELS = 3;
+/** 64 of the largest pictures and what stands between them take 67 million. */
+const MOST_PIXELS = 100e6;
 
 export interface GifOptions {
   /** Most frames to show; more are thinned out evenly, the first and last always shown. Default 60. */
@@ -16,9 +18,10 @@ export interface GifOptions {
 }
 
 /**
- * Writes an animated GIF from pictures. The last one sets the size; pictures of another size are left out.
- * @param frames paths of PNGs, in order; at least one.
- * @returns the number of frames written. @throws ConfigError when the path cannot be written.
+ * Writes an animated GIF from pictures. The last one sets the size; pictures of another size, and those that are damaged,
+ * are left out.
+ * @param frames paths of PNGs, in order.
+ * @returns the number of frames written; without any, no file is. @throws ConfigError when the path cannot be written.
  */
 export async function writeGif(
   path: string,
@@ -26,8 +29,12 @@ export async function writeGif(
   options: GifOptions = {},
 ): Promise<number> {
   const { maxFrames = 60, delay = 120, lastDelay = 2000, loop = 0 } = options;
-  const decoded = await Promise.all(thin(frames, maxFrames).map(decode));
-  const { width, height } = decoded.at(-1)!.info;
+  const decoded = (await Promise.all(thin(frames, maxFrames).map(decodeGrid))).filter(
+    (grid) => grid !== undefined,
+  );
+  const last = decoded.at(-1);
+  if (!last) return 0;
+  const { width, height } = last.info;
   const shown = decoded.filter(({ info }) => info.width === width && info.height === height);
   const delays = shown.map((_, index) => (index === shown.length - 1 ? lastDelay : delay));
   // As one tall picture of pages. sharp's own `join` loses the pixels of one-channel PNGs (seen with 0.35.5).
@@ -38,8 +45,14 @@ export async function writeGif(
   return shown.length;
 }
 
-function decode(path: string): Promise<{ data: Buffer; info: OutputInfo }> {
-  return sharp(path).toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+/** A sample grid's pixels; undefined where the file is damaged, or larger than any grid. */
+export async function decodeGrid(path: string): Promise<{ data: Buffer; info: OutputInfo } | undefined> {
+  try {
+    const image = sharp(path, { limitInputPixels: MOST_PIXELS }).toColourspace('srgb').removeAlpha();
+    return await image.raw().toBuffer({ resolveWithObject: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /** At most `most` of the items, evenly spread, the first and the last among them. */

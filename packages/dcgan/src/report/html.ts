@@ -1,5 +1,6 @@
 // report.html: one page on a run that opens by itself, with its pictures inside and nothing fetched.
 
+import { createHash } from 'node:crypto';
 import { escapeMarkup } from './escape.ts';
 
 export interface ReportData {
@@ -29,6 +30,15 @@ th, td { text-align: left; padding: .15rem 1.5rem .15rem 0; vertical-align: top;
 th { font-weight: normal; opacity: .7; white-space: nowrap; }
 `;
 
+/** Even if a name broke out of its text, nothing would run, and nothing would be fetched: the style is known by its hash. */
+const POLICY = [
+  "default-src 'none'",
+  'img-src data:',
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
 /** The page. Every text but `lossesSvg` is escaped. */
 export function reportHtml(data: ReportData): string {
   const figures = data.samples.map(({ caption, png }) => {
@@ -46,6 +56,7 @@ export function reportHtml(data: ReportData): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeMarkup(data.title)}</title>
 <style>${STYLE}</style>

@@ -33,6 +33,8 @@ const GENERATOR = '#e07b22';
 const INK = '#7d7d7d';
 const BUCKETS = 700; // about one per pixel across
 const LABEL_GAP = 16;
+/** What is beyond this, or no number, is not drawn; sums of a long run's values below it stay numbers. */
+const MOST = 1e100;
 
 /**
  * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving mean.
@@ -42,7 +44,7 @@ export function lossesSvg(metrics: readonly MetricsLine[], title: string): strin
   const series = (label: string, colour: string, value: (m: MetricsLine) => number): Series => ({
     label,
     colour,
-    points: metrics.map((m) => [m.step, value(m)] as const).filter(([, y]) => Number.isFinite(y)),
+    points: metrics.map((m) => [m.step, value(m)] as const).filter(([, y]) => Math.abs(y) < MOST),
   });
   const losses = [
     series('loss D', DISCRIMINATOR, (m) => m.lossD),

@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { writeAtomic } from '../atomic-file.ts';
 import { duration } from '../duration.ts';
+import type { TrainConfig } from '../train/config.ts';
 import type { MetricsLine } from '../train/metrics-log.ts';
 import type { ReportPaths } from '../train/reporter.ts';
 import type { RunFolder } from '../train/run-folder.ts';
-import { thin, writeGif } from './gif.ts';
+import { decodeGrid, thin, writeGif } from './gif.ts';
 import { reportHtml } from './html.ts';
 import { lossesSvg } from './losses.ts';
 
@@ -31,28 +32,34 @@ export async function writeReports(
   const gif = run.path('samples.gif');
 
   await writeAtomic(losses, svg);
-  if (samples.length > 0) {
-    const frames = samples.map(({ path }) => path);
-    await writeGif(gif, frames);
+  const frames = await writeGif(
+    gif,
+    samples.map(({ path }) => path),
+  );
+  const grids: { caption: string; png: Uint8Array }[] = [];
+  for (const { step, path } of thin(samples, GRIDS_IN_PAGE)) {
+    // One that is damaged would be an empty frame in the page.
+    if (await decodeGrid(path))
+      grids.push({ caption: `step ${step.toLocaleString('en')}`, png: await readFile(path) });
   }
   const page = reportHtml({
     title,
     summary: summaryLine(metrics),
-    samples: await Promise.all(
-      thin(samples, GRIDS_IN_PAGE).map(async ({ step, path }) => ({
-        caption: `step ${step.toLocaleString('en')}`,
-        png: await readFile(path),
-      })),
-    ),
+    samples: grids,
     lossesSvg: svg,
     tables: [
-      { heading: 'Settings', rows: Object.entries(run.config).map(([name, value]) => [name, String(value)]) },
+      { heading: 'Settings', rows: settings(run.config) },
       { heading: 'Timings', rows: timings(metrics, run.config.batchSize) },
       ...(facts.length > 0 ? [{ heading: 'Made with', rows: facts }] : []),
     ],
   });
   await writeAtomic(html, page);
-  return { ...(samples.length > 0 && { gif }), losses, html };
+  return { ...(frames > 0 && { gif }), losses, html };
+}
+
+/** The settings as rows; the kernels that were chosen, which are many, are in config.json. */
+function settings({ kernels: _, ...config }: TrainConfig): [string, string][] {
+  return Object.entries(config).map(([name, value]) => [name, String(value)]);
 }
 
 function summaryLine(metrics: readonly MetricsLine[]): string {

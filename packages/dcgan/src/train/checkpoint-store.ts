@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { CheckpointError } from '@forger/tensor';
 import { z } from 'zod';
 import { fileError, writeAtomic } from '../atomic-file.ts';
+import { describeFaults } from '../schema-faults.ts';
 
 /** A checkpoint whose checksums were right. */
 export interface Checkpoint {
@@ -19,6 +20,9 @@ export interface Checkpoint {
   /** Whatever was saved beside the arrays. */
   meta: Record<string, unknown>;
 }
+
+/** Damaged checkpoints that an error names. */
+const MOST_NAMED = 3;
 
 /** What to do about a damaged checkpoint. */
 const MEND = 'copy it again, or use another checkpoint of the run';
@@ -92,7 +96,10 @@ export class CheckpointStore {
     const notes: string[] = [];
     for (const step of (await this.steps()).reverse()) {
       try {
-        return { checkpoint: await readCheckpoint(this.#weights(step)), notes };
+        const checkpoint = await readCheckpoint(this.#weights(step));
+        if (checkpoint.step !== step)
+          throw new CheckpointError(`${checkpoint.path} says it is of step ${checkpoint.step}; ${MEND}`);
+        return { checkpoint, notes };
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error;
         notes.push(`${error.message}; trying the checkpoint before it`);
@@ -100,7 +107,7 @@ export class CheckpointStore {
     }
     if (notes.length === 0) return undefined;
     throw new CheckpointError(
-      `${this.dir} has no whole checkpoint left, so start a new run: ${notes.join('; ')}`,
+      `${this.dir} has no whole checkpoint left, so start a new run: ${notes.slice(0, MOST_NAMED).join('; ')}`,
     );
   }
 
@@ -194,8 +201,8 @@ async function readRecord(path: string): Promise<CheckpointRecord> {
   }
   const result = recordSchema.safeParse(value);
   if (!result.success) {
-    const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
-    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults.join('; ')}; ${MEND}`);
+    const faults = describeFaults(result.error);
+    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults}; ${MEND}`);
   }
   if (!isWhole(bytes, result.data)) {
     throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${MEND}`);

@@ -3,6 +3,7 @@
 import { loadStateDict, readStateDict } from '@forger/nn';
 import { CheckpointError, ConfigError, readSafetensors, type Tensor, writeSafetensors } from '@forger/tensor';
 import { z } from 'zod';
+import { describeFaults } from '../schema-faults.ts';
 import type { Checkpoint } from './checkpoint-store.ts';
 import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -79,8 +80,7 @@ export function readMeta(checkpoint: Checkpoint): CheckpointMeta {
   if (result.success) {
     return { ...result.data, config: parseConfig(result.data.config, `settings in ${checkpoint.path}`) };
   }
-  const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
   throw new CheckpointError(
-    `${checkpoint.path} is not a checkpoint of a training run: ${faults.join('; ')}; name one that \`forger train\` wrote`,
+    `${checkpoint.path} is not a checkpoint of a training run: ${describeFaults(result.error)}; name one that \`forger train\` wrote`,
   );
 }

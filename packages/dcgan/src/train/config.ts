@@ -3,6 +3,7 @@
 import { ConfigError } from '@forger/tensor';
 import { z } from 'zod';
 import type { TrainingOptions } from '../recipes/options.ts';
+import { describeFaults } from '../schema-faults.ts';
 import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from './limits.ts';
 import type { RecipeInfo } from './types.ts';
 
@@ -106,8 +107,7 @@ function goalsIn(settings: Goals): (keyof Goals)[] {
 export function parseConfig(value: unknown, source: string): TrainConfig {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => [...issue.path, issue.message].join(': '));
-  throw new ConfigError(`${source}: ${faults.join('; ')}`);
+  throw new ConfigError(`${source}: ${describeFaults(result.error)}`);
 }
 
 /** The settings of a new run: the recipe's defaults under what was given. */

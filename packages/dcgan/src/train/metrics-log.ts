@@ -88,7 +88,7 @@ function parseLine(line: string): MetricsLine | undefined {
   } catch {
     return undefined;
   }
-  if (typeof value?.step !== 'number') return undefined;
+  if (!Number.isSafeInteger(value?.step) || (value.step as number) < 0) return undefined;
   // JSON has no NaN: it is written as null.
   const entries = NUMBERS.map((key) => [key, typeof value[key] === 'number' ? value[key] : Number.NaN]);
   return Object.fromEntries(entries) as unknown as MetricsLine;

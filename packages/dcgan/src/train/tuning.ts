@@ -96,7 +96,8 @@ function fingerprint(adapter: string): string {
   return createHash('sha256').update(adapter).update(kernelSources()).digest('hex').slice(0, 16);
 }
 
-async function readChoices(
+/** The choices that a file of the cache holds; none, with a note, when it is damaged. */
+export async function readChoices(
   path: string,
   adapter: string,
   reporter: Pick<Reporter, 'note'>,

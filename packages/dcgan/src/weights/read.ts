@@ -1,7 +1,7 @@
 // Reading a file of weights, whatever its format. The format is told by the first bytes, not by the file's name.
 
-import { readFile } from 'node:fs/promises';
-import { CheckpointError } from '@forger/tensor';
+import { readFile, stat } from 'node:fs/promises';
+import { CheckpointError, ConfigError } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import type { WeightEntries } from './entry.ts';
 import { isNpz, readNpz } from './npz.ts';
@@ -17,6 +17,14 @@ import { ZipArchive } from './zip.ts';
  * asks for more than weights.
  */
 export async function readWeights(path: string): Promise<WeightEntries> {
+  const found = await stat(path).catch((error) => {
+    throw fileError('read', path, error);
+  });
+  // A pipe or a device may never end.
+  if (!found.isFile() && !found.isDirectory())
+    throw new ConfigError(
+      `cannot read ${path}: it is neither a file nor a folder: copy what it holds into a file`,
+    );
   const bytes = await readFile(path).catch((error) => {
     throw fileError('read', path, error);
   });
