@@ -63,6 +63,14 @@ test('finds the problems of some work, largest first, and tries each once', asyn
   expect(getChoices(device)).toEqual({});
 });
 
+test('right cores are not called wrong: what they are compared on does not cancel', async () => {
+  // A weight gradient over 64·16·16 places: the longer the sum, the more a regular operand would cancel in it.
+  const picture = normal([64, 1, 32, 32]).keep();
+  const weight = normal([32, 1, 4, 4]).keep();
+  const { problems } = await tune(device, () => void conv2d(picture, weight, args), { rounds: 1 });
+  expect(problems.map(({ wrong }) => wrong)).toEqual([[]]);
+});
+
 test('a choice decides the core, to the bit; a forced core goes first', async () => {
   const byRule = await conv2d(x, w, args).data();
   setChoices(device, { [key]: 'naive' });
