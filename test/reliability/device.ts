@@ -127,6 +127,18 @@ export const deviceFaults: readonly Fault[] = [
     kept: nothing,
   },
   {
+    name: 'a batch is larger than any memory',
+    provoke: (folder) =>
+      forger(folder, [
+        ...['train', '--out', 'run', '--batch-size', '65536', '--image-size', '1024'],
+        ...['--channels', '3', '--width', '1'],
+      ]),
+    sentence:
+      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [65536, 3, 1024, 1024] (824,633,720,832 bytes) was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).',
+    exitCode: 1,
+    kept: nothing,
+  },
+  {
     name: 'there is no memory for the first weights',
     provoke: inject({
       method: 'GPUDevice.createBuffer',

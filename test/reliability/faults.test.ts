@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { emptyFolder } from '../cli/folders.ts';
 import { crashFaults } from './crash.ts';
 import { deviceFaults } from './device.ts';
@@ -19,17 +19,23 @@ const families = {
   disks: diskFaults,
   files: fileFaults,
 };
+vi.setConfig({ maxConcurrency: 2 });
+
 const everything = Object.values(families).flat();
 
 describe.each(Object.entries(families))('%s', (_, faults) => {
-  test.for(faults.map((fault) => [fault.name, fault] as const))('%s', async ([, fault], { skip }) => {
-    if (fault.skip) skip(fault.skip);
-    const folder = emptyFolder();
-    const outcome = await fault.provoke(folder);
-    judge(fault, outcome);
-    if (fault.kept.endsWith('no folder is left')) expect(existsSync(join(folder, 'run'))).toBe(false);
-    await fault.isKept?.(folder, outcome);
-  });
+  // Two at a time: a command is one process that waits a good deal.
+  test.concurrent.for(faults.map((fault) => [fault.name, fault] as const))(
+    '%s',
+    async ([, fault], { skip }) => {
+      if (fault.skip) skip(fault.skip);
+      const folder = emptyFolder();
+      const outcome = await fault.provoke(folder);
+      judge(fault, outcome);
+      if (fault.kept.endsWith('no folder is left')) expect(existsSync(join(folder, 'run'))).toBe(false);
+      await fault.isKept?.(folder, outcome);
+    },
+  );
 });
 
 test('docs/reliability.md has exactly these faults in its table (with -u it is written anew)', async () => {
