@@ -205,6 +205,8 @@ export class Training {
     const pictures = this.#state.preview(this.#fixedLatents, weights);
     const values = (await pictures.data()) as Float32Array;
     pictures.dispose();
+    if (!values.every(Number.isFinite))
+      throw new DivergenceError(`a sample picture holds NaN or infinity after step ${this.stepsDone}`);
     await writeGrid(path, values, {
       count: GRID_PICTURES,
       channels,
