@@ -192,4 +192,15 @@ export const deviceFaults: readonly Fault[] = [
     exitCode: 1,
     kept: nothing,
   },
+  {
+    name: 'a kernel of `forger sample` does not compile',
+    provoke: async (folder) =>
+      forger(folder, ['sample', await undisturbedRun()], {
+        inject: { method: 'GPUDevice.createShaderModule', label: 'conv', at: 1, action: 'wgsl' },
+      }),
+    sentence:
+      'The kernel <kernel> does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line; another driver, or `--tune off`, may do without that kernel.',
+    exitCode: 1,
+    kept: 'the run as it was',
+  },
 ];
