@@ -21,8 +21,8 @@ export class Failures {
     });
     void gpu.lost.then(({ reason, message }) => {
       const why = [reason, firstLine(message).slice(0, -1)].filter((part) => part !== '').join(': ');
-      // The loss comes before whatever else went wrong: that may be its consequence.
-      if (!this.#closed) this.#first = new DeviceLostError(why);
+      // Whatever else went wrong may be the loss's consequence; but some drivers give up when memory runs out.
+      if (!this.#closed && !(this.#first instanceof OutOfMemoryError)) this.#first = new DeviceLostError(why);
       const error = this.#first ?? new DeviceError('The device was destroyed while it was waited for.');
       for (const end of this.#waits) end(error);
     });
@@ -33,14 +33,14 @@ export class Failures {
     this.#closed = true;
   }
 
-  /** Throws the first report, if there was one; a loss counts as first. */
+  /** Throws the first report, if there was one. */
   throwIfAny(): void {
     if (this.#first) throw this.#first;
   }
 
   /**
-   * Awaits a promise of the device's, but not past its loss: Dawn settles none of some. A rejection gives way to the
-   * report that explains it.
+   * Awaits a promise of the device's, but not past its loss: what becomes of promises then is the platform's own affair
+   * (npm webgpu 0.6.2 rejects maps and resolves the rest). A rejection gives way to the report that explains it.
    */
   async wait<T>(promise: Promise<T>): Promise<T> {
     let end!: (error: DeviceError) => void;
