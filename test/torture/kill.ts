@@ -242,8 +242,9 @@ function extraGrids(dir: string, { samples }: Result): number[] {
 
 /** Remarks that no killed run may give rise to. */
 function complaints(training: Training): string[] {
-  return training
+  const notes = training
     .of('note')
     .map(({ message }) => message!)
     .filter((message) => /damaged|is not|cannot|no whole checkpoint/.test(message));
+  return [...notes, ...training.strange.map((line) => `it printed '${line}'`)];
 }

@@ -25,6 +25,8 @@ const LIMIT_MS = 180_000;
 
 export class Training {
   readonly events: Told[] = [];
+  /** What it printed that is no JSON, such as an outcry of the graphics driver. */
+  readonly strange: string[] = [];
   /** Resolved when the process has ended and all that it wrote was read. */
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
@@ -95,9 +97,21 @@ export class Training {
     const lines = (this.#rest + chunk).split('\n');
     this.#rest = lines.pop()!;
     for (const line of lines) {
-      const told: Told = JSON.parse(line);
+      const told = parse(line);
+      if (!told) {
+        this.strange.push(line);
+        continue;
+      }
       if (told.event === 'start') this.#startMs = performance.now() - this.#began;
       this.events.push(told);
     }
+  }
+}
+
+function parse(line: string): Told | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }
