@@ -8,6 +8,7 @@ import type { DatasetOptions, ImageDataset } from '../../../packages/dcgan/src/d
 import { idx } from '../../data/builders.ts';
 import { type Draw, number } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane, single } from '../parser.ts';
+import { zeros } from './hostile-files.ts';
 
 /** What `openDataset` is asked for. */
 export function options(draw: Draw): Record<string, unknown> {
@@ -81,19 +82,13 @@ function member(draw: Draw, content: Uint8Array): Buffer {
   ]);
 }
 
-/** Deflated zeros, as many mebibytes as are wanted, without ever holding them. */
-export function zeros(mebibytes: number): Buffer {
-  const one = deflateRawSync(Buffer.alloc(2 ** 20), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
-  return Buffer.concat([...Array<Buffer>(mebibytes).fill(one), deflateRawSync(Buffer.alloc(0))]);
-}
-
 /** A small file that unfolds to what its header claims, or to far more. */
 function bomb(draw: Draw): Buffer {
   const mebibytes = draw.pick([300, 1000, 2000]);
   const claim = draw.pick([mebibytes * 2 ** 20, 4]);
   const header = idx(new Uint8Array(0), 1, 1, { count: claim });
   const head = deflateRawSync(header, { finishFlush: constants.Z_FULL_FLUSH });
-  return Buffer.concat([gzipSync('').subarray(0, 10), head, zeros(mebibytes), Buffer.alloc(8)]);
+  return Buffer.concat([gzipSync('').subarray(0, 10), zeros(mebibytes, head), Buffer.alloc(8)]);
 }
 
 const gzipParser: Parser = {

@@ -5,7 +5,8 @@ import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../../packages/dcgan/src/weights/crc32.ts';
 import { type Draw, number } from '../draw.ts';
 import type { Parser, Sample } from '../parser.ts';
-import { openAndRead, options, zeros } from './datasets.ts';
+import { openAndRead, options } from './datasets.ts';
+import { chunk, pngOf } from './hostile-files.ts';
 import { twistedZip } from './zips.ts';
 
 /** sharp as the dcgan package has it. */
@@ -101,13 +102,6 @@ function lieInDirectory(draw: Draw, bytes: Buffer): void {
   }
 }
 
-function chunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  return Buffer.concat([number(data.length, 4, false), body, number(crc32(body), 4, false)]);
-}
-
-const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
-
 /** A PNG of nothing but zeros that claims a size, and unfolds to some of it. */
 function pngBomb(draw: Draw): Buffer {
   const [width, height] = draw.pick([
@@ -124,22 +118,11 @@ function pngBomb(draw: Draw): Buffer {
     [1, 0],
     [8, 3],
   ]);
-  const interlaced = draw.int(0, 1);
-  const header = [
-    number(width, 4, false),
-    number(height, 4, false),
-    Buffer.from([depth, type, 0, 0, interlaced]),
-  ];
-  const pixels = Buffer.concat([Buffer.from([0x78, 0x9c]), zeros(draw.pick([1, 100, 800])), Buffer.alloc(4)]);
+  const interlaced = draw.int(0, 1) === 1;
   const note = Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 ** 20))]);
-  return Buffer.concat([
-    SIGNATURE,
-    chunk('IHDR', Buffer.concat(header)),
-    ...(type === 3 ? [chunk('PLTE', Buffer.alloc(3))] : []),
-    ...Array.from({ length: draw.pick([0, 0, 20]) }, () => chunk('zTXt', note)),
-    chunk('IDAT', pixels),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
+  const mebibytes = draw.pick([1, 100, 800]);
+  const extra = Array.from({ length: draw.pick([0, 0, 20]) }, () => chunk('zTXt', note));
+  return pngOf(width, height, { depth, type, interlaced, mebibytes, extra });
 }
 
 /** Other files under a picture's name: drawings are programs of a kind, and may name further files. */

@@ -14,12 +14,16 @@ export const describe: Describe = async (source, { key } = {}) => {
   const device = await createDevice();
   try {
     const { network, recipe, sizes, build, notes } = findEither(opened, device);
-    const { generator, discriminator } = build(new Generator(0, { device }));
     const { imageSize, channels, latentSize } = sizes;
-    const networks = [
-      describeNetwork('generator', generator, [latentSize, 1, 1]),
-      describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),
-    ];
+    const networks: NetworkDescription[] = [];
+    // Nothing is computed: in a dry run networks take no memory, whatever sizes the source claims.
+    device.dryRun(() => {
+      const { generator, discriminator } = build(new Generator(0, { device }));
+      networks.push(
+        describeNetwork('generator', generator, [latentSize, 1, 1]),
+        describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),
+      );
+    });
     const { kind, config, step } = opened;
     return {
       source,

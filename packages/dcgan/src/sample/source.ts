@@ -2,8 +2,9 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
-import { CheckpointError, type Device, type Generator, showShape } from '@forger/tensor';
+import { CheckpointError, type Device, Generator, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
+import { shown } from '../printable.ts';
 import { findRecipe } from '../recipes/index.ts';
 import { buildNetworks } from '../recipes/options.ts';
 import type { NetworkSizes, Networks, Recipe } from '../recipes/recipe.ts';
@@ -63,8 +64,10 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
     find: (network, device) => {
       probes ??= new Probes(device);
       const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
+      const build = (random: Generator): Networks => recipe.build(sizes, random);
+      checkHeld(`${path}: the ${network} of recipe ${recipe.name}`, network, build, weights, device);
       const notes = reading(path, recipe.name, network, found);
-      return { recipe, sizes, build: (random) => recipe.build(sizes, random), weights, notes };
+      return { recipe, sizes, build, weights, notes };
     },
   };
 }
@@ -116,6 +119,7 @@ function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint, key: strin
 
 function fromConfig(config: TrainConfig): Source {
   const recipe = findRecipe(config.recipe);
+  recipe.checkSizes(config);
   const sizes = networkSizes(recipe, config);
   const build = (random: Generator): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
   return { recipe, sizes, build, notes: [] };
@@ -135,7 +139,7 @@ function pick(path: string, entries: WeightEntries, network: NetworkName, probes
   if (!match) {
     const [first] = entries;
     const held = first
-      ? `${entries.size} tensors, the first ${first[0].slice(0, 80)} ${showShape(first[1].shape)}`
+      ? `${entries.size} tensors, the first ${shown(first[0])} ${showShape(first[1].shape)}`
       : 'no tensors';
     throw new CheckpointError(
       `${path} holds ${held}, which is no ${network} that a recipe here makes: expected the layers of one of them, in its order, under any names; its keys are ${keysOf(entries)}`,
@@ -143,9 +147,37 @@ function pick(path: string, entries: WeightEntries, network: NetworkName, probes
   }
   if (others.length > 0)
     throw new CheckpointError(
-      `${path} holds ${found.length} networks that can be the ${network}, under the keys ${found.map((one) => one.path).join(', ')}: name one with --key`,
+      `${path} holds ${found.length} networks that can be the ${network}, under the keys ${listed(found.map((one) => one.path))}: name one with --key`,
     );
   return match;
+}
+
+/** A network of fewer numbers is built, so that what is missing can be named. */
+const SMALL = 2 ** 26;
+
+/**
+ * Throws when most of a large network is missing: its sizes may follow from a few vectors, and building it would fill
+ * the memory only to find that its weights are not there.
+ */
+function checkHeld(
+  what: string,
+  network: NetworkName,
+  build: (random: Generator) => Networks,
+  weights: WeightEntries,
+  device: Device,
+): void {
+  const numbers = (tensors: Iterable<{ readonly shape: readonly number[] }>): number =>
+    [...tensors].reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0);
+  let needed = 0;
+  // In a dry run networks take no memory.
+  device.dryRun(() => {
+    needed = numbers(build(new Generator(0, { device }))[network].stateDict().values());
+  });
+  const held = numbers(weights.values());
+  if (needed > SMALL && needed > 4 * held)
+    throw new CheckpointError(
+      `${what} would have ${needed} numbers, and there are ${held}: copy or download the file again`,
+    );
 }
 
 /** How a file's names were read. */
@@ -156,10 +188,10 @@ function reading(
   { renamed, path: key }: Pick<Recognized, 'renamed' | 'path'>,
 ): string[] {
   const [first] = renamed;
-  const place = key === '' ? path : `${path}, ${key}`;
+  const place = key === '' ? path : `${path}, ${shown(key)}`;
   if (!first) return key === '' ? [] : [`${place}: the ${network} of recipe ${recipe}`];
   return [
-    `${place}: read as the ${network} of recipe ${recipe} by the shape and order of its layers (${first[0]} is ${first[1]}, …); activations are the recipe's`,
+    `${place}: read as the ${network} of recipe ${recipe} by the shape and order of its layers (${shown(first[0])} is ${first[1]}, …); activations are the recipe's`,
   ];
 }
 
@@ -172,10 +204,18 @@ function under(key: string, entries: WeightEntries): WeightEntries {
   );
 }
 
+/** Keys that a message names. */
+const MOST_LISTED = 12;
+
 /** The first parts of the names, for messages. */
 function keysOf(entries: WeightEntries): string {
-  const keys = [...new Set(Array.from(entries.keys(), (name) => name.split(/[./]/)[0]!.slice(0, 80)))];
-  return keys.length > 12 ? `${keys.slice(0, 12).join(', ')}, …` : keys.join(', ');
+  const keys = [...new Set(Array.from(entries.keys(), (name) => name.split(/[./]/)[0]!))];
+  return listed(keys);
+}
+
+function listed(keys: readonly string[]): string {
+  const list = keys.slice(0, MOST_LISTED).map((key) => shown(key));
+  return keys.length > MOST_LISTED ? `${list.join(', ')}, …` : list.join(', ');
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '@forger/tensor';
 import { fileError, makeFolders, removeTemporaries, writeAtomic } from '../atomic-file.ts';
+import { shown } from '../printable.ts';
 import { type Checkpoint, CheckpointStore, stepName } from './checkpoint-store.ts';
 import { parseConfig, type TrainConfig } from './config.ts';
 import { type MetricsLine, MetricsLog } from './metrics-log.ts';
@@ -248,7 +249,9 @@ async function readConfig(dir: string): Promise<TrainConfig> {
     value = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError)
-      throw new ConfigError(`${path} is not JSON: ${error.message}; restore it, or start a new run`);
+      throw new ConfigError(
+        `${path} is not JSON: ${shown(error.message, 150)}; restore it, or start a new run`,
+      );
     throw fileError('read', path, error);
   }
   return parseConfig(value, path);

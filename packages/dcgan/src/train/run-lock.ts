@@ -15,6 +15,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
+import { shown } from '../printable.ts';
 
 interface Owner {
   /** Of these contents: no two locks ever have the same. */
@@ -136,7 +137,8 @@ function readOwner(path: string): Owner | undefined {
   }
   try {
     const { pid, host, started } = JSON.parse(text);
-    if (Number.isInteger(pid) && typeof host === 'string') return { id: idOf(text), pid, host, started };
+    if (Number.isSafeInteger(pid) && pid > 0 && typeof host === 'string')
+      return { id: idOf(text), pid, host, started };
   } catch {
     // falls through: not JSON
   }
@@ -146,7 +148,7 @@ function readOwner(path: string): Owner | undefined {
 function refuseWhileAlive(owner: Owner, dir: string, path: string): void {
   if (owner.host !== hostname()) {
     throw new ConfigError(
-      `${dir} is in use by process ${owner.pid} on ${owner.host}: stop it there, ` +
+      `${dir} is in use by process ${owner.pid} on ${shown(owner.host)}: stop it there, ` +
         `or delete ${path} if it no longer runs`,
     );
   }
