@@ -10,7 +10,7 @@ import { faultsAfterKill } from './aftermath.ts';
 import { differences, disorder, readResult } from './compare.ts';
 import { tortureByKilling } from './kill.ts';
 import { fitSlope } from './slope.ts';
-import { soak } from './soak.ts';
+import { judge, soak } from './soak.ts';
 
 describe('killing', () => {
   test('three runs, each killed up to three times: all end in the bytes of one that was left alone', async () => {
@@ -160,6 +160,38 @@ describe('a soak', () => {
   });
 });
 
+describe('the verdict on 200 samples of 10,000 steps', () => {
+  const MIB = 2 ** 20;
+  const verdict = (rss: (step: number) => number, heap = (_: number) => 17) =>
+    judge(
+      Array.from({ length: 200 }, (_, i) => {
+        const step = 50 * (i + 1);
+        const device = { 'live buffers': 31, 'live bytes': 1000, 'pooled bytes': 100 };
+        const noise = ((i * 7919) % 13) / 50;
+        return { step, ...device, 'V8 heap': heap(step) * MIB, RSS: (rss(step) + noise) * MIB };
+      }),
+    ).faults;
+
+  test('is flat for noise, one jump, and what the allocators do in start-up', () => {
+    expect(verdict(() => 300)).toEqual([]);
+    expect(verdict((step) => (step > 7400 ? 307 : 300))).toEqual([]);
+    expect(verdict((step) => 300 - 100 * Math.exp(-step / 500))).toEqual([]);
+  });
+
+  test('is growth for 1.6 KB a step, for a large piece every 500 steps, and for small objects', () => {
+    expect(verdict((step) => 300 + 0.0016 * step)).toEqual([expect.stringMatching(/^RSS grew by 1\.\d/)]);
+    expect(verdict((step) => 300 + 2 * Math.floor(step / 500))).toEqual([
+      expect.stringMatching(/^RSS grew by/),
+    ]);
+    expect(
+      verdict(
+        () => 300,
+        (step) => 17 + 0.0001 * step,
+      ),
+    ).toEqual([expect.stringMatching(/^V8 heap grew by 0\.100 /)]);
+  });
+});
+
 describe('a slope', () => {
   const x = Array.from({ length: 100 }, (_, i) => i / 10);
 
@@ -172,23 +204,36 @@ describe('a slope', () => {
     expect(standardError).toBeCloseTo(0, 10);
   });
 
-  test('has the error that independent noise gives, and a larger one where neighbours are alike', () => {
+  test('of a random walk strays as far as its error says', () => {
     // A linear congruential generator will do for noise (Knuth, TAOCP 2, 3.3.4).
     let state = 1;
     const noise = () => {
       state = (state * 1664525 + 1013904223) % 2 ** 32;
       return state / 2 ** 32 - 0.5;
     };
-    const spread = Math.sqrt(x.reduce((sum, at) => sum + (at - 4.95) ** 2, 0));
-    const alone = fitSlope(x, x.map(noise));
-    expect(alone.standardError * spread).toBeGreaterThan(0.6 * Math.sqrt(1 / 12));
-    expect(alone.standardError * spread).toBeLessThan(1.5 * Math.sqrt(1 / 12));
-    const steps = Array.from({ length: 20 }, noise);
-    const alike = fitSlope(
-      x,
-      x.map((_, i) => steps[Math.floor(i / 5)]!),
-    );
-    expect(alike.standardError).toBeGreaterThan(1.3 * alone.standardError);
+    const walks = Array.from({ length: 400 }, () => {
+      let at = 0;
+      return fitSlope(
+        x,
+        x.map(() => (at += noise())),
+      );
+    });
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const strayed = Math.sqrt(mean(walks.map(({ slope }) => slope ** 2)));
+    const said = Math.sqrt(mean(walks.map(({ standardError }) => standardError ** 2)));
+    // 400 slopes tell their spread to 1/√800 = 4 %; a lag of 4 in 99 increments takes some 10 % away.
+    expect(said / strayed).toBeGreaterThan(0.75);
+    expect(said / strayed).toBeLessThan(1.1);
+  });
+
+  test('is sure where growth is steady or comes in many pieces, and not where it is one jump', () => {
+    const isSure = (y: number[]) => {
+      const { slope, standardError } = fitSlope(x, y);
+      return slope - 2 * standardError > 0.1 * slope;
+    };
+    expect(isSure(x.map((at) => at + 0.01 * Math.sin(40 * at)))).toBe(true);
+    expect(isSure(x.map((at) => Math.floor(at)))).toBe(true);
+    expect(isSure(x.map((at) => (at > 6 ? 10 : 0)))).toBe(false);
   });
 
   test('needs three points', () => {
