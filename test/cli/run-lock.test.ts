@@ -117,23 +117,23 @@ describe.each([
       mkdirSync(join(dir, String(i)));
       if (owner) writeFileSync(join(dir, String(i), 'run.lock'), JSON.stringify(owner));
     }
-    const from = Date.now() + 3000;
-    const racers = [0, 1, 2].map(async () => {
+    const racers = [0, 1, 2].map(() => {
       const args = [join(root, 'scripts/run.mjs'), 'test/cli/fixtures/lock-at.ts'];
-      const child = spawn(process.execPath, [...args, String(from), String(every), String(count), dir], {
-        stdio: ['ignore', 'pipe', 'inherit'],
+      const child = spawn(process.execPath, [...args, String(every), String(count), dir], {
+        stdio: ['pipe', 'pipe', 'inherit'],
       });
       let text = '';
-      let readyAt = Number.POSITIVE_INFINITY;
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-        if (text === '') readyAt = Date.now();
         text += chunk;
       });
-      await once(child, 'close');
-      expect(readyAt).toBeLessThan(from); // else there was no race
-      return text.trimEnd().split('\n').slice(1);
+      const ready = once(child.stdout, 'data');
+      const said = once(child, 'close').then(() => text.trimEnd().split('\n').slice(1));
+      return { child, ready, said };
     });
-    const found = await Promise.all(racers);
+    await Promise.all(racers.map(({ ready }) => ready));
+    const from = Date.now() + 100;
+    for (const { child } of racers) child.stdin.end(`${from}\n`);
+    const found = await Promise.all(racers.map(({ said }) => said));
     for (let i = 0; i < count; i++) {
       const said = found.map((lines) => lines[i]!);
       expect(
