@@ -42,7 +42,7 @@ export interface Limits {
 const START_MS = 120_000;
 
 /** A worker may have so much data; a claim of 2^50 bytes is refused by the system instead of being granted unused. */
-const DATA_KIB = 3 * 2 ** 20;
+const DATA_KIB = 2 * 2 ** 20;
 
 /** After so many deaths of the worker the rest of the cases are given up. */
 const MOST_DEATHS = 40;
