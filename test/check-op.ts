@@ -5,7 +5,6 @@ import { type Comparison, type Deviation, deviations } from './golden/errors.ts'
 import { deviceOps } from './ops-table.ts';
 import type { Ref } from './reference/array.ts';
 import { type ReferenceOpName, referenceOp } from './reference/index.ts';
-import type { Sample } from './reference/samples.ts';
 
 /**
  * Allowed error, relative to a tensor's largest magnitude plus what relative errors of its inputs become in it (see
@@ -14,6 +13,13 @@ import type { Sample } from './reference/samples.ts';
  * and the longest chains a dozen steps: 32 units.
  */
 export const opTolerance = 32 * unitRoundoff;
+
+/** One application of an operation. */
+export interface Sample {
+  inputs: Ref[];
+  args: unknown;
+  gy: Ref;
+}
 
 /** float32's least normal number: what is smaller may be flushed to 0. */
 const leastNormal = 2 ** -126;

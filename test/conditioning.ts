@@ -11,10 +11,10 @@ import { map, type Ref } from './reference/array.ts';
 export const unitRoundoff = 2 ** -24;
 
 /** The relative move by which derivatives are taken: small beside any distance from a kink. */
-const move = 2 ** -20;
+export const move = 2 ** -20;
 
 /** Pseudo-random signs (xorshift32, G. Marsaglia 2003). */
-function signs(seed: number): () => 1 | -1 {
+export function signs(seed: number): () => 1 | -1 {
   let state = Math.imul(seed + 1, 0x9e3779b9) | 1;
   return () => {
     state ^= state << 13;

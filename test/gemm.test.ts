@@ -17,13 +17,13 @@ import {
 } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Sample } from './check-op.ts';
 import { checkOp } from './check-op.ts';
 import { unitRoundoff } from './conditioning.ts';
 import { worst } from './golden/errors.ts';
 import type { Ref } from './reference/array.ts';
 import { normal } from './reference/draw.ts';
 import { type ReferenceOpName, referenceOp } from './reference/index.ts';
-import type { Sample } from './reference/samples.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -3,10 +3,10 @@
  * stride, taps that meet no input, ranks from 0 to 8, sums long enough to be split, and points on a kink.
  */
 import fc from 'fast-check';
+import type { Sample } from './check-op.ts';
 import { type Ref, ref } from './reference/array.ts';
 import * as draw from './reference/draw.ts';
 import { type ReferenceOpName, referenceOp } from './reference/index.ts';
-import type { Sample } from './reference/samples.ts';
 
 export interface Corner {
   op: ReferenceOpName;

@@ -5,10 +5,11 @@
 import type { Tensor } from '@forger/tensor';
 import * as forger from '@forger/tensor';
 import type { Conv2dArgs, ConvTranspose2dArgs } from './reference/conv.ts';
+import type { DropoutArgs } from './reference/dropout.ts';
 import type { ReferenceOpName } from './reference/index.ts';
 import type { CrossEntropyArgs, LossArgs } from './reference/loss.ts';
 import type { BatchNormArgs, InstanceNormArgs } from './reference/norm.ts';
-import type { Pool2dArgs } from './reference/pool.ts';
+import type { AvgPool2dArgs, MaxPool2dArgs } from './reference/pool.ts';
 import type { ReduceArgs, VarArgs } from './reference/reduce.ts';
 import type { SoftmaxArgs } from './reference/softmax.ts';
 import type {
@@ -17,9 +18,10 @@ import type {
   IndexSelectArgs,
   PadArgs,
   PermuteArgs,
-  ReflectionPad2dArgs,
+  ReflectionPadArgs,
   ReshapeArgs,
   SliceArgs,
+  TransposeArgs,
 } from './reference/structure.ts';
 import type { ClampArgs, EluArgs, LeakyReluArgs, PowArgs } from './reference/unary.ts';
 
@@ -35,8 +37,9 @@ const unary = (f: (x: Tensor) => Tensor): DeviceOp => op((_, x) => f(x));
 const binary = (f: (x: Tensor, y: Tensor) => Tensor): DeviceOp => op((_, x, y) => f(x, y!));
 const reduce = (f: (x: Tensor, dims?: readonly number[], keepdim?: boolean) => Tensor): DeviceOp =>
   op<ReduceArgs>(({ dims, keepdim }, x) => f(x, dims, keepdim));
-const loss = (f: (x: Tensor, target: Tensor, options: LossArgs) => Tensor): DeviceOp =>
-  op<LossArgs>((args, x, target) => f(x, target!, args));
+const loss = (
+  f: (x: Tensor, target: Tensor | number, options: Pick<LossArgs, 'reduction'>) => Tensor,
+): DeviceOp => op<LossArgs>(({ goal, reduction }, x, target) => f(x, goal ?? target!, { reduction }));
 
 /** PyTorch's flat pads, the last dimension's first, as pairs in the order of the dimensions. */
 function padPairs(flat: readonly number[]): [number, number][] {
@@ -69,8 +72,8 @@ export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
   instanceNorm: op<InstanceNormArgs>(({ eps, negativeSlope }, x, weight, bias) =>
     forger.instanceNorm(x, { eps, negativeSlope, weight, bias }),
   ),
-  maxPool2d: op<Pool2dArgs>(({ kernelSize, ...args }, x) => forger.maxPool2d(x, kernelSize, args)),
-  avgPool2d: op<Pool2dArgs>(({ kernelSize, ...args }, x) => forger.avgPool2d(x, kernelSize, args)),
+  maxPool2d: op<MaxPool2dArgs>(({ kernelSize, ...args }, x) => forger.maxPool2d(x, kernelSize, args)),
+  avgPool2d: op<AvgPool2dArgs>(({ kernelSize, ...args }, x) => forger.avgPool2d(x, kernelSize, args)),
   // The reference drops the two dimensions of size 1 that the device keeps.
   globalAvgPool2d: unary((x) => forger.reshape(forger.globalAvgPool2d(x), x.shape.slice(0, 2))),
   relu: unary(forger.relu),
@@ -98,27 +101,36 @@ export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
   maximum: binary(forger.maximum),
   minimum: binary(forger.minimum),
   squaredDifference: binary((x, y) => forger.square(forger.sub(x, y))),
+  dropout: op<DropoutArgs>(({ p, seed }, x) => {
+    const generator = new forger.Generator(seed, { device: x.device });
+    const y = forger.dropout(x, p, { generator });
+    generator.dispose();
+    return y;
+  }),
   sum: reduce(forger.sum),
   mean: reduce(forger.mean),
   var: op<VarArgs>(({ dims, keepdim, correction }, x) => forger.variance(x, dims, keepdim, correction)),
   max: reduce(forger.max),
   min: reduce(forger.min),
   reshape: op<ReshapeArgs>(({ shape }, x) => forger.reshape(x, shape)),
+  transpose: op<TransposeArgs>(({ dims }, x) => forger.transpose(x, ...dims)),
   permute: op<PermuteArgs>(({ dims }, x) => forger.permute(x, dims)),
   cat: (inputs, args) => forger.cat(inputs, (args as CatArgs).dim),
   stack: (inputs, args) => forger.stack(inputs, (args as CatArgs).dim),
   slice: op<SliceArgs>(({ dim, start, end, step }, x) => forger.slice(x, dim, start, end, step)),
   expand: op<ExpandArgs>(({ shape }, x) => forger.expand(x, shape)),
   pad: op<PadArgs>(({ pad, value }, x) => forger.padConstant(x, padPairs(pad), value)),
-  reflectionPad2d: op<ReflectionPad2dArgs>(({ pad }, x) => forger.padReflect(x, padPairs(pad))),
+  reflectionPad2d: op<ReflectionPadArgs>(({ pad }, x) => forger.padReflect(x, padPairs(pad))),
   indexSelect: op<IndexSelectArgs>((args, x) => indexSelect(x, args)),
   bce: loss(forger.bce),
   bceWithLogits: loss(forger.bceWithLogits),
   mse: loss(forger.mse),
   l1: loss(forger.l1),
-  crossEntropy: op<CrossEntropyArgs>(({ labels, reduction }, x) =>
-    forger.crossEntropy(x, labels, { reduction }),
-  ),
+  crossEntropy: op<CrossEntropyArgs>(({ labels, as = 'list', reduction }, x) => {
+    const given =
+      as === 'list' ? labels : forger.tensor([...labels], [labels.length], { device: x.device, dtype: as });
+    return forger.crossEntropy(x, given, { reduction });
+  }),
   softplusGan: op<LossArgs>(({ reduction }, x) => {
     const losses = forger.softplus(forger.neg(x));
     if (reduction === 'none') return losses;

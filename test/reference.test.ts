@@ -11,8 +11,9 @@ import { dot, map, type Ref, ref, sameShape } from './reference/array.ts';
 import { numericalGradient, secondDirectional, secondGradients } from './reference/finite.ts';
 import { referenceOp, referenceOps } from './reference/index.ts';
 import { updatedRunningStats } from './reference/norm.ts';
-import { opNames, samplesOf } from './reference/samples.ts';
 import { erf } from './reference/unary.ts';
+import { opNames } from './verify/cases.ts';
+import { samplesOf } from './verify/samples.ts';
 
 /** The largest difference, relative to the largest expected magnitude; NaN when anything is. */
 function relativeError(actual: Ref, expected: Ref): number {
@@ -39,6 +40,24 @@ describe.each(opNames)('%s', (name) => {
             expect(Math.abs(g - numerical.data[k]!) / scale, `input ${i}, element ${k}`).toBeLessThan(1e-7);
           });
           expect(gradient.shape).toEqual(inputs[i]!.shape);
+        });
+      }),
+      runs,
+    );
+  });
+
+  test('its second derivatives in closed form are those of finite differences', () => {
+    fc.assert(
+      fc.property(samplesOf(name), ({ inputs, args, gy, v }) => {
+        const found = op.second(inputs, args, gy, v);
+        const numerical = secondGradients(op, inputs, args, gy, v);
+        [...numerical.inputs, numerical.gy].forEach((expected, i) => {
+          // Differences are as good as the largest of what they are taken of.
+          const scale = Math.max(1, ...expected.data.map(Math.abs));
+          expected.data.forEach((value, k) => {
+            const error = Math.abs(found[i]!.data[k]! - value) / scale;
+            if (i === inputs.length || v[i]) expect(error, `input ${i}, element ${k}`).toBeLessThan(1e-7);
+          });
         });
       }),
       runs,

@@ -211,6 +211,9 @@ const calls: Record<ReferenceOpName, readonly Wrong[]> = {
     wrong('one dimension twice', () => forger.permute(of(2, 3), [1, -1]), '[1, -1]', 'once'),
     wrong('a dimension too far', () => forger.permute(of(2, 3), [0, 2]), 'dimension 2', 'expected -2 to 1'),
   ],
+  transpose: [
+    wrong('a dimension too far', () => forger.transpose(of(2, 3), 0, 2), 'dimension 2', 'expected -2 to 1'),
+  ],
   cat: [
     wrong('nothing', () => forger.cat([]), 'empty list', 'at least one'),
     wrong('other sizes', () => forger.cat([of(2, 3), of(2, 4)]), '[2, 4]', '[2, 3]', 'dimension 0'),
@@ -276,6 +279,7 @@ const calls: Record<ReferenceOpName, readonly Wrong[]> = {
     wrong('a label too far', () => forger.crossEntropy(of(2, 3), [0, 3]), 'label 3', '0 to 2'),
     wrong('float labels', () => forger.crossEntropy(of(2, 3), of(2)), 'float32', 'int32 or uint32 [2]'),
   ],
+  dropout: [dtype((x) => forger.dropout(x), [2])],
   softplusGan: [dtype((x) => forger.softplus(forger.neg(x)))],
 };
 
@@ -285,6 +289,7 @@ const shownAs: Partial<Record<ReferenceOpName, string>> = {
   var: 'variance',
   pad: 'padConstant',
   reflectionPad2d: 'padReflect',
+  dropout: 'mul',
   softplusGan: 'neg',
 };
 

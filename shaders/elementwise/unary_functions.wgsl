@@ -20,11 +20,20 @@ fn accurate_tanh(x: f32) -> f32 {
   return sign(x) * (-e / (2.0 + e));
 }
 
-// Abramowitz & Stegun 7.1.26: |error| <= 1.5e-7.
-fn erf(x: f32) -> f32 {
-  let t = 1.0 / (1.0 + 0.3275911 * abs(x));
-  let poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return sign(x) * (1.0 - poly * exp(-x * x));
+// 1 - erf(x) for x >= 0 by a Chebyshev fit of its logarithm, right to 1.2e-7 of itself however small it is (Press et al.,
+// "Numerical Recipes in C", 2nd ed. 1992, section 6.2).
+fn erfc(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.5 * x);
+  let low = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * 0.27886807))));
+  let t5 = t * t * t * t * t;
+  let high = t5 * t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277)));
+  return t * exp(-x * x + (low + high));
+}
+
+// The normal distribution function, its lower tail without the cancellation of 1 + erf.
+fn normal_cdf(x: f32) -> f32 {
+  let tail = 0.5 * erfc(abs(x) * SQRT_HALF);
+  return select(tail, 1.0 - tail, x > 0.0);
 }
 
 // x^p for any real p; whole exponents by repeated squaring, which also serves negative x.
@@ -63,7 +72,7 @@ fn derivative(x: f32) -> f32 {
       return by_order(-x, -1.0, 0.0, 0.0);
     }
     case 1u: { // relu
-      return by_order(select(x, 0.0, x <= 0.0), select(0.0, 1.0, x > 0.0), 0.0, 0.0);
+      return by_order(select(x, 0.0, x <= 0.0), select(1.0, 0.0, x <= 0.0), 0.0, 0.0);
     }
     case 2u: { // leaky_relu, a = negative slope
       return by_order(select(a * x, x, x > 0.0), select(a, 1.0, x > 0.0), 0.0, 0.0);
@@ -77,12 +86,12 @@ fn derivative(x: f32) -> f32 {
     case 4u: { // sigmoid
       let s = sigmoid(x);
       let d = s * sigmoid(-x);
-      return by_order(s, d, d * (1.0 - 2.0 * s), d * (1.0 - 6.0 * d));
+      return by_order(s, d, -d * accurate_tanh(0.5 * x), d * (1.0 - 6.0 * d)); // 1 - 2s = -tanh(x/2)
     }
     case 5u: { // softplus = log(1 + e^x)
       let s = sigmoid(x);
       let d = s * sigmoid(-x);
-      return by_order(max(x, 0.0) + log1p(exp(-abs(x))), s, d, d * (1.0 - 2.0 * s));
+      return by_order(max(x, 0.0) + log1p(exp(-abs(x))), s, d, -d * accurate_tanh(0.5 * x));
     }
     case 6u: { // exp
       return exponential(x);
@@ -92,7 +101,7 @@ fn derivative(x: f32) -> f32 {
     }
     case 8u: { // sqrt
       let r = sqrt(x);
-      return by_order(r, 0.5 / r, -0.25 / (x * r), 0.375 / (x * x * r));
+      return by_order(r, 0.5 / r, -0.25 / x / r, 0.375 / x / x / r);
     }
     case 9u: { // abs
       return by_order(abs(x), sign(x), 0.0, 0.0);
@@ -114,12 +123,14 @@ fn derivative(x: f32) -> f32 {
     }
     case 13u: { // elu, a = alpha
       let e = a * exp(min(x, 0.0));
-      return by_order(select(x, a * expm1(min(x, 0.0)), x <= 0.0), select(e, 1.0, x > 0.0), select(e, 0.0, x > 0.0), select(e, 0.0, x > 0.0));
+      let below = x <= 0.0;
+      return by_order(select(x, a * expm1(min(x, 0.0)), below), select(1.0, e, below), select(0.0, e, below), select(0.0, e, below));
     }
     case 14u: { // gelu = x Φ(x), the exact one
-      let cdf = 0.5 * (1.0 + erf(x * SQRT_HALF));
+      let cdf = normal_cdf(x);
       let pdf = INV_SQRT_TWO_PI * exp(-0.5 * x * x);
-      return by_order(x * cdf, cdf + x * pdf, pdf * (2.0 - x * x), pdf * x * (x * x - 4.0));
+      let c = clamp(x, -16.0, 16.0); // beyond, pdf is 0: no 0 · ∞
+      return by_order(x * cdf, cdf + c * pdf, pdf * (2.0 - c * c), pdf * c * (c * c - 4.0));
     }
     default: { // silu = x σ(x)
       let s = sigmoid(x);

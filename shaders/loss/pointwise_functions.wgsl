@@ -45,7 +45,7 @@ fn bce_with_logits(x: f32, t: f32) -> f32 {
   let s = sigmoid(x);
   let slope = s * sigmoid(-x);
   switch X_ORDER * 4u + T_ORDER {
-    case 0u: { return max(x, 0.0) - x * t + log1p(exp(-abs(x))); }
+    case 0u: { return select(-t * x, (1.0 - t) * x, x > 0.0) + log1p(exp(-abs(x))); } // no x - t x of large x
     case 1u: { return -x; }
     case 4u: { return select(s - t, (1.0 - t) - sigmoid(-x), x > 0.0); } // s - t; near s = 1 without cancellation
     case 5u: { return -1.0; }

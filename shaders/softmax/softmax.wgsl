@@ -8,6 +8,7 @@
 // Work: LANES invocations share a line and take every LANES-th element; WORKGROUP / LANES lines share a workgroup.
 // Neighbouring invocations take what is neighbouring in memory: elements of one line when inner is 1, else lines.
 // The lanes' (m, s) are joined as a tree in workgroup memory, always in the same order.
+// A line with NaN or ∞ (∞ - ∞) becomes NaN, all of it, as in PyTorch.
 // Linked with elementwise/elementary.wgsl and is_nan.wgsl.
 // Constants: WORKGROUP, LANES (a power of two), LINES_FIRST (neighbours take lines), LOG.
 
@@ -19,6 +20,7 @@ struct Params { lines: u32, length: u32, inner: u32 }
 const LINES_AT_ONCE = WORKGROUP / LANES;
 // Below every finite value, and finite itself: no ∞ - ∞ before the first element.
 const LOWEST = -3.4028234e38;
+const HIGHEST = 3.4028234e38;
 
 struct Part { largest: f32, sum: f32 }
 
@@ -64,11 +66,12 @@ fn main(
       part = parts[local - lane * next_lane];
       workgroupBarrier();
     }
-    let log_sum = logarithm(part.sum);
+    let sum = select(part.sum, nan_like(part.largest), part.largest > HIGHEST);
+    let log_sum = logarithm(sum);
     for (var k = lane; k < length; k += LANES) {
       let at = base + k * params.inner;
       let shifted = x[at] - part.largest;
-      if (LOG) { y[at] = shifted - log_sum; } else { y[at] = exp(shifted) / part.sum; }
+      if (LOG) { y[at] = shifted - log_sum; } else { y[at] = exp(shifted) / sum; }
     }
   }
 }

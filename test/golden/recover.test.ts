@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { map, type Ref, zeros } from '../reference/array.ts';
 import { normal } from '../reference/draw.ts';
 import { type ReferenceOpName, referenceOp } from '../reference/index.ts';
-import { samplesOf } from '../reference/samples.ts';
+import { samplesOf } from '../verify/samples.ts';
 import { recoverOperand } from './recover.ts';
 
 const stored = (exact: Ref) => map(exact, Math.fround);

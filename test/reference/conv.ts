@@ -5,7 +5,7 @@
  * P×Q output, G groups. Input channel c of group g meets the output channels of the same group only.
  */
 import { type Ref, zeros } from './array.ts';
-import { bilinear, bilinearGradients, input, type ReferenceOp, type Taps } from './op.ts';
+import { bilinear, bilinearGradients, bilinearSecond, input, type ReferenceOp, type Taps } from './op.ts';
 
 /** One number for both directions, or [height, width]. */
 export type Pair = number | readonly [number, number];
@@ -129,6 +129,9 @@ function convolution<A>(name: string, geometry: (x: Ref, weight: Ref, args: A) =
         gBias.data[channelOf(i, yShape)]! += g;
       });
       return [...gradients, gBias];
+    },
+    second(...call) {
+      return bilinearSecond(this, ...call);
     },
   };
 }

@@ -4,10 +4,10 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { samplesOf } from '../verify/samples.ts';
 import { dot, map, type Ref, ref, sizeOf } from './array.ts';
 import { normal } from './draw.ts';
 import { referenceOps as ops } from './index.ts';
-import { samplesOf } from './samples.ts';
 
 /** The values 0, 1, 2, … in a shape. */
 const count = (...shape: number[]): Ref => ref(shape, [...Array(sizeOf(shape)).keys()]);

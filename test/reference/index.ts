@@ -1,6 +1,7 @@
 /** The table of reference operations, by name: float64, written from the definitions, slow and plain. */
 import * as binary from './binary.ts';
 import * as conv from './conv.ts';
+import * as dropout from './dropout.ts';
 import * as loss from './loss.ts';
 import * as matmul from './matmul.ts';
 import * as norm from './norm.ts';
@@ -49,6 +50,7 @@ export const referenceOps = {
   maximum: binary.maximum,
   minimum: binary.minimum,
   squaredDifference: binary.squaredDifference,
+  dropout: dropout.dropout,
   sum: reduce.sum,
   mean: reduce.mean,
   var: reduce.variance,
@@ -56,6 +58,7 @@ export const referenceOps = {
   min: reduce.min,
   reshape: structure.reshape,
   permute: structure.permute,
+  transpose: structure.transpose,
   cat: structure.cat,
   stack: structure.stack,
   slice: structure.slice,

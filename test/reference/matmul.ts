@@ -1,6 +1,14 @@
 /** torch.matmul with its batching, broadcasting and 1-D rules, and torch.nn.functional.linear. */
 import { broadcastShapes, broadcastSource, type Ref, sizeOf, zeros } from './array.ts';
-import { bilinear, bilinearGradients, input, type NoArgs, type ReferenceOp, type Taps } from './op.ts';
+import {
+  bilinear,
+  bilinearGradients,
+  bilinearSecond,
+  input,
+  type NoArgs,
+  type ReferenceOp,
+  type Taps,
+} from './op.ts';
 
 export interface MatmulSizes {
   m: number;
@@ -54,6 +62,9 @@ export const matmul: ReferenceOp<NoArgs> = {
     const { taps } = matmulGeometry(input(inputs, 0), input(inputs, 1));
     return bilinearGradients(input(inputs, 0), input(inputs, 1), gy, taps);
   },
+  second(...call) {
+    return bilinearSecond(this, ...call);
+  },
 };
 
 /** x (…,I), weight (O,I) → (…,O): y = x·weightᵀ. */
@@ -92,5 +103,8 @@ export const linear: ReferenceOp<NoArgs> = {
       gBias.data[i % gBias.data.length]! += g;
     });
     return [...gradients, gBias];
+  },
+  second(...call) {
+    return bilinearSecond(this, ...call);
   },
 };

@@ -7,7 +7,7 @@
  * section 3: gx = weight/σ·(gy − mean(gy) − x̂·mean(gy·x̂)), the means taken over the group.
  */
 import { map, type Ref, zeros } from './array.ts';
-import { input, type ReferenceOp } from './op.ts';
+import { type Directions, input, type ReferenceOp } from './op.ts';
 import { leakyRelu } from './unary.ts';
 
 /**
@@ -34,7 +34,7 @@ export interface InstanceNormArgs {
 /** The operation followed by the leaky ReLU that its arguments ask for. */
 function activated<A extends { negativeSlope?: number | undefined }>(op: ReferenceOp<A>): ReferenceOp<A> {
   return {
-    name: op.name,
+    ...op,
     forward(inputs, args) {
       const y = op.forward(inputs, args);
       const { negativeSlope } = args;
@@ -45,6 +45,14 @@ function activated<A extends { negativeSlope?: number | undefined }>(op: Referen
       if (negativeSlope === undefined) return op.backward(inputs, args, gy);
       const [g] = leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, gy);
       return op.backward(inputs, args, g!);
+    },
+    second(inputs, args, gy, v) {
+      const { negativeSlope } = args;
+      if (negativeSlope === undefined) return op.second(inputs, args, gy, v);
+      const through = (g: Ref): Ref =>
+        leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, g)[0]!;
+      const found = op.second(inputs, args, through(gy), v);
+      return [...found.slice(0, -1), through(found.at(-1)!)];
     },
   };
 }
@@ -128,8 +136,50 @@ function inputGradient(
   const meanGX = groupMeans(x, groups, (i) => (through ? gXHat.data[i]! * xHat.data[i]! : 0));
   return map(gXHat, (g, i) => {
     const group = groups.of(i);
-    return (g - meanG[group]! - xHat.data[i]! * meanGX[group]!) / Math.sqrt(stats.variance[group]! + eps);
+    const centred = through ? g - meanG[group]! - xHat.data[i]! * meanGX[group]! : g;
+    return centred / Math.sqrt(stats.variance[group]! + eps);
   });
+}
+
+interface Normalization {
+  x: Ref;
+  groups: Groups;
+  stats: Statistics;
+  eps: number;
+  weight: Ref | undefined;
+  /** Whether the statistics depend on x. */
+  through: boolean;
+}
+
+/**
+ * The second derivatives, to [x, weight, bias, gy]. With u the direction of x, P(a) = a − mean(a) − x̂·mean(a·x̂) over a
+ * group of M (P(a) = a for statistics that do not depend on x), S(a) = Σ a·x̂ and a = gy·weight:
+ *   s = Σ A + Σ gy·(vw·x̂ + vb) with A = Σ a·P(u)/σ over each group,
+ *   ∂A/∂x = −1/(Mσ)·(x̂·A + (P(a)·S(u) + S(a)·P(u))/σ), by ∂x̂ᵢ/∂xⱼ = (δᵢⱼ − 1/M − x̂ᵢx̂ⱼ/M)/σ and ∂σ/∂x = x̂/M.
+ */
+function normSecond(norm: Normalization, gy: Ref, [u, vw, vb]: Directions): Ref[] {
+  const { x, groups, stats, eps, weight, through } = norm;
+  const channel = channelOf(x);
+  const xHat = normalize(x, groups, stats, eps);
+  const none = zeros(x.shape);
+  const sigma = (i: number) => Math.sqrt(stats.variance[groups.of(i)]! + eps);
+  /** P(a)/σ. */
+  const moved = (a: Ref): Ref => inputGradient(x, groups, stats, eps, a, through);
+  const means = (a: Ref, b: Ref) => groupMeans(x, groups, (i) => a.data[i]! * b.data[i]!);
+  const a = affineForward(gy, weight, undefined);
+  const [movedU, movedA] = [moved(u ?? none), moved(a)];
+  const [meanA, meanS, meanU] = [means(a, movedU), means(a, xHat), means(u ?? none, xHat)];
+  const ofWeight = moved(affineForward(gy, vw ?? zeros([x.shape[1]!]), undefined));
+  const inX = map(ofWeight, (value, i) => {
+    const g = groups.of(i);
+    const curved = xHat.data[i]! * meanA[g]! + movedA.data[i]! * meanU[g]! + movedU.data[i]! * meanS[g]!;
+    return value - (through ? curved / sigma(i) : 0);
+  });
+  const inGy = map(movedU, (value, i) => {
+    const c = channel(i);
+    return (weight?.data[c] ?? 1) * value + (vw?.data[c] ?? 0) * xHat.data[i]! + (vb?.data[c] ?? 0);
+  });
+  return [inX, affineGradients(movedU, gy)[0], zeros([x.shape[1]!]), inGy];
 }
 
 interface BatchNormInputs {
@@ -157,6 +207,8 @@ function batchNormStatistics({ x, runningMean, runningVar }: BatchNormInputs, tr
 
 export const batchNorm: ReferenceOp<BatchNormArgs> = activated({
   name: 'batchNorm',
+  // The running statistics, which come last, have none.
+  differentiable: (inputs, { affine }) => inputs.map((_, i) => i < (affine ? 3 : 1)),
   forward(inputs, args) {
     const given = batchNormInputs(inputs, args);
     const stats = batchNormStatistics(given, args.training);
@@ -174,6 +226,20 @@ export const batchNorm: ReferenceOp<BatchNormArgs> = activated({
     const gx = inputGradient(given.x, groups, stats, args.eps, gXHat, args.training);
     const affine = args.affine ? affineGradients(normalize(given.x, groups, stats, args.eps), gy) : [];
     return [gx, ...affine, ...(args.runningStats ? [null, null] : [])];
+  },
+  second(inputs, args, gy, v) {
+    const given = batchNormInputs(inputs, args);
+    const groups = channelGroups(given.x);
+    const stats = batchNormStatistics(given, args.training);
+    const norm = { ...given, groups, stats, eps: args.eps, through: args.training };
+    const [inX, inWeight, inBias, inGy] = normSecond(norm, gy, args.affine ? v : [v[0]!]);
+    const channels = zeros([given.x.shape[1]!]);
+    return [
+      inX!,
+      ...(args.affine ? [inWeight!, inBias!] : []),
+      ...(args.runningStats ? [channels, channels] : []),
+      inGy!,
+    ];
   },
 });
 
@@ -207,5 +273,12 @@ export const instanceNorm: ReferenceOp<InstanceNormArgs> = activated({
     const stats = statistics(x, groups);
     const gx = inputGradient(x, groups, stats, args.eps, affineForward(gy, inputs[1], undefined), true);
     return [gx, ...(args.affine ? affineGradients(normalize(x, groups, stats, args.eps), gy) : [])];
+  },
+  second(inputs, args, gy, v) {
+    const x = input(inputs, 0);
+    const groups = instanceGroups(x);
+    const norm = { x, groups, stats: statistics(x, groups), eps: args.eps, weight: inputs[1], through: true };
+    const [inX, inWeight, inBias, inGy] = normSecond(norm, gy, v);
+    return [inX!, ...(args.affine ? [inWeight!, inBias!] : []), inGy!];
   },
 });

@@ -38,6 +38,8 @@ function reduction<A extends ReduceArgs>(
   name: string,
   value: (values: number[], args: A) => number,
   derivative: (values: number[], args: A) => number[],
+  /** What the second derivatives make of a direction; nothing where they are 0. */
+  curve?: (direction: number[], args: A) => number[],
 ): ReferenceOp<A> {
   return {
     name,
@@ -66,16 +68,36 @@ function reduction<A extends ReduceArgs>(
       });
       return [gx];
     },
+    second(inputs, args, gy, v) {
+      const x = input(inputs, 0);
+      const [inX, inGy] = [zeros(x.shape), zeros(gy.shape)];
+      plan(x, args).groups.forEach((group, o) => {
+        const direction = group.map((i) => v[0]!.data[i]!);
+        const slopes = derivative(
+          group.map((i) => x.data[i]!),
+          args,
+        );
+        inGy.data[o] = total(slopes.map((slope, k) => slope * direction[k]!));
+        const curved = curve?.(direction, args);
+        group.forEach((i, k) => {
+          inX.data[i] = curved ? gy.data[o]! * curved[k]! : 0;
+        });
+      });
+      return [inX, inGy];
+    },
   };
 }
 
 const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
 const average = (values: number[]) => total(values) / values.length;
 
-/** The gradient of an extremum goes in equal shares to every element that attains it, as torch.amax and amin. */
+/**
+ * The gradient of an extremum goes in equal shares to every element that attains it, as torch.amax and amin. None
+ * attains NaN: then all are 0 / 0.
+ */
 function equalShares(values: number[], extremum: number): number[] {
   const ties = values.filter((v) => v === extremum).length;
-  return values.map((v) => (v === extremum ? 1 / ties : 0));
+  return values.map((v) => (v === extremum ? 1 : 0) / ties);
 }
 
 const largest = (values: number[]) => values.reduce((a, b) => Math.max(a, b));
@@ -92,6 +114,10 @@ export const variance = reduction<VarArgs>(
   (values, { correction = 0 }) => {
     const centre = average(values);
     return values.map((v) => (2 * (v - centre)) / (values.length - correction));
+  },
+  (direction, { correction = 0 }) => {
+    const centre = average(direction);
+    return direction.map((v) => (2 * (v - centre)) / (direction.length - correction));
   },
 );
 export const max = reduction<ReduceArgs>('max', largest, (values) => equalShares(values, largest(values)));

@@ -42,6 +42,21 @@ export const logSoftmax: ReferenceOp<SoftmaxArgs> = {
     });
     return [gx];
   },
+  // With p = softmax(x) and G = Σ gy: s = <v, gy> − <v, p>·G.
+  second(inputs, args, gy, v) {
+    const p = softmax.forward(inputs, args).data;
+    const along = v[0]!.data;
+    const [inX, inGy] = [zeros(gy.shape), zeros(gy.shape)];
+    forEachLine(gy, args.dim, (line) => {
+      const mean = line.reduce((total, i) => total + along[i]! * p[i]!, 0);
+      const sum = line.reduce((total, i) => total + gy.data[i]!, 0);
+      for (const i of line) {
+        inX.data[i] = -sum * p[i]! * (along[i]! - mean);
+        inGy.data[i] = along[i]! - mean;
+      }
+    });
+    return [inX, inGy];
+  },
 };
 
 /** softmax: y = exp(x)/Σ exp(x); gx = y·(gy − Σ gy·y). */
@@ -59,5 +74,25 @@ export const softmax: ReferenceOp<SoftmaxArgs> = {
       for (const i of line) gx.data[i] = y.data[i]! * (gy.data[i]! - sum);
     });
     return [gx];
+  },
+  // s = <a, p> − <v, p>·<gy, p> with a = v·gy; the derivative of <a, p> in x is p·(a − <a, p>).
+  second(inputs, args, gy, v) {
+    const p = softmax.forward(inputs, args).data;
+    const along = v[0]!.data;
+    const [inX, inGy] = [zeros(gy.shape), zeros(gy.shape)];
+    forEachLine(gy, args.dim, (line) => {
+      const mean = (value: (i: number) => number) => line.reduce((total, i) => total + value(i) * p[i]!, 0);
+      const [ofV, ofG, ofBoth] = [
+        mean((i) => along[i]!),
+        mean((i) => gy.data[i]!),
+        mean((i) => along[i]! * gy.data[i]!),
+      ];
+      for (const i of line) {
+        const [a, g] = [along[i]!, gy.data[i]!];
+        inX.data[i] = p[i]! * (a * g - ofBoth - (a - ofV) * ofG - (g - ofG) * ofV);
+        inGy.data[i] = p[i]! * (a - ofV);
+      }
+    });
+    return [inX, inGy];
   },
 };

@@ -35,6 +35,15 @@ function movement<A>(name: string, rule: (inputs: readonly Ref[], args: A) => Ru
       });
       return gradients;
     },
+    // Linear, but for the fill: s = <gy, the same moves of v>.
+    second(inputs, args, gy, v) {
+      const { source } = rule(inputs, args);
+      const moved = (_: number, i: number): number => {
+        const from = source(i);
+        return from === null ? 0 : (v[from.input]?.data[from.flat] ?? 0);
+      };
+      return [...inputs.map((x) => zeros(x.shape)), { shape: gy.shape, data: gy.data.map(moved) }];
+    },
   };
 }
 
@@ -76,6 +85,18 @@ export const permute = movement<PermuteArgs>('permute', (inputs, args) => {
   const dims = args.dims.map((d) => positiveDim(d, x.shape.length));
   const shape = dims.map((d) => x.shape[d]!);
   return byIndex(x, shape, (index) => x.shape.map((_, d) => index[dims.indexOf(d)]!));
+});
+
+export interface TransposeArgs {
+  /** The two dimensions that change places. */
+  dims: readonly [number, number];
+}
+
+export const transpose = movement<TransposeArgs>('transpose', (inputs, args) => {
+  const x = input(inputs, 0);
+  const [a, b] = args.dims.map((d) => positiveDim(d, x.shape.length)) as [number, number];
+  const swapped = <T>(list: readonly T[]): T[] => list.with(a, list[b]!).with(b, list[a]!);
+  return byIndex(x, swapped(x.shape), swapped);
 });
 
 export interface CatArgs {
@@ -169,13 +190,13 @@ export const pad = movement<PadArgs>('pad', (inputs, args) => {
   return { ...rule, fill: args.value ?? 0 };
 });
 
-export interface ReflectionPad2dArgs {
-  /** [left, right, top, bottom], each less than the size it pads. */
-  pad: readonly [number, number, number, number];
+export interface ReflectionPadArgs {
+  /** As torch.nn.functional.pad ([left, right, top, bottom] for images), each less than the size it pads. */
+  pad: readonly number[];
 }
 
-/** Mirrors the last two dimensions about their edge elements, which are not repeated. */
-export const reflectionPad2d = movement<ReflectionPad2dArgs>('reflectionPad2d', (inputs, args) => {
+/** Mirrors the last dimensions about their edge elements, which are not repeated. */
+export const reflectionPad2d = movement<ReflectionPadArgs>('reflectionPad2d', (inputs, args) => {
   const x = input(inputs, 0);
   const padding = paddingPerDim(x, args.pad);
   x.shape.forEach((size, d) => {

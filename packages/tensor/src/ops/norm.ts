@@ -2,7 +2,7 @@
 //
 // The two differ in what shares a mean and a biased variance: a channel, or a channel of one sample. Method and
 // gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al. 2016, "Instance Normalization".
-import { isGradEnabled, record } from '../autograd/tape.ts';
+import { isGradEnabled, noGrad, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
   batchCoefficients,
@@ -226,13 +226,14 @@ function gradientsInOperations(
   const centred = sub(values, given ? kept(0) : mean(values, dims, true));
   const stabilized = given ? null : add(mean(square(centred), dims, true), eps);
   const std = stabilized ? sqrt(stabilized) : div(1, kept(1));
-  const xHat = div(centred, std);
+  const pairs = !given && by.rows * by.run === 2;
+  const xHat = pairs ? normalizedPairs(centred, eps) : div(centred, std);
   const inputGradient = (): Tensor => {
     const scaled = weight ? mul(g, reshape(weight, channels)) : g;
     if (!stabilized) return div(scaled, std);
     const centredGradient = sub(scaled, mean(scaled, dims, true));
     // See normalize_backward.wgsl: of two values, all but this cancels.
-    if (by.rows * by.run === 2) return div(mul(centredGradient, div(eps, stabilized)), std);
+    if (pairs) return mul(centredGradient, slopeOfPairs(centred, eps));
     return div(sub(centredGradient, mul(xHat, mean(mul(scaled, xHat), dims, true))), std);
   };
   return {
@@ -240,6 +241,21 @@ function gradientsInOperations(
     weight: needed.weight ? sum(mul(g, xHat), [0, 2]) : null,
     bias: needed.bias ? sum(g, [0, 2]) : null,
   };
+}
+
+/**
+ * x̂ of groups of two values, whose distances c from their mean are equal and opposite: c/√(c² + eps), with its slope in
+ * closed form, as of a quotient's all but a part eps/(c² + eps) would cancel.
+ */
+function normalizedPairs(centred: Tensor, eps: number): Tensor {
+  const y = noGrad(() => div(centred, sqrt(add(square(centred), eps))));
+  return record('normalizedPairs', y, [centred], (gy) => [mul(gy, slopeOfPairs(centred, eps))]);
+}
+
+/** eps/(c² + eps)^(3/2). */
+function slopeOfPairs(centred: Tensor, eps: number): Tensor {
+  const stabilized = add(square(centred), eps);
+  return div(div(eps, stabilized), sqrt(stabilized));
 }
 
 /** The gradient of a (leaky) ReLU of x, linear in g; the sign of x has no gradient. */

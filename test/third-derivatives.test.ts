@@ -1,0 +1,47 @@
+/** Third derivatives of functions of single elements on the device, against differences of the reference's gradients. */
+import { createDevice, type Device, grad, sum } from '@forger/tensor';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { toTensor } from './check-op.ts';
+import { unitRoundoff } from './conditioning.ts';
+import { type Deviation, deviations } from './golden/errors.ts';
+import { deviceOps } from './ops-table.ts';
+import { map, ref } from './reference/array.ts';
+import { derivative } from './reference/finite.ts';
+import { referenceOp } from './reference/index.ts';
+import { opNames } from './verify/cases.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await createDevice();
+});
+afterAll(() => device.destroy());
+
+/** A first gradient is allowed 32 units of roundoff (check-op.ts); each further one runs through about as many steps again. */
+const tolerance = 64 * unitRoundoff;
+
+const names = opNames.slice(opNames.indexOf('relu'), opNames.indexOf('silu') + 1);
+const x = ref(
+  [19],
+  [...Array(19).keys()].map((i) => (i - 9) / 4 + 1 / 8),
+);
+const positive = map(x, (value) => value + 3);
+const args = { negativeSlope: 0.2, alpha: 0.5, exponent: 1.75, min: -1, max: 1.5, reduction: 'none' };
+
+test.each([...names, 'bceWithLogits', 'mse', 'softplusGan'] as const)('%s', async (name) => {
+  const op = referenceOp(name);
+  const point = ['log', 'sqrt', 'pow'].includes(name) ? positive : x;
+  const others = ['bceWithLogits', 'mse'].includes(name) ? [map(x, (_, i) => i / 19)] : [];
+  const first = (i: number, value: number): number => {
+    const at = [point, ...others].map((t) => ref([1], [t.data[i]!]));
+    return op.backward([ref([1], [value]), ...at.slice(1)], args, ref([1], [1]))[0]!.data[0]!;
+  };
+  const expected = map(point, (value, i) => derivative((t) => derivative((u) => first(i, value + t + u))));
+  const third = device.scope(() => {
+    const leaf = toTensor(point, device).requireGrad();
+    let y = deviceOps[name]([leaf, ...others.map((t) => toTensor(t, device))], args);
+    for (let order = 1; order <= 3; order++) y = grad(sum(y), [leaf], { createGraph: true })[0]!;
+    return y;
+  });
+  const [{ error }] = (await deviations([{ name, actual: third, expected }])) as [Deviation];
+  expect(error).toBeLessThan(tolerance);
+});

@@ -1,0 +1,70 @@
+/** Draws of elementwise functions, of one tensor and of two that broadcast. */
+import { sameShape, sizeOf } from '../../reference/array.ts';
+import type { Draw } from '../draw.ts';
+import { type OpCases, ofElements } from '../op-cases.ts';
+import { avoiding, awayFromZero, type Domain, lattice, ordinary, positive, real, whole } from '../values.ts';
+
+function unary(domain: Domain, args: (d: Draw) => object = () => ({})): OpCases {
+  return ofElements((d) => ({ args: args(d), inputs: [domain(d, d.flatShape())] }));
+}
+
+function binary(x: Domain, y: Domain): OpCases {
+  return {
+    draw(d) {
+      const shape = d.flatShape(d.small ? 4 : 8);
+      const [a, b] = [d.broadcastable(shape), d.broadcastable(shape)];
+      return { args: {}, inputs: [x(d, a), y(d, b)] };
+    },
+    elements: ({ inputs: [x, y] }) => sameShape(x!.shape, y!.shape),
+    terms: ({ inputs: [x, y] }) => {
+      const [a, b] = [sizeOf(x!.shape), sizeOf(y!.shape)];
+      return Math.max(a, b) ** 2 / Math.min(a, b);
+    },
+  };
+}
+
+/** Functions of single numbers are right over the whole range; products and quotients of two as far as float32 goes. */
+const anywhere = real(whole);
+const pair = real({ exponents: [-90, 90], mixed: true });
+/** Squares of these, and their products with another, stay in the range. */
+const half = { exponents: [-40, 40], mixed: true } as const;
+/** So do the cubes of these, which the second derivatives of a quotient have. */
+const third = { exponents: [-25, 25], mixed: true } as const;
+
+const bounds = [{ min: -1, max: 1.5 }, { min: 0.25 }, { max: -0.5 }, { min: 0.5, max: 0.5 }, {}];
+
+export const elementwise = {
+  relu: unary(avoiding([0])),
+  leakyRelu: unary(avoiding([0]), (d) => ({ negativeSlope: d.pick([0.01, 0.2, 0, 1, -0.5]) })),
+  tanh: unary(anywhere),
+  sigmoid: unary(anywhere),
+  softplus: unary(anywhere),
+  exp: unary(anywhere),
+  log: unary(positive()),
+  sqrt: unary(positive()),
+  abs: unary(avoiding([0])),
+  neg: unary(anywhere),
+  square: unary(anywhere),
+  pow: ofElements((d) => {
+    const exponent = d.pick([-3, -2, -1, -0.5, 0, 0.5, 1, 1.5, 1.7, 2, 3, 5, 64]);
+    // Negative numbers have whole powers only.
+    const either = Number.isInteger(exponent) && d.chance(0.5);
+    const range = { exponents: [-119, 119], mixed: true } as const;
+    return { args: { exponent }, inputs: [(either ? awayFromZero : positive)(range)(d, d.flatShape())] };
+  }),
+  clamp: ofElements((d) => {
+    const args = d.pick(bounds);
+    return { args, inputs: [avoiding([...new Set<number>(Object.values(args))])(d, d.flatShape())] };
+  }),
+  elu: unary(avoiding([0]), (d) => ({ alpha: d.pick([1, 0.5, 2]) })),
+  gelu: unary(anywhere),
+  silu: unary(anywhere),
+  add: binary(pair, pair),
+  sub: binary(pair, pair),
+  mul: binary(pair, pair),
+  div: binary(real(half), awayFromZero(third)),
+  maximum: binary(lattice(0), lattice(1)),
+  minimum: binary(lattice(0), lattice(1)),
+  squaredDifference: binary(real(half), real(half)),
+  dropout: unary(ordinary, (d) => ({ p: d.pick([0, 0.1, 0.5, 0.9, 1]), seed: d.int(0, 2 ** 31) })),
+} satisfies Record<string, OpCases>;

@@ -1,0 +1,95 @@
+/** Draws of normalisations: groups short, long and split, a batch of one, groups of two values, means far from 0. */
+import { map, type Ref, sizeOf } from '../../reference/array.ts';
+import { referenceOps } from '../../reference/index.ts';
+import type { Draw } from '../draw.ts';
+import type { Call, OpCases } from '../op-cases.ts';
+import { ordinary, positive, real } from '../values.ts';
+
+/** Squares, and the products of these with ordinary numbers, stay within float32. */
+const range = { exponents: [-40, 40] } as const;
+
+/** Values of x. A large common part costs digits that no float32 result can have; conditioning says how many. */
+function values(d: Draw, shape: number[]): Ref {
+  const x = real(range)(d, shape);
+  if (d.kind !== 'magnitudes' || d.chance(0.6)) return x;
+  const far = d.pick([30, 1000, 30_000]);
+  return map(x, () => Math.fround(far + d.normal()));
+}
+
+/** Sizes of (N, C, …) where at least two values share a mean. */
+function shapeOf(d: Draw, instance: boolean): number[] {
+  if (!d.small && d.chance(0.2)) {
+    // Enough in a group for several workgroups: whole quads and not, in one run and in many.
+    const run = d.pick([
+      [32, 33],
+      [64, 64],
+      [17, 60],
+      [1, 1030],
+    ]);
+    return [d.pick([1, 1, 2, 3]), d.pick([1, 2, 3]), ...run];
+  }
+  if (!d.small && !instance && d.chance(0.1)) return [d.pick([300, 1025, 2048]), d.pick([1, 2, 5])];
+  for (;;) {
+    const rank = d.int(instance ? 3 : 2, 4);
+    const [n, c, ...run] = d.shape(rank, rank) as [number, number, ...number[]];
+    if (sizeOf(run) * (instance ? 1 : n) >= (d.small ? 3 : 2)) return [n, c, ...run];
+  }
+}
+
+/** float32's rounding, or a step of differences, can change the sign of what lies this near 0 beside the largest value. */
+const nearKink = (d: Draw): number => (d.small ? 2 ** -4 : 2 ** -17);
+
+/** The call with its activation left out where a value lies so near the kink that rounding decides its side. */
+function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', { inputs, args }: Call): Call {
+  const plain = { ...(args as object), negativeSlope: undefined };
+  const op = referenceOps[name] as { forward(inputs: readonly Ref[], args: unknown): Ref };
+  const { data } = op.forward(inputs, plain);
+  const sizes = data.map(Math.abs);
+  const largest = sizes.reduce((most, size) => Math.max(most, size || 0), 0);
+  return { inputs, args: sizes.some((size) => size < nearKink(d) * largest) ? plain : args };
+}
+
+/** Elements of a group, and what a sum over the samples adds up in the gradient of a weight. */
+const terms = ({ inputs: [x] }: Call): number => sizeOf(x!.shape) / x!.shape[1]!;
+const judged = { elements: () => false, terms };
+
+const epsOf = (d: Draw) => d.pick([1e-3, 1e-5, 2e-5]);
+const slopeOf = (d: Draw) => d.pick([undefined, 0, 0.2, -0.3]);
+
+export const norms = {
+  batchNorm: {
+    ...judged,
+    draw(d) {
+      const training = d.chance(0.7);
+      const shape = training || d.chance(0.7) ? shapeOf(d, false) : [1, d.size()];
+      const channels = [shape[1]!];
+      const affine = d.chance(0.7);
+      const runningStats = !training || d.chance(0.5);
+      const args = { training, affine, runningStats, momentum: d.pick([0, 0.01, 0.1, 1]), eps: epsOf(d) };
+      const x = values(d, shape);
+      const far = x.data.some((value) => Math.abs(value) > 20);
+      return clearOfKink(d, 'batchNorm', {
+        args: { ...args, negativeSlope: far ? undefined : slopeOf(d) },
+        inputs: [
+          x,
+          ...(affine ? [ordinary(d, channels), ordinary(d, channels)] : []),
+          ...(runningStats ? [ordinary(d, channels), positive({ exponents: [-3, 3] })(d, channels)] : []),
+        ],
+      });
+    },
+  },
+  instanceNorm: {
+    ...judged,
+    draw(d) {
+      const shape = shapeOf(d, true);
+      const channels = [shape[1]!];
+      const affine = d.chance(0.7);
+      const x = values(d, shape);
+      const far = x.data.some((value) => Math.abs(value) > 20);
+      return clearOfKink(d, 'instanceNorm', {
+        args: { affine, eps: epsOf(d), negativeSlope: far ? undefined : slopeOf(d) },
+        inputs: [x, ...(affine ? [ordinary(d, channels), ordinary(d, channels)] : [])],
+      });
+    },
+  },
+} satisfies Record<string, OpCases>;
