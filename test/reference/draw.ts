@@ -1,11 +1,11 @@
 /**
- * Random shapes and values for property tests. All values are exact in float32, so that a float32 implementation
- * starts from the same numbers. Values near a function's kinks are avoided: there no finite difference is right.
+ * Random values for property tests and chosen corners. All are exact in float32, so that a float32 implementation starts
+ * from the same numbers. test/verify/draw.ts draws whole calls.
  */
 import fc from 'fast-check';
 import { type Ref, sizeOf } from './array.ts';
 
-/** The least distance from a kink, several times what the finite differences of `finite.ts` span. */
+/** The least distance from a kink. */
 const kinkGap = 0.125;
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32, T. Ettinger 2017). */
@@ -40,16 +40,6 @@ export const between = (low: number, high: number) => (shape: readonly number[])
 export const awayFromZero = (shape: readonly number[]) =>
   drawn(shape, (random) => (random() < 0.5 ? -1 : 1) * (0.3 + 1.7 * random()));
 
-/** Normal values, those too near a kink moved to its nearer side. */
-export const avoiding =
-  (...kinks: number[]) =>
-  (shape: readonly number[]) =>
-    drawn(shape, (random) => {
-      const value = 2 * gaussian(random);
-      const near = kinks.find((kink) => Math.abs(value - kink) < kinkGap);
-      return near === undefined ? value : near + (value < near ? -kinkGap : kinkGap);
-    });
-
 /** `offset` plus multiples of 2·kinkGap: values of different offsets 0 and kinkGap never come near each other. */
 export const lattice = (offset: 0 | 1) => (shape: readonly number[]) =>
   drawn(shape, (random) => (2 * Math.floor(16 * random()) - 16 + offset) * kinkGap);
@@ -62,24 +52,3 @@ export const distinct = (shape: readonly number[]): fc.Arbitrary<Ref> =>
     order.sort((a, b) => a.key - b.key);
     return { shape, data: Float64Array.from(order, ({ i }) => (i - Math.floor(order.length / 2)) * kinkGap) };
   });
-
-export const int = (min: number, max: number) => fc.integer({ min, max });
-
-/** A shape of small sizes, 1 among them. */
-export const shapeOfRank = (minRank: number, maxRank: number, maxSize = 4) =>
-  fc.array(int(1, maxSize), { minLength: minRank, maxLength: maxRank });
-
-/** A shape that broadcasts to `shape`: itself, or with leading dimensions dropped and some sizes 1. */
-export const broadcastable = (shape: readonly number[]) =>
-  fc.oneof(
-    fc.constant([...shape]),
-    fc
-      .tuple(
-        int(0, shape.length),
-        fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }),
-      )
-      .map(([drop, ones]) => shape.map((size, d) => (ones[d] ? 1 : size)).slice(drop)),
-  );
-
-/** A dimension of an array of this rank, counted from either end. */
-export const anyDim = (rank: number) => int(-rank, rank - 1);

@@ -26,14 +26,22 @@ export function philox(seed: number, block: number): number[] {
   return [a, b, c, d].map(Number);
 }
 
+/** Masks are drawn once for a call's arguments, as differences ask for them often. */
+const masks = new WeakMap<DropoutArgs, Ref>();
+
 /** What each element is multiplied by: 1/(1 − p) where a uniform number of 24 bits is below 1 − p, else 0. */
-function maskOf(x: Ref, { p, seed }: DropoutArgs): Ref {
-  if (p === 0) return map(x, () => 1);
+function maskOf(x: Ref, args: DropoutArgs): Ref {
+  const kept = masks.get(args);
+  if (kept) return kept;
+  const { p, seed } = args;
   let words: number[] = [];
-  return map(x, (_, i) => {
+  const mask = map(x, (_, i) => {
+    if (p === 0) return 1;
     if (i % 4 === 0) words = philox(seed, i / 4);
     return (words[i % 4]! >>> 8) * 2 ** -24 < Math.fround(1 - p) ? 1 / (1 - p) : 0;
   });
+  masks.set(args, mask);
+  return mask;
 }
 
 const masked = (x: Ref, mask: Ref): Ref => map(x, (value, i) => value * mask.data[i]!);

@@ -201,6 +201,12 @@ export async function verify(
   return { op, variant, cases: outcomes.length, onVariant, kernels: kernels.size, worst, wrong };
 }
 
+/** Runs one case that is given in full. */
+export async function verifyCase(device: Device, c: Case): Promise<Outcome> {
+  const [outcome] = await finish([{ case: c, tensors: runOnDevice(device, c) }]);
+  return outcome!;
+}
+
 async function finish(pending: readonly Pending[]): Promise<Outcome[]> {
   const tensors = [...new Set(pending.flatMap((one) => one.tensors).filter((t) => t !== null))];
   const reading = readAll(tensors);

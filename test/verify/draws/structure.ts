@@ -53,9 +53,19 @@ function reshape(d: Draw, shape: number[]) {
   return { shape: d.pick([[-1], shape.toReversed(), [-1, factor], [factor, 1, -1], [1, ...shape]]) };
 }
 
+/** Elements of a result: what small inputs grow to is kept within it. */
+const most = (d: Draw): number => (d.small ? 64 : 20_000);
+
 function expand(d: Draw, shape: number[]) {
-  const stretched = shape.map((size) => (size === 1 ? d.pick([1, 2, 3, 17]) : size));
-  const lead = d.chance(0.4) ? [d.int(1, 4)] : [];
+  let room = most(d) / sizeOf(shape);
+  const repeats = (size: number): number => {
+    const n = d.pick([1, 2, 3, 17]);
+    if (size !== 1 || n > room) return size;
+    room /= n;
+    return n;
+  };
+  const stretched = shape.map(repeats);
+  const lead = d.chance(0.4) ? [repeats(1)] : [];
   // -1 keeps a size.
   return {
     shape: [...lead, ...stretched.map((size, i) => (size === shape[i] && d.chance(0.2) ? -1 : size))],
@@ -65,14 +75,17 @@ function expand(d: Draw, shape: number[]) {
 const expandRepeats = ({ inputs: [x], args }: Call): number =>
   (args as { shape: number[] }).shape.reduce((n, size) => n * Math.abs(size), 1) / sizeOf(x!.shape) + 1;
 
-/** PyTorch's flat pads, the last dimension's first. */
-const pads = (d: Draw, dims: number, pad: () => number): number[] =>
-  Array.from({ length: 2 * d.int(1, dims) }, pad);
-
-function reflection(d: Draw, shape: number[]) {
-  const dims = d.int(1, shape.length);
-  const last = shape.toReversed().slice(0, dims);
-  return { pad: last.flatMap((size) => [d.int(0, size - 1), d.int(0, size - 1)]) };
+/** PyTorch's flat pads of some last dimensions, the last one's first. */
+function pads(d: Draw, shape: number[], pad: (size: number) => number): number[] {
+  let size = sizeOf(shape);
+  const padded = shape.toReversed().slice(0, d.int(1, shape.length));
+  return padded.flatMap((n) => {
+    const pair = d.pair(() => pad(n));
+    const grown = (size / n) * (n + pair[0] + pair[1]);
+    if (grown > most(d)) return [0, 0];
+    size = grown;
+    return pair;
+  });
 }
 
 export const structure = {
@@ -83,11 +96,15 @@ export const structure = {
   stack: joined(true),
   slice: moved(1, slice),
   expand: moved(0, expand, expandRepeats),
-  pad: moved(1, (d, { length }) => ({
-    pad: pads(d, length, () => d.pick([0, 0, 1, 2, 5])),
+  pad: moved(1, (d, shape) => ({
+    pad: pads(d, shape, () => d.pick([0, 0, 1, 2, 5])),
     value: d.pick([0, 0, 1.5, -3]),
   })),
-  reflectionPad2d: moved(1, reflection, ({ inputs: [x] }) => 3 ** x!.shape.length),
+  reflectionPad2d: moved(
+    1,
+    (d, shape) => ({ pad: pads(d, shape, (n) => d.int(0, n - 1)) }),
+    ({ inputs: [x] }) => 3 ** x!.shape.length,
+  ),
   indexSelect: moved(
     1,
     (d, shape) => {

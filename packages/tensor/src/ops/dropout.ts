@@ -1,7 +1,7 @@
 // Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR 2014).
 import { ConfigError } from '../errors.ts';
 import { draw } from '../random.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
 import type { DrawOptions } from './random.ts';
 
@@ -17,6 +17,7 @@ export interface DropoutOptions extends DrawOptions {
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
   if (!(p >= 0 && p <= 1))
     throw new ConfigError(`dropout: p ${p} was given; expected a probability from 0 to 1.`);
+  checkFloat32('dropout', x);
   if (p === 0 || options.training === false) return x;
   const mask = empty(x.shape, { device: x.device });
   draw(mask, options.generator, { kind: 'mask', p: 1 - p, value: p === 1 ? 0 : 1 / (1 - p) });
