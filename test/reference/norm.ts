@@ -8,7 +8,7 @@
  */
 import { map, type Ref, zeros } from './array.ts';
 import { type Directions, input, type ReferenceOp } from './op.ts';
-import { leakyRelu } from './unary.ts';
+import { leakyRelu, relu } from './unary.ts';
 
 /**
  * Inputs, in order: x; weight and bias when `affine`; runningMean and runningVar when `runningStats`.
@@ -38,7 +38,9 @@ function activated<A extends { negativeSlope?: number | undefined }>(op: Referen
     forward(inputs, args) {
       const y = op.forward(inputs, args);
       const { negativeSlope } = args;
-      return negativeSlope === undefined ? y : leakyRelu.forward([y], { negativeSlope });
+      if (negativeSlope === undefined) return y;
+      // 0 · -∞ is NaN; the ReLU of -∞ is 0.
+      return negativeSlope === 0 ? relu.forward([y], {}) : leakyRelu.forward([y], { negativeSlope });
     },
     backward(inputs, args, gy) {
       const { negativeSlope } = args;

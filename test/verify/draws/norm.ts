@@ -37,16 +37,23 @@ function shapeOf(d: Draw, instance: boolean): number[] {
 }
 
 /** float32's rounding, or a step of differences, can change the sign of what lies this near 0 beside the largest value. */
-const nearKink = (d: Draw): number => (d.small ? 2 ** -4 : 2 ** -17);
+const nearKink = (d: Draw): number => (d.small ? 2 ** -6 : 2 ** -17);
 
-/** The call with its activation left out where a value lies so near the kink that rounding decides its side. */
-function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', { inputs, args }: Call): Call {
-  const plain = { ...(args as object), negativeSlope: undefined };
+/**
+ * A call whose activation has no value so near its kink that rounding decides its side: drawn again until then, and after
+ * some draws without the activation.
+ */
+function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', draw: () => Call): Call {
   const op = referenceOps[name] as { forward(inputs: readonly Ref[], args: unknown): Ref };
-  const { data } = op.forward(inputs, plain);
-  const sizes = data.map(Math.abs);
-  const largest = sizes.reduce((most, size) => Math.max(most, size || 0), 0);
-  return { inputs, args: sizes.some((size) => size < nearKink(d) * largest) ? plain : args };
+  for (let left = 20; ; left--) {
+    const { inputs, args } = draw();
+    const plain = { ...(args as object), negativeSlope: undefined };
+    if ((args as { negativeSlope?: number }).negativeSlope === undefined) return { inputs, args };
+    const sizes = op.forward(inputs, plain).data.map(Math.abs);
+    const largest = sizes.reduce((most, size) => Math.max(most, size || 0), 0);
+    if (!sizes.some((size) => size < nearKink(d) * largest)) return { inputs, args };
+    if (left === 0) return { inputs, args: plain };
+  }
 }
 
 /** Elements of a group, and what a sum over the samples adds up in the gradient of a weight. */
@@ -55,6 +62,10 @@ const judged = { elements: () => false, terms };
 
 const epsOf = (d: Draw) => d.pick([1e-3, 1e-5, 2e-5]);
 const slopeOf = (d: Draw) => d.pick([undefined, 0, 0.2, -0.3]);
+
+/** The arguments without activation where a large common part costs so many digits that its side is anybody's guess. */
+const withoutFar = <A extends object>(args: A, x: Ref): A =>
+  x.data.some((value) => Math.abs(value) > 20) ? { ...args, negativeSlope: undefined } : args;
 
 export const norms = {
   batchNorm: {
@@ -65,16 +76,14 @@ export const norms = {
       const channels = [shape[1]!];
       const affine = d.chance(0.7);
       const runningStats = !training || d.chance(0.5);
-      const args = { training, affine, runningStats, momentum: d.pick([0, 0.01, 0.1, 1]), eps: epsOf(d) };
-      const x = values(d, shape);
-      const far = x.data.some((value) => Math.abs(value) > 20);
-      return clearOfKink(d, 'batchNorm', {
-        args: { ...args, negativeSlope: far ? undefined : slopeOf(d) },
-        inputs: [
-          x,
-          ...(affine ? [ordinary(d, channels), ordinary(d, channels)] : []),
-          ...(runningStats ? [ordinary(d, channels), positive({ exponents: [-3, 3] })(d, channels)] : []),
-        ],
+      const momentum = d.pick([0, 0.01, 0.1, 1]);
+      const args = { training, affine, runningStats, momentum, eps: epsOf(d), negativeSlope: slopeOf(d) };
+      return clearOfKink(d, 'batchNorm', () => {
+        const x = values(d, shape);
+        const parameters = affine ? [ordinary(d, channels), ordinary(d, channels)] : [];
+        const variances = positive({ exponents: [-3, 3] });
+        const running = runningStats ? [ordinary(d, channels), variances(d, channels)] : [];
+        return { args: withoutFar(args, x), inputs: [x, ...parameters, ...running] };
       });
     },
   },
@@ -84,11 +93,11 @@ export const norms = {
       const shape = shapeOf(d, true);
       const channels = [shape[1]!];
       const affine = d.chance(0.7);
-      const x = values(d, shape);
-      const far = x.data.some((value) => Math.abs(value) > 20);
-      return clearOfKink(d, 'instanceNorm', {
-        args: { affine, eps: epsOf(d), negativeSlope: far ? undefined : slopeOf(d) },
-        inputs: [x, ...(affine ? [ordinary(d, channels), ordinary(d, channels)] : [])],
+      const args = { affine, eps: epsOf(d), negativeSlope: slopeOf(d) };
+      return clearOfKink(d, 'instanceNorm', () => {
+        const x = values(d, shape);
+        const parameters = affine ? [ordinary(d, channels), ordinary(d, channels)] : [];
+        return { args: withoutFar(args, x), inputs: [x, ...parameters] };
       });
     },
   },

@@ -226,14 +226,23 @@ function gradientsInOperations(
   const centred = sub(values, given ? kept(0) : mean(values, dims, true));
   const stabilized = given ? null : add(mean(square(centred), dims, true), eps);
   const std = stabilized ? sqrt(stabilized) : div(1, kept(1));
-  const pairs = !given && by.rows * by.run === 2;
-  const xHat = pairs ? normalizedPairs(centred, eps) : div(centred, std);
+  // Of two values, whose distances c from their mean are equal and opposite, x̂ = c/√(c² + eps) has the slope
+  // eps/(c² + eps)^(3/2): of the slope of a quotient all else cancels. See normalize_backward.wgsl too.
+  const slopeOfPairs =
+    stabilized && by.rows * by.run === 2 ? (): Tensor => div(div(eps, stabilized), std) : null;
+  const xHat = slopeOfPairs
+    ? record(
+        'normalizedPairs',
+        noGrad(() => div(centred, std)),
+        [centred],
+        (gy) => [mul(gy, slopeOfPairs())],
+      )
+    : div(centred, std);
   const inputGradient = (): Tensor => {
     const scaled = weight ? mul(g, reshape(weight, channels)) : g;
     if (!stabilized) return div(scaled, std);
     const centredGradient = sub(scaled, mean(scaled, dims, true));
-    // See normalize_backward.wgsl: of two values, all but this cancels.
-    if (pairs) return mul(centredGradient, slopeOfPairs(centred, eps));
+    if (slopeOfPairs) return mul(centredGradient, slopeOfPairs());
     return div(sub(centredGradient, mul(xHat, mean(mul(scaled, xHat), dims, true))), std);
   };
   return {
@@ -241,21 +250,6 @@ function gradientsInOperations(
     weight: needed.weight ? sum(mul(g, xHat), [0, 2]) : null,
     bias: needed.bias ? sum(g, [0, 2]) : null,
   };
-}
-
-/**
- * x̂ of groups of two values, whose distances c from their mean are equal and opposite: c/√(c² + eps), with its slope in
- * closed form, as of a quotient's all but a part eps/(c² + eps) would cancel.
- */
-function normalizedPairs(centred: Tensor, eps: number): Tensor {
-  const y = noGrad(() => div(centred, sqrt(add(square(centred), eps))));
-  return record('normalizedPairs', y, [centred], (gy) => [mul(gy, slopeOfPairs(centred, eps))]);
-}
-
-/** eps/(c² + eps)^(3/2). */
-function slopeOfPairs(centred: Tensor, eps: number): Tensor {
-  const stabilized = add(square(centred), eps);
-  return div(div(eps, stabilized), sqrt(stabilized));
 }
 
 /** The gradient of a (leaky) ReLU of x, linear in g; the sign of x has no gradient. */
