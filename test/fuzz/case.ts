@@ -18,10 +18,11 @@ export interface Case {
 /** How hostile cases are, by turns: valid; a field here and there; many fields; damaged bytes. */
 export async function makeCase(parser: Parser, seed: number, index: number): Promise<Case> {
   const draw = new Draw(parser.name, seed, index);
-  draw.rate = draw.pick([0, 0, 0.01, 0.03, 0.1, 0.1, 0.3]);
-  const damaged = !parser.whole && draw.chance(draw.rate === 0 ? 0.7 : 0.2);
+  const rate = draw.pick([0, 0, 0.01, 0.03, 0.1, 0.1, 0.3]);
+  draw.rate = rate;
+  const damaged = !parser.whole && draw.chance(rate === 0 ? 0.7 : 0.2);
   const sample = await parser.generate(draw);
-  const valid = draw.rate === 0 && !damaged;
+  const valid = rate === 0 && !damaged;
   if (!damaged) return { sample, valid };
   const files = new Map(sample.files);
   const name = draw.pick([...files.keys()]);

@@ -43,7 +43,9 @@ const parser: Parser = {
   generate: async (draw): Promise<Sample> => {
     // Every tensor is the same number again and again: no file is large.
     const whole = await network(draw);
-    const items = draw.list(draw.twists() ? vectors(draw, whole) : whole).map(([name, shape]) => {
+    const lacking = draw.rate > 0 && draw.chance(0.1);
+    if (lacking) draw.rate = 0; // else it would be no network at all
+    const items = draw.list(lacking ? vectors(draw, whole) : whole).map(([name, shape]) => {
       const sizes = draw.list(shape).map((n) => {
         const size = draw.number(n);
         return Number.isSafeInteger(size) && size >= 0 ? size : n;

@@ -2,7 +2,7 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
-import { CheckpointError, type Device, Generator, showShape } from '@forger/tensor';
+import { CheckpointError, type Device, ForgerError, Generator, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import { shown } from '../printable.ts';
 import { findRecipe } from '../recipes/index.ts';
@@ -170,9 +170,14 @@ function checkHeld(
     [...tensors].reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0);
   let needed = 0;
   // In a dry run networks take no memory.
-  device.dryRun(() => {
-    needed = numbers(build(new Generator(0, { device }))[network].stateDict().values());
-  });
+  try {
+    device.dryRun(() => {
+      needed = numbers(build(new Generator(0, { device }))[network].stateDict().values());
+    });
+  } catch (error) {
+    if (!(error instanceof ForgerError)) throw error;
+    throw new CheckpointError(`${what} cannot be built: ${error.message}`, { cause: error });
+  }
   const held = numbers(weights.values());
   if (needed > SMALL && needed > 4 * held)
     throw new CheckpointError(
