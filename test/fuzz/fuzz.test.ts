@@ -10,7 +10,9 @@ import { parsers } from './registry.ts';
 import { repeat } from './repeat.ts';
 
 const SEED = 5;
-const CASES = 60;
+const CASES = 40;
+/** A network to build, pictures to decode: fewer of these. */
+const SLOW: Readonly<Record<string, number>> = { network: 8, pictures: 20, 'picture-zip': 20 };
 
 async function findings(jobs: readonly Job[]): Promise<Finding[]> {
   const found: Finding[] = [];
@@ -18,9 +20,9 @@ async function findings(jobs: readonly Job[]): Promise<Finding[]> {
   return found;
 }
 
-test(`${CASES} cases for every parser, from seed ${SEED}`, async () => {
+test(`up to ${CASES} cases for every parser, from seed ${SEED}`, async () => {
   const found = await findings(
-    parsers.map(({ name }) => ({ parser: name, seed: SEED, from: 0, count: CASES })),
+    parsers.map(({ name }) => ({ parser: name, seed: SEED, from: 0, count: SLOW[name] ?? CASES })),
   );
   expect(found.map((finding) => `${repeat(finding)}: ${finding.message}`)).toEqual([]);
 });
