@@ -1,6 +1,7 @@
 // CIFAR-10 in its binary form: records of one label byte (0 to 9) and 32×32 pixels, red plane, green plane, blue
 // plane. Format: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 import { DataError } from '@forger/tensor';
+import { shown } from '../printable.ts';
 import { readInflated, readWhole } from './files.ts';
 import type { RawPictures } from './raw-images.ts';
 import { readTar } from './tar.ts';
@@ -56,5 +57,5 @@ export async function readCifarArchive(file: string): Promise<RawPictures> {
     throw new DataError(`'${file}' has no data_batch_*.bin in it; download cifar-10-binary.tar.gz again.`);
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return pictures(entries.map((entry) => checkBatch(entry.bytes, `${file}:${entry.name}`)));
+  return pictures(entries.map((entry) => checkBatch(entry.bytes, `${file}:${shown(entry.name)}`)));
 }
