@@ -130,9 +130,9 @@ const signals: readonly Fault[] = [
     provoke: (folder) =>
       interrupted(folder, 'run/checkpoints/step-000010.json', (child) => {
         child.stdout!.on('data', (text: string) => {
-          if (text.includes('Stopping')) child.kill('SIGTERM');
+          if (text.includes('Stopping')) child.kill('SIGINT');
         });
-        child.kill('SIGINT');
+        child.kill('SIGTERM');
       }),
     sentence: 'Stopping after this step and saving. Press Ctrl-C again to quit at once.',
     exitCode: 130,

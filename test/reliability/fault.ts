@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -26,8 +26,8 @@ export interface Fault {
 }
 
 export interface Outcome {
-  /** null when it was ended by a signal. */
-  readonly exitCode: number | null;
+  /** 128 and more when a signal ended it, as shells have it. */
+  readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -78,9 +78,9 @@ export function forger(
       reject(new Error(`forger ${args.join(' ')} hung: ${text.stdout}${text.stderr}`));
     }, LIMIT_MS);
     child.on('error', reject);
-    child.on('close', (exitCode) => {
+    child.on('close', (code, signal) => {
       clearTimeout(limit);
-      resolve({ exitCode, ...text });
+      resolve({ exitCode: code ?? 128 + constants.signals[signal!], ...text });
     });
   });
 }

@@ -44,8 +44,6 @@ const ONE_TWICE_IN = 4;
 const MOST_KILLS = 3;
 /** Aims that a run may miss, ending before they come. */
 const MOST_MISSES = 5;
-/** What a shell reports for Ctrl-C. */
-const EXIT_INTERRUPTED = 130;
 
 /** A scenario with what comes of it when nothing happens. */
 interface Undisturbed extends Expected {
@@ -221,9 +219,8 @@ function judgeStop(
         story.corrupt.push(`it stopped at step ${done.step} without saving it`);
     return;
   }
-  // The second signal ends it at once: by our exit, or by its own power where everything was saved by then.
-  const isSaved = done !== undefined && signal !== null && stop.startsWith(signal);
-  if (stop.endsWith('twice') && (exitCode === EXIT_INTERRUPTED || isSaved)) return;
+  // The second signal ends it at once.
+  if (stop.endsWith('twice') && signal !== null && stop.startsWith(signal)) return;
   const begun = training.of('start').length > 0;
   // Node's own start comes before anybody can hear a signal.
   if (signal !== null && stop.startsWith(signal) && !begun) return;

@@ -1,10 +1,10 @@
 // Ctrl-C once asks a run to stop after the step under way; twice ends the process at once. A run whose output nobody
 // reads any more stops in the same way.
 
+import { releaseLocks } from '../train/run-lock.ts';
 import { onOutputEnd } from './output.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells have it
 
 export interface Stop {
   /** Aborted once the run was asked to stop. */
@@ -16,15 +16,16 @@ export interface Stop {
 }
 
 /**
- * Turns the first SIGINT, SIGTERM or SIGHUP, or the end of standard output, into an abort; the second signal exits with 130.
+ * Turns the first SIGINT, SIGTERM or SIGHUP, or the end of standard output, into an abort; the second signal ends
+ * the process as it would have without us, which shells report as 130 for SIGINT.
  * @param onFirst told once a signal asked for the stop.
  */
 export function stopOnSignals(onFirst: () => void): Stop {
   const controller = new AbortController();
   let exitCode = 0;
   let signals = 0;
-  const stop = () => {
-    if (++signals > 1) process.exit(EXIT_INTERRUPTED);
+  const stop = (name: NodeJS.Signals) => {
+    if (++signals > 1) return quit(name);
     const first = !controller.signal.aborted;
     controller.abort();
     if (first) onFirst();
@@ -45,4 +46,11 @@ export function stopOnSignals(onFirst: () => void): Stop {
       forget();
     },
   };
+}
+
+// Not `process.exit`: it takes down what the driver's threads still compile with, and they print nonsense or crash.
+function quit(name: NodeJS.Signals): void {
+  releaseLocks();
+  for (const other of SIGNALS) process.removeAllListeners(other);
+  process.kill(process.pid, name);
 }

@@ -35,10 +35,11 @@ const NO_LINKS = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'
 /** Ids of the locks that this process holds, by path. */
 const held = new Map<string, string>();
 
-// A process that ends without releasing (a second Ctrl-C, an uncaught error) still leaves no lock behind.
-process.once('exit', () => {
+/** Releases every lock of this process. One that ends without that (an uncaught error) still leaves none behind. */
+export function releaseLocks(): void {
   for (const path of held.keys()) release(path);
-});
+}
+process.once('exit', releaseLocks);
 
 /**
  * Takes the lock of a folder.
