@@ -98,15 +98,15 @@ export function expectationOf(c: Case): Expectation {
   const cases = opCases[c.op];
   const terms = cases.terms(sample);
   const found = valuesOf(c, sample);
-  const cancelled = cases.cancels?.(sample) ?? { first: 0, second: 0 };
+  const cancelled = cases.cancels?.(sample) ?? { result: 0, first: 0, second: 0 };
   const elements = cases.elements(sample);
   const results = labelsOf(c).map(
     ({ what, order }, i): Expected => ({
       what,
       values: found[i]!,
-      allowed: steps[order] * allowedUnits(variant, terms),
+      allowed: steps[order] * allowedUnits(variant, terms, c.kind === 'kinks'),
       second: order === 'second',
-      cancels: what === 'result' ? 0 : cancelled[order],
+      cancels: what === 'result' ? cancelled.result : cancelled[order],
       specials: specialsOf(c, what, elements),
       factor: what === 'result' ? null : factorOf(c, what),
     }),

@@ -44,13 +44,14 @@ const amplification: Partial<Record<Variant, number>> = { f2x2: 2, f3x2: 2, f4x2
  * Each step of a kernel rounds by one unit or, for WGSL's exp, log and division, a few, and the longest chains have a
  * dozen steps: 32. A sum of n terms of random sign, added up one after another, errs by Σₖ 0.4u·√k = 0.3·u·n as a root
  * mean square, on results of √n: 0.3·√n units for one in the middle and about four times that, √n, for the worst of
- * thousands. Winograd's forms with points at 0, ±1 and ∞ grow in their transforms by factors of at most 2 between input
+ * thousands. Where the terms are `few` different numbers, rounding errors repeat instead of cancelling: n/2 units (Higham
+ * 2002, section 4.2, on partial sums of half the total on average). Winograd's forms with points at 0, ±1 and ∞ grow in their transforms by factors of at most 2 between input
  * and output, the one with a point at 2 by 8. The compensated core rounds once, and once for each of the few parts that
  * are added up afterwards; a bias and its gradient take the plain way.
  */
-export function allowedUnits(variant: Variant, terms: number): number {
+export function allowedUnits(variant: Variant, terms: number, few: boolean): number {
   if (variant === 'compensated') return 4;
-  return (32 + Math.sqrt(terms)) * (amplification[variant] ?? 1);
+  return (32 + (few ? terms / 2 : Math.sqrt(terms))) * (amplification[variant] ?? 1);
 }
 
 /**

@@ -4,6 +4,7 @@ import { referenceOps } from '../../reference/index.ts';
 import type { Draw } from '../draw.ts';
 import type { Call, OpCases } from '../op-cases.ts';
 import { ordinary, positive, real } from '../values.ts';
+import { largestOf } from './reduce.ts';
 
 /** Squares, and the products of these with ordinary numbers, stay within float32. */
 const range = { exponents: [-40, 40] } as const;
@@ -58,6 +59,34 @@ function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', draw: () => Ca
 
 /** Elements of a group, and what a sum over the samples adds up in the gradient of a weight. */
 const terms = ({ inputs: [x] }: Call): number => sizeOf(x!.shape) / x!.shape[1]!;
+
+/**
+ * A mean is rounded to float32, off by a unit of its size: beside values that lie far closer together than that it is the
+ * error of all that is made of their distances. For means of ordinary size conditioning says as much.
+ */
+const cancels: NonNullable<OpCases['cancels']> = ({ inputs: [x, weight], args, gy, v }) => {
+  const far = largestOf(x!);
+  const { affine, eps } = args as { affine: boolean; eps: number };
+  if (!x!.data.every((value) => Math.abs(value) >= far / 2)) return { result: 0, first: 0, second: 0 };
+  const sigma = smallestDeviation(x!, eps);
+  const result = ((affine ? Math.max(1, largestOf(weight!)) : 1) * far) / sigma;
+  const first = (result * largestOf(gy) * Math.sqrt(terms({ inputs: [x!], args }))) / Math.min(1, sigma);
+  const along = v.reduce((most, one) => Math.max(most, one ? largestOf(one) : 0), 1);
+  return { result, first, second: (first * along) / Math.min(1, sigma) };
+};
+
+/** √(variance + eps) of the run of (N, C, …) whose values lie closest together. */
+function smallestDeviation(x: Ref, eps: number): number {
+  const run = sizeOf(x.shape.slice(2));
+  let least = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < x.data.length; at += run) {
+    const values = x.data.subarray(at, at + run);
+    const mean = values.reduce((sum, value) => sum + value, 0) / run;
+    least = Math.min(least, values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / run);
+  }
+  return Math.sqrt(least + eps);
+}
+
 const judged = { elements: () => false, terms };
 
 const epsOf = (d: Draw) => d.pick([1e-3, 1e-5, 2e-5]);
@@ -89,6 +118,7 @@ export const norms = {
   },
   instanceNorm: {
     ...judged,
+    cancels,
     draw(d) {
       const shape = shapeOf(d, true);
       const channels = [shape[1]!];

@@ -39,7 +39,7 @@ export const largestOf = (x: Ref): number => x.data.reduce((most, v) => Math.max
 /** With probabilities p, g − p·Σ g is taken of upstream gradients g, and of directions. */
 export const cancelsInSoftmax: NonNullable<OpCases['cancels']> = ({ gy, v }) => {
   const [first, along] = [largestOf(gy), v[0] ? largestOf(v[0]) : 0];
-  return { first, second: along * Math.max(1, first) };
+  return { result: 0, first, second: along * Math.max(1, first) };
 };
 
 function lines(): OpCases {
