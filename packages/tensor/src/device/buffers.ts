@@ -105,7 +105,8 @@ export function createBuffer(device: GPUDevice, size: number, what: string): GPU
 export function createTexture(device: GPUDevice, rows: number, what: string): GPUTexture {
   const label = labelOf(what, rows * textureRowBytes);
   const size = [textureWidth, rows];
-  return device.createTexture({ label, size, format: 'rgba32float', usage: textureUsage.STORAGE_BINDING });
+  const usage = textureUsage.STORAGE_BINDING | textureUsage.COPY_DST;
+  return device.createTexture({ label, size, format: 'rgba32float', usage });
 }
 
 export interface MemoryReport {

@@ -23,7 +23,7 @@ import type { Platform, PlatformOptions, Waiting } from './platform.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
 import { Readback } from './readback.ts';
-import { clearCommand, copyCommand, itemOf, type Operand, Recorder } from './recorder.ts';
+import { clearCommand, copyCommand, itemOf, type Operand, Recorder, textureCopyCommand } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { Trace } from './trace.ts';
 import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
@@ -189,6 +189,12 @@ export class Device {
     }
     const buffers = [source.buffer, target.buffer];
     this.recorder.record(copyCommand(source, target.buffer.gpu, target.offset, bytes, buffers));
+  }
+
+  /** Records a copy of a range into a texture, four values to a texel in order. The range begins at a multiple of 16 bytes. */
+  copyToTexture(source: BufferRange, target: PooledTexture): void {
+    if (this.#trace) this.#trace.record({ kind: 'texture_copy', source, target, ...this.#phase });
+    else this.recorder.record(textureCopyCommand(source, target));
   }
 
   /** Records a fill with zeros. */

@@ -39,7 +39,7 @@ export function forwardCopies(trace: Trace, alignment: number): TracedCommand[] 
       const offset = o.offset - source.offset;
       return offset >= 0 && offset + o.bytes <= copy.bytes && (offset + target.offset) % alignment === 0;
     };
-    if (before.some((command) => command.kind === 'copy' || !operandsOf(command).every(fits))) continue;
+    if (before.some((command) => 'source' in command || !operandsOf(command).every(fits))) continue;
     const untouched = (users.get(target.buffer) ?? []).every(
       (i) => i < uses[0]! || i >= at || dropped.has(i) || !touches(commands[i]!, target, copy.bytes),
     );

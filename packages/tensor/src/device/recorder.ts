@@ -3,7 +3,13 @@
 // a whole list, again and again.
 
 import type { FloatParam } from './bindings.ts';
-import type { BufferRange, PooledBuffer, PooledTexture } from './buffers.ts';
+import {
+  type BufferRange,
+  type PooledBuffer,
+  type PooledTexture,
+  textureRowBytes,
+  textureWidth,
+} from './buffers.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { CommandTimer } from './profile.ts';
 import type { Work } from './work.ts';
@@ -34,6 +40,16 @@ export interface CopyCommand {
   readonly buffers: readonly PooledBuffer[];
 }
 
+/** A copy of a range into a texture, four values to a texel. */
+export interface TextureCopyCommand {
+  readonly kind: 'texture_copy';
+  readonly source: GPUBuffer;
+  readonly sourceOffset: number;
+  readonly target: GPUTexture;
+  readonly bytes: number;
+  readonly buffers: readonly (PooledBuffer | PooledTexture)[];
+}
+
 export interface ClearCommand {
   readonly kind: 'clear';
   readonly buffer: GPUBuffer;
@@ -42,7 +58,7 @@ export interface ClearCommand {
   readonly buffers: readonly PooledBuffer[];
 }
 
-export type Command = DispatchCommand | CopyCommand | ClearCommand;
+export type Command = DispatchCommand | CopyCommand | TextureCopyCommand | ClearCommand;
 
 export const itemOf = (operand: Operand): PooledBuffer | PooledTexture =>
   'view' in operand ? operand : operand.buffer;
@@ -57,6 +73,14 @@ export function copyCommand(
 ): CopyCommand {
   const { buffer, offset: sourceOffset } = source;
   return { kind: 'copy', source: buffer.gpu, sourceOffset, target, targetOffset, bytes, buffers };
+}
+
+export function textureCopyCommand(
+  { buffer, offset, bytes }: BufferRange,
+  target: PooledTexture,
+): TextureCopyCommand {
+  const from = { source: buffer.gpu, sourceOffset: offset };
+  return { kind: 'texture_copy', ...from, target: target.gpu, bytes, buffers: [buffer, target] };
 }
 
 export function clearCommand({ buffer, offset, bytes }: BufferRange): ClearCommand {
@@ -174,11 +198,30 @@ export function encodeCommands(encoder: GPUCommandEncoder, commands: readonly Co
 }
 
 /** Encodes a copy or a clear, outside any pass. */
-export function encodeTransfer(encoder: GPUCommandEncoder, command: CopyCommand | ClearCommand): void {
+export function encodeTransfer(encoder: GPUCommandEncoder, command: Exclude<Command, DispatchCommand>): void {
   if (command.kind === 'clear') {
     encoder.clearBuffer(command.buffer, command.offset, command.bytes);
     return;
   }
+  if (command.kind === 'texture_copy') {
+    encodeTextureCopy(encoder, command);
+    return;
+  }
   const { source, sourceOffset, target, targetOffset, bytes } = command;
   encoder.copyBufferToBuffer(source, sourceOffset, target, targetOffset, bytes);
+}
+
+/** Whole rows at once, then what is left; the last texel may hold values from behind the range, where buffers are padded. */
+function encodeTextureCopy(encoder: GPUCommandEncoder, command: TextureCopyCommand): void {
+  const { source: buffer, sourceOffset, target: texture, bytes } = command;
+  const rows = Math.floor(bytes / textureRowBytes);
+  const left = Math.ceil((bytes - rows * textureRowBytes) / 16);
+  const copy = (offset: number, y: number, width: number, height: number): void =>
+    encoder.copyBufferToTexture(
+      { buffer, offset, bytesPerRow: textureRowBytes },
+      { texture, origin: [0, y] },
+      [width, height],
+    );
+  if (rows > 0) copy(sourceOffset, 0, textureWidth, rows);
+  if (left > 0) copy(sourceOffset + rows * textureRowBytes, rows, left, 1);
 }

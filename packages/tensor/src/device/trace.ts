@@ -18,7 +18,15 @@ import {
 import type { PackedCopies } from './packed.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { Lifetime } from './placement.ts';
-import { bindGroupOf, type Command, clearCommand, copyCommand, itemOf, type Operand } from './recorder.ts';
+import {
+  bindGroupOf,
+  type Command,
+  clearCommand,
+  copyCommand,
+  itemOf,
+  type Operand,
+  textureCopyCommand,
+} from './recorder.ts';
 import type { Work } from './work.ts';
 
 /** A buffer or texture that a step asked for. */
@@ -84,17 +92,25 @@ interface TracedCopy {
   readonly bytes: number;
 }
 
+interface TracedTextureCopy {
+  readonly kind: 'texture_copy';
+  readonly source: BufferRange;
+  readonly target: PooledTexture;
+}
+
 interface TracedClear {
   readonly kind: 'clear';
   range: BufferRange;
 }
 
-export type TracedCommand = (TracedDispatch | TracedCopy | TracedClear) & { readonly backward: boolean };
+export type TracedCommand = (TracedDispatch | TracedCopy | TracedTextureCopy | TracedClear) & {
+  readonly backward: boolean;
+};
 
 /** What a command reads and writes. */
 export function operandsOf(command: TracedCommand): readonly Operand[] {
   if (command.kind === 'dispatch') return command.operands;
-  return command.kind === 'copy' ? [command.source, command.target] : [command.range];
+  return command.kind === 'clear' ? [command.range] : [command.source, command.target];
 }
 
 /** Buffers start and end at multiples of this, which any binding may be rounded up to. */
@@ -166,6 +182,7 @@ export class Trace implements Allocator {
         return { ...dispatch, bindGroup, buffers: command.operands.map(itemOf) };
       }
       if (command.kind === 'clear') return clearCommand(command.range);
+      if (command.kind === 'texture_copy') return textureCopyCommand(command.source, command.target);
       const { source, target, bytes } = command;
       return copyCommand(source, target.buffer.gpu, target.offset, bytes, [source.buffer, target.buffer]);
     });

@@ -8,6 +8,6 @@ export const bufferUsage = {
   STORAGE: 0x80,
   QUERY_RESOLVE: 0x200,
 } as const;
-export const textureUsage = { STORAGE_BINDING: 0x8 } as const;
+export const textureUsage = { COPY_DST: 0x2, STORAGE_BINDING: 0x8 } as const;
 export const mapModeRead = 0x1;
 export const computeStage = 0x4;

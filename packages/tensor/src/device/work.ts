@@ -35,7 +35,7 @@ export function infoOf(command: Command): CommandInfo {
       bytes: work?.bytes ?? operandBytes(command),
     };
   }
-  const bytes = command.kind === 'copy' ? 2 * command.bytes : command.bytes;
+  const bytes = command.kind === 'clear' ? command.bytes : 2 * command.bytes;
   return { name: command.kind, shape: `${command.bytes} bytes`, flop: 0, bytes };
 }
 

@@ -51,25 +51,39 @@ const constantsOf = (o: Operand) => ({
   STRIDE: o.stride,
 });
 
+/** Texels of four values that hold a line of a tile, wherever in its first texel it may begin. */
+function texelsOfLine(o: Operand, form: WinogradForm): number {
+  const positions =
+    o.role === 'weight' ? form.taps : o.role === 'output' ? form.outputs : form.outputs + form.taps - 1;
+  const step = (o.role === 'weight' ? form.taps : form.outputs) * o.stride;
+  const aligned = o.w % 4 === 0 && (o.tiles[1] === 1 || step % 4 === 0) && o.padding[1] === 0;
+  const latest = aligned ? o.stride - 1 : 3; // a phase begins up to stride - 1 later
+  return ceilDiv(latest + (positions - 1) * o.stride + 1, 4);
+}
+
 /** An operand at the points, packed once for all products that it takes part in. */
 export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix {
   const matrix = matrixOf(o, form);
   const { length } = matrix;
   const params = [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, length];
   const key = `${form.file} ${o.role} ${o.stride} ${params}`;
-  const texture = t.device.packed(t.range, key, texelsOf(matrix), (target) =>
-    t.device.dispatch(
+  const { device } = t;
+  const texture = device.packed(t.range, key, texelsOf(matrix), (target) => {
+    const values = device.pool.acquireTexture(ceilDiv(t.size, 4));
+    device.copyToTexture(t.range, values);
+    device.dispatch(
       {
         name: `${o.role}_to_points`,
         files: ['winograd/to_points.wgsl', 'winograd/roles.wgsl', form.file],
-        constants: constantsOf(o),
-        bindings: ['read', 'texture-write'],
+        constants: { ...constantsOf(o), TEXELS: texelsOfLine(o, form) },
+        bindings: ['texture-read', 'texture-write'],
       },
       params,
-      [t.range, target],
+      [values, target],
       [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), 1],
-    ),
-  );
+    );
+    device.pool.release(values);
+  });
   return { ...matrix, texture };
 }
 
