@@ -1,8 +1,7 @@
 // Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
 // more than a row of texels, of sizes that fill no whole texel; eager and captured.
-import { conv2d, createDevice, type Device, slice, tensor } from '@forger/tensor';
+import { conv2d, createDevice, type Device, slice, supportsCore, tensor, withGemmCore } from '@forger/tensor';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withGemmCore } from '../../packages/tensor/src/kernels/gemm.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -18,6 +17,7 @@ test.each([
   { what: 'several rows and a part of one', shape: [3, 8, 33, 32], images: [0, 3] },
   { what: 'a view that begins within the buffer', shape: [3, 4, 16, 18], images: [1, 3] },
 ])('$what', async ({ shape, images: [from, to] }) => {
+  if (!supportsCore(device, 'f4x2')) return;
   const all = tensor(wave(shape.reduce((a, b) => a * b)), shape, { device }).keep();
   const weight = tensor(wave(8 * shape[1]! * 16), [8, shape[1]!, 4, 4], { device }).keep();
   const run = () => conv2d(slice(all, 0, from, to), weight, { stride: 2, padding: 1 });
