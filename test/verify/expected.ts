@@ -62,9 +62,9 @@ interface Given {
 }
 
 /** The tensors that a case gives, in the order of `labelsOf`; without the recorded gradients, which are the same again. */
-function valuesOf(c: Case, { inputs, gy, v }: Given): Ref[] {
+function valuesOf(c: Case, { inputs, gy, v }: Given, args: unknown = c.sample.args): Ref[] {
   const op = referenceOp(c.op);
-  const { args, wanted } = c.sample;
+  const { wanted } = c.sample;
   const y = op.forward(inputs, args);
   const gradients = wanted.length > 0 ? op.backward(inputs, args, gy) : [];
   const seconds = hasSeconds(c) ? op.second(inputs, args, gy, v) : [];
@@ -116,7 +116,7 @@ export function expectationOf(c: Case): Expectation {
     elements,
     terms,
     along: alongOf(c, elements),
-    sensitivities: () => sensitivitiesOf(c, found),
+    sensitivities: () => sensitivitiesOf(c, found, elements),
   };
 }
 
@@ -160,21 +160,57 @@ function alongOf({ sample: { v } }: Case, elements: boolean): (k: number) => num
   return () => largest;
 }
 
-function sensitivitiesOf(c: Case, found: readonly Ref[]): Float64Array[] {
+/** What a case is made of and may move. */
+type Part = 'inputs' | 'gy' | 'v' | 'goal';
+
+/** What moves together, move by move. */
+function moves(c: Case, elements: boolean): { part: Part; at: number }[][] {
+  const { inputs, v } = c.sample;
+  const each = (part: Part, count: number) => Array.from({ length: count }, (_, at) => ({ part, at }));
+  // Results and gradients are linear in gy and v: these may move across no kink.
+  const still = c.kind === 'kinks' && withKinks.has(c.op);
+  const hasGoal = !still && (c.sample.args as { goal?: number }).goal !== undefined;
+  const all = [
+    ...(still ? [] : each('inputs', inputs.length)),
+    ...each('goal', hasGoal ? 1 : 0),
+    ...each('gy', 1),
+    ...each('v', v.length),
+  ];
+  return elements ? all.map((one) => [one]) : Array.from({ length: directions }, () => all);
+}
+
+/**
+ * Of single numbers each input moves by itself, and what that makes is added up: no signs can hide what cancels. Of sums,
+ * all move at once by random signs, several times.
+ */
+function sensitivitiesOf(c: Case, found: readonly Ref[], elements: boolean): Float64Array[] {
   const most = found.map(({ data }) => new Float64Array(data.length));
-  if (c.kind === 'kinks' && withKinks.has(c.op)) return most;
-  const { inputs, gy, v } = c.sample;
-  for (let direction = 0; direction < directions; direction++) {
+  const { inputs, gy, v, args } = c.sample;
+  for (const [direction, parts] of moves(c, elements).entries()) {
     const moved = (t: number): Ref[] => {
       const sign = signs(direction);
-      const by = (x: Ref): Ref => map(x, (value) => value * (1 + t * sign()));
-      return valuesOf(c, { inputs: inputs.map(by), gy: by(gy), v: v.map((x) => x && by(x)) });
+      const by = (x: Ref, part: Part, at: number): Ref => {
+        if (!parts.some((one) => one.part === part && one.at === at)) return x;
+        return map(x, (value) => value * (1 + t * (elements ? 1 : sign())));
+      };
+      const { goal } = args as { goal?: number };
+      const movesGoal = goal !== undefined && parts.some(({ part }) => part === 'goal');
+      return valuesOf(
+        c,
+        {
+          inputs: inputs.map((x, at) => by(x, 'inputs', at)),
+          gy: by(gy, 'gy', 0),
+          v: v.map((x, at) => x && by(x, 'v', at)),
+        },
+        movesGoal ? { ...(args as object), goal: goal * (1 + t) } : args,
+      );
     };
     const [above, below] = [moved(move), moved(-move)];
     for (const [i, { data }] of above.entries()) {
       for (let k = 0; k < data.length; k++) {
         const slope = Math.abs(data[k]! - below[i]!.data[k]!) / (2 * move);
-        if (slope > most[i]![k]!) most[i]![k] = slope;
+        if (elements) most[i]![k]! += slope || 0;
+        else if (slope > most[i]![k]!) most[i]![k] = slope;
       }
     }
   }

@@ -1,5 +1,5 @@
 /** Draws of elementwise functions, of one tensor and of two that broadcast. */
-import { sameShape, sizeOf } from '../../reference/array.ts';
+import { broadcastShapes, sameShape, sizeOf } from '../../reference/array.ts';
 import type { Draw } from '../draw.ts';
 import { type OpCases, ofElements } from '../op-cases.ts';
 import { avoiding, awayFromZero, type Domain, lattice, ordinary, positive, real, whole } from '../values.ts';
@@ -17,8 +17,8 @@ function binary(x: Domain, y: Domain): OpCases {
     },
     elements: ({ inputs: [x, y] }) => sameShape(x!.shape, y!.shape),
     terms: ({ inputs: [x, y] }) => {
-      const [a, b] = [sizeOf(x!.shape), sizeOf(y!.shape)];
-      return Math.max(a, b) ** 2 / Math.min(a, b);
+      const out = sizeOf(broadcastShapes(x!.shape, y!.shape));
+      return out / Math.min(x!.data.length, y!.data.length);
     },
   };
 }
@@ -26,6 +26,8 @@ function binary(x: Domain, y: Domain): OpCases {
 /** Functions of single numbers are right over the whole range; products and quotients of two as far as float32 goes. */
 const anywhere = real(whole);
 const pair = real({ exponents: [-90, 90], mixed: true });
+/** Products of two of these stay in the range, and differences of such products do. */
+const factors = { exponents: [-60, 60], mixed: true } as const;
 /** Squares of these, and their products with another, stay in the range. */
 const half = { exponents: [-40, 40], mixed: true } as const;
 /** So do the cubes of these, which the second derivatives of a quotient have. */
@@ -61,7 +63,7 @@ export const elementwise = {
   silu: unary(anywhere),
   add: binary(pair, pair),
   sub: binary(pair, pair),
-  mul: binary(pair, pair),
+  mul: binary(real(factors), real(factors)),
   div: binary(real(half), awayFromZero(third)),
   maximum: binary(lattice(0), lattice(1)),
   minimum: binary(lattice(0), lattice(1)),

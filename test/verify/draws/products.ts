@@ -3,6 +3,7 @@
  * stride, padding, dilation, and the sizes of large convolutions) comes from a few windows that a run draws first, as
  * compiling takes most of the time of a small product; all else is free.
  */
+import { matmulSizes } from '../../reference/matmul.ts';
 import { Draw, seedOf } from '../draw.ts';
 import type { Call, OpCases } from '../op-cases.ts';
 import { real } from '../values.ts';
@@ -154,7 +155,7 @@ function convolution(transposed: boolean): OpCases {
       const { groups } = args as { groups: number };
       const [k, c, r, s] = w!.shape as [number, number, number, number];
       const [n, , h, width] = x!.shape as [number, number, number, number];
-      return Math.max(c * r * s, (k / groups) * r * s, n * h * width * (transposed ? 1 : 1));
+      return Math.max(c * r * s, (k / groups) * r * s, n * h * width);
     },
     draw(d, variant, seed) {
       const z = variant === 'head' ? headOf(d) : sizesOf(d, variant, seed);
@@ -194,7 +195,12 @@ export const products = {
   convTranspose2d: convolution(true),
   matmul: {
     elements: () => false,
-    terms: ({ inputs: [x, y] }) => Math.max(...x!.shape, ...y!.shape) * 16,
+    terms({ inputs: [x, y] }) {
+      // Of an operand that all products share, the gradient is a sum over them too.
+      const { m, k, n, batches } = matmulSizes(x!.shape, y!.shape);
+      const shared = batches.length / Math.min(x!.data.length / (m * k), y!.data.length / (k * n));
+      return Math.max(k, m * shared, n * shared);
+    },
     draw(d): Call {
       const [m, k, n] = productSizes(d);
       const batch = m * k * n > 20_000 ? [] : Array.from({ length: d.int(0, 2) }, () => d.int(1, 4));
