@@ -134,6 +134,8 @@ function specialsOf(
   if (!staysInPlace(variant)) return 'spread';
   if (op.startsWith('conv')) {
     const special = inputs.map((x) => x.data.some((value) => !Number.isFinite(value)));
+    // Four positions at once, of which a row's last have a zero for their gradient.
+    if (variant === 'thin' && what.endsWith('gradient of input 1')) return 'spread';
     if (special[1] || (special[0] && op === 'convTranspose2d' && what === 'gradient of input 1'))
       return 'spread';
   }
