@@ -66,7 +66,8 @@ export async function runTraining(
       if (metrics.step === stopAt) abort.abort();
     },
     note: (message: string) => {
-      told.notes.push(message);
+      // How far the compilation is depends on what else the machine does.
+      if (!message.startsWith('Compiling ')) told.notes.push(message);
     },
     sample: () => {},
     checkpoint: () => {},
