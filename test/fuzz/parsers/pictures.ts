@@ -158,7 +158,7 @@ async function pictures(draw: Draw): Promise<Map<string, Uint8Array>> {
 const named = (draw: Draw, name: string) =>
   draw
     .text(name)
-    .replace(/[/\0\ud800]|^\.+/g, '_')
+    .replace(/[/\0\ud800]|^\.+|^$/g, '_')
     .slice(0, 80);
 
 const folderParser: Parser = {

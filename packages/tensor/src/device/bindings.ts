@@ -11,8 +11,12 @@ export interface FloatParam {
 }
 export const f32 = (value: number): FloatParam => ({ f32: value });
 
-/** How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. */
-const cacheEntries = 16_384;
+/**
+ * How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. llvmpipe maps a page
+ * for each bind group that is not collected yet, and Linux gives a process 65,530 mappings: past those it crashes. With
+ * 16,384 kept, and those dropped waiting for the collector, programs of ever new shapes came there.
+ */
+const cacheEntries = 2048;
 
 export class Bindings {
   readonly #device: GPUDevice;
