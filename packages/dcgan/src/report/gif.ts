@@ -4,8 +4,8 @@ import sharp, { type OutputInfo } from 'sharp';
 import { writeAtomic } from '../atomic-file.ts';
 
 const CHANNELS = 3;
-/** 64 of the largest pictures and what stands between them take 67 million. */
-const MOST_PIXELS = 100e6;
+/** Of the largest grid: 8 by 8 pictures of 1,024 by 1,024, with 2 between and around. */
+const MOST_PIXELS = (8 * (1024 + 2) + 2) ** 2;
 
 export interface GifOptions {
   /** Most frames to show; more are thinned out evenly, the first and last always shown. Default 60. */
