@@ -1,4 +1,5 @@
 // What an adapter says of itself, for `forger doctor`, benchmarks and the choice of kernels, and what devices ask of it.
+import { DeviceError } from '../errors.ts';
 
 /** What an adapter offers, as plain data. */
 export interface AdapterReport {
@@ -50,8 +51,18 @@ const raisedLimits = [
   'minStorageBufferOffsetAlignment',
 ] as const;
 
+/** Opens a device on an adapter; `source` is as of `reportOf`. Throws DeviceError when it gives none. */
+export async function deviceOf(adapter: GPUAdapter, source: string): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice(wantedOf(adapter));
+  } catch (cause) {
+    const line = (cause as Error).message.split('\n')[0];
+    throw new DeviceError(`The adapter of ${source} gives no device: ${line}`, { cause });
+  }
+}
+
 /** What a device asks an adapter for: features that kernels use where they exist, and limits as high as they go. */
-export function wantedOf(adapter: GPUAdapter): GPUDeviceDescriptor {
+function wantedOf(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits: Record<string, number> = {};
   for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];
   return { requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)), requiredLimits };

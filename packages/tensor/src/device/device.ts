@@ -2,7 +2,7 @@
 // not tensors.
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
-import { type AdapterReport, reportOf, wantedOf } from './adapter.ts';
+import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
 import { Bindings, type FloatParam } from './bindings.ts';
 import {
   type Allocator,
@@ -67,14 +67,8 @@ export class Device {
   static async create(platform: Platform, options: DeviceOptions = {}): Promise<Device> {
     const found = await platform.requestAdapter(options);
     if (!found) throw new DeviceError(platform.noAdapterHelp);
-    const { adapter } = found;
-    const gpu = await platform
-      .asynchronous(() => adapter.requestDevice(wantedOf(adapter)))
-      .catch((cause: Error) => {
-        const line = cause.message.split('\n')[0];
-        throw new DeviceError(`The adapter of ${found.detail} gives no device: ${line}`, { cause });
-      });
-    return new Device(platform, gpu, reportOf(adapter, found.detail), options);
+    const gpu = await platform.asynchronous(() => deviceOf(found.adapter, found.detail));
+    return new Device(platform, gpu, reportOf(found.adapter, found.detail), options);
   }
 
   private constructor(platform: Platform, gpu: GPUDevice, adapter: AdapterReport, options: DeviceOptions) {
