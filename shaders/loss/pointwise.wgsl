@@ -1,6 +1,6 @@
 // y = scale · g · f^(i,j)(x, t), element by element: a pointwise loss (no g), or a gradient of it in one pass.
-// f^(i,j) is `derivative` of pointwise_functions.wgsl. One invocation strides over the grid.
-// Constants: WORKGROUP, KIND, X_ORDER, T_ORDER; TARGET_TENSOR (else t is params.goal); GRADIENT (0: no g, 1: one g
+// f^(i,j) is `derivative` of pointwise_functions.wgsl, ORDER = 4 i + j. One invocation strides over the grid.
+// Constants: WORKGROUP, KIND, ORDER; TARGET_TENSOR (else t is params.goal); GRADIENT (0: no g, 1: one g
 // for all elements, as of a reduced loss, 2: a g for each). What is not used may have any buffer bound in its place.
 
 struct Params { n: u32, scale: f32, goal: f32 }
@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = id.x; i < params.n; i += groups.x * WORKGROUP) {
     var goal = params.goal;
     if (TARGET_TENSOR) { goal = t[i]; }
-    var value = scale * derivative(x[i], goal);
+    var value = scale * derivative(ORDER, x[i], goal);
     if (GRADIENT == 2u) { value *= g[i]; }
     y[i] = value;
   }

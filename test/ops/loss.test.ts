@@ -12,6 +12,8 @@ import {
   type LossOptions,
   l1,
   mse,
+  mul,
+  noGrad,
   ShapeError,
   sigmoid,
   sum,
@@ -103,6 +105,62 @@ describe.each(losses)('$name', ({ name, reference, loss, x, target }) => {
     await expectClose(`golden ${name} result`, result, c.y, tolerance);
     backward(result, toTensor(c.gy));
     await expectClose(`golden ${name} gradient`, a!.grad!, c.grads.x!, tolerance);
+  });
+});
+
+describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }) => {
+  const options = ['mean', 'sum'] as const;
+
+  // One part, two, and more that are not of equal length.
+  test.each([1, 64, 512, 513, 1700])('of %i elements: the bits of separate passes', async (n) => {
+    const t = toTensor(target([n]));
+    for (const reduction of options) {
+      for (const goal of [t, 0.9, 0]) {
+        const a = toTensor(x([n])).requireGrad();
+        const y = loss(a, goal, { reduction });
+        expect(await y.data()).toEqual(await noGrad(() => loss(a, goal, { reduction })).data());
+        backward(y);
+        const fused = await a.grad!.data();
+        a.grad = null;
+        backward(y, tensor(1)); // a gradient that nothing is known of
+        expect(await a.grad!.data()).toEqual(fused);
+      }
+    }
+  });
+
+  test('gradients of predictions and targets, through a sum, twice', async () => {
+    const [a, t] = [toTensor(x([5, 7])).requireGrad(), toTensor(target([5, 7])).requireGrad()];
+    const gradients = async (y: Tensor, times: number, start?: Tensor) => {
+      for (let i = 0; i < times; i++) backward(y, start);
+      const found = [await a.grad!.data(), await t.grad!.data()];
+      a.grad = null;
+      t.grad = null;
+      return found;
+    };
+    const y = add(loss(a, t), loss(a, t));
+    const twice = await gradients(y, 2);
+    expect(twice).toEqual(await gradients(y, 2, tensor(1)));
+    expect(twice).toEqual(await gradients(loss(a, t), 4));
+  });
+
+  test('is one dispatch when replayed', async () => {
+    const a = toTensor(x([64])).requireGrad();
+    const plan = device.capture(() => {
+      const y = loss(a, 1);
+      return [y, ...grad(y, [a])];
+    });
+    expect(plan.dispatches).toBe(1);
+    plan.dispose();
+  });
+
+  test('leaves nothing behind', () => {
+    const a = toTensor(x([64])).requireGrad();
+    const before = device.memory();
+    device.scope(() => void loss(a, 1));
+    device.scope(() => void grad(loss(a, 1), [a]));
+    device.scope(() => void grad(mul(loss(a, 1), 0.5), [a]));
+    expect(device.memory().liveBytes).toBe(before.liveBytes);
+    expect(device.memory().liveBuffers).toBe(before.liveBuffers);
   });
 });
 

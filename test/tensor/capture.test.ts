@@ -1,5 +1,5 @@
 // What a captured step does with memory: buffers that never meet share it, results keep theirs, copies that only move a
-// fresh result fall away; and nothing of this changes a bit.
+// fresh result fall away, as does what nobody uses; and nothing of this changes a bit.
 import {
   add,
   createDevice,
@@ -177,6 +177,37 @@ describe('copies in a plan', () => {
     expect(plan.commands).toBe(4);
     expect(await values(b)).toEqual([1, 4, 0, 0]);
     expect(await values(plan.result)).toEqual([2, 4, 6, 8]);
+  });
+});
+
+describe('commands in a plan', () => {
+  test('whose results nobody uses are left out, with what only they used', async () => {
+    const x = tensor([1, 2]);
+    const counter = tensor([1, 1]);
+    const plan = device.capture(() => {
+      square(add(x, x)); // both fall away
+      const half = mul(x, 0.5); // its factor, too, is a command
+      add(half, half);
+      copy(add(counter, counter), counter); // of before the step
+      return half;
+    });
+    expect(plan.commands).toBe(3 + 1);
+    plan.replay();
+    expect([await values(plan.result), await values(counter)]).toEqual([
+      [0.5, 1],
+      [4, 4],
+    ]);
+  });
+
+  test('that a later one writes over in part are kept', async () => {
+    const x = tensor(new Float32Array(128).fill(3));
+    const plan = device.capture(() => {
+      const y = add(x, x);
+      copy(x.view([64]), y.view([64]));
+      return y;
+    });
+    const result = await values(plan.result);
+    expect([result[0], result[64]]).toEqual([3, 6]);
   });
 });
 

@@ -126,8 +126,8 @@ test('repeats find the same kernels, agree on a long one, and leave every buffer
   const long = tensor(new Float32Array(512 * 512).fill(0.5), [512, 512]).keep();
   const counter = tensor([1], [1]).keep();
   const plan = device.capture(() => {
-    product(long, long);
     device.copy(add(counter, counter).range, counter.range, 4); // changes what it reads
+    return product(long, long);
   });
   const before = (await counter.data())[0]!;
   const timed = await device.profile(() => plan.replay());

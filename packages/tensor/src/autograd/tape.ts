@@ -31,6 +31,14 @@ export function noGrad<T>(fn: () => T): T {
   return withRecording(false, fn);
 }
 
+/** Gradients that a backward pass starts from and that are 1, with the handles that operations passed on. */
+const ones = new WeakSet<Tensor>();
+
+/** Whether a gradient that a backward function was given is known to be 1: that of what `backward` or `grad` started from. */
+export function isOne(gy: Tensor): boolean {
+  return ones.has(gy);
+}
+
 /** Records `output = name(inputs)`; returns `output`. Called by every differentiable operation. */
 export function record(
   name: string,
@@ -104,8 +112,10 @@ function walk(
     if (!before || createGraph) return;
     for (const part of [before, g]) if (!borrowed.has(part)) part.dispose();
   };
-  const finish = (t: Tensor, g: Tensor): void =>
+  const finish = (t: Tensor, g: Tensor): void => {
+    ones.delete(g); // from here on others may write to it
     deliver(t, borrowed.has(g) && !createGraph ? g.view(g.shape) : g);
+  };
   for (const [i, output] of outputs.entries()) if (leads.get(output)) give(output, gradOutputs[i]!);
 
   const pending = [...leads.keys()].filter((t) => leads.get(t) && t.gradFunction);
@@ -125,7 +135,10 @@ function walk(
       }
       // The same tensor may be returned for several inputs; each receiver gets its own handle on the storage.
       const own = createGraph || (results.indexOf(g) === i && g !== gy);
-      if (needs[i]) give(input, own ? g : g.view(g.shape));
+      if (!needs[i]) continue;
+      const handle = own ? g : g.view(g.shape);
+      if (g === gy && ones.has(gy)) ones.add(handle);
+      give(input, handle);
     }
     if (wanted(tensor)) finish(tensor, gy);
     else if (!createGraph && !borrowed.has(gy)) gy.dispose();
@@ -160,7 +173,9 @@ function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | un
         `backward() starts from a tensor of one element; this one has shape ${showShape(output.shape)}: reduce it (mean, sum) or pass its gradient.`,
       );
     }
-    return fill(empty(output.shape, { device: output.device }), 1);
+    const one = fill(empty(output.shape, { device: output.device }), 1);
+    ones.add(one);
+    return one;
   });
 }
 

@@ -6,6 +6,7 @@ import { mostAtOnce } from './placement.ts';
 import type { PlanMemory } from './plan-memory.ts';
 import type { Command, Recorder } from './recorder.ts';
 import type { Trace } from './trace.ts';
+import { withoutUnused } from './unused-commands.ts';
 
 /** What a captured step needs of the device's memory, apart from what it was given and what it returned. */
 export interface PlanNeeds {
@@ -31,6 +32,7 @@ export class Plan<T> {
   constructor(device: Device, trace: Trace, memory: PlanMemory, result: T, dispose: () => void) {
     this.#device = device;
     this.result = result;
+    trace.commands = withoutUnused(trace);
     trace.commands = forwardCopies(trace, device.alignment);
     trace.measureLifetimes();
     this.needs = needsOf(trace);

@@ -261,6 +261,7 @@ export class Device {
   /**
    * Runs `fn` once and keeps its commands for replay. Inside, nothing may wait or upload from the host; random numbers
    * advance through their counter on the device. `fn` runs in a scope; what it returns lives until the plan is disposed.
+   * Commands whose results are neither returned, kept nor used are left out.
    */
   capture<T>(fn: () => T): Plan<T> {
     this.throwIfFailed();

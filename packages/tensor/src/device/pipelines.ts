@@ -27,6 +27,7 @@ export interface CompiledKernel {
   readonly name: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  readonly bindings: readonly Access[];
 }
 
 const layoutEntries: Record<Access, Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>> = {
@@ -113,7 +114,8 @@ export class PipelineCache {
   }
 
   #keep(source: KernelSource, layout: GPUBindGroupLayout, pipeline: GPUComputePipeline): CompiledKernel {
-    const kernel = { id: this.#nextId++, name: source.name, pipeline, layout };
+    const { name, bindings } = source;
+    const kernel = { id: this.#nextId++, name, pipeline, layout, bindings };
     this.#compiled.set(kernelKey(source), kernel);
     return kernel;
   }

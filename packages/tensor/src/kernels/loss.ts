@@ -1,8 +1,9 @@
-// Losses element by element with their derivatives, and the choice of each row's labelled class.
+// Losses element by element with their derivatives, reduced with their gradient, and the choice of each row's class.
 import { f32 } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
 import { empty, Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
+import { chunk, partsOf, reduce } from './reduce.ts';
 
 const kinds = { bce: 0, bceWithLogits: 1, mse: 2, l1: 3 } as const;
 
@@ -17,6 +18,13 @@ export interface PointwiseLoss {
   readonly xOrder: number;
   readonly tOrder: number;
 }
+
+const functions = [
+  'elementwise/is_nan.wgsl',
+  'elementwise/elementary.wgsl',
+  'elementwise/logistic.wgsl',
+  'loss/pointwise_functions.wgsl',
+] as const;
 
 /**
  * scale · g · f⁽ⁱʲ⁾(x, t), of x's shape.
@@ -38,18 +46,11 @@ export function pointwiseLoss(
   x.device.dispatch(
     {
       name: f.xOrder + f.tOrder === 0 ? f.kind : `${f.kind}_backward`,
-      files: [
-        'elementwise/is_nan.wgsl',
-        'elementwise/elementary.wgsl',
-        'elementwise/logistic.wgsl',
-        'loss/pointwise_functions.wgsl',
-        'loss/pointwise.wgsl',
-      ],
+      files: [...functions, 'loss/pointwise.wgsl'],
       constants: {
         WORKGROUP: flatWorkgroup,
         KIND: kinds[f.kind],
-        X_ORDER: f.xOrder,
-        T_ORDER: f.tOrder,
+        ORDER: 4 * f.xOrder + f.tOrder,
         TARGET_TENSOR: targets !== null,
         GRADIENT: !g ? 0 : g.size === 1 ? 1 : 2,
       },
@@ -60,6 +61,44 @@ export function pointwiseLoss(
     flatGrid(x.device, x.size),
   );
   return y;
+}
+
+/**
+ * scale · Σ f(x, t) of shape [], and its gradient in x, scale · ∂f/∂x, in one pass over x: the same bits as
+ * `pointwiseLoss`, `reduce` and `pointwiseLoss` of the derivative.
+ * @param target of x's shape, or one number for all elements.
+ */
+export function reducedLoss(
+  kind: PointwiseLossKind,
+  x: Tensor,
+  target: Tensor | number,
+  scale: number,
+): { y: Tensor; slope: Tensor } {
+  const { device, size } = x;
+  const targets = target instanceof Tensor ? target : null;
+  const { parts, part } = partsOf(size);
+  const slope = empty(x.shape, { device });
+  const sums = empty(parts === 1 ? [] : [parts], { device });
+  device.dispatch(
+    {
+      name: `${kind}_with_gradient`,
+      files: [...functions, 'loss/reduced.wgsl'],
+      constants: {
+        WORKGROUP: flatWorkgroup,
+        PART: chunk,
+        KIND: kinds[kind],
+        TARGET_TENSOR: targets !== null,
+      },
+      bindings: ['read', 'read', 'write', 'write'],
+    },
+    [size, part, f32(parts === 1 ? scale : 1), f32(scale), f32(targets ? 0 : (target as number))],
+    [x.range, (targets ?? x).range, sums.range, slope.range],
+    [parts, 1, 1],
+  );
+  if (parts === 1) return { y: sums, slope };
+  const y = reduce('sum', sums, [0], false, scale);
+  sums.dispose();
+  return { y, slope };
 }
 
 /** -logP[n, labels[n]] of logP (N, C) and labels (N) of int32 or uint32: (N). NaN where a label is not in 0..C-1. */

@@ -11,7 +11,13 @@ const kinds = { sum: 0, max: 1, min: 2 } as const;
 export type ReduceKind = keyof typeof kinds;
 
 /** Reduced elements per invocation before a reduction is split in two: also keeps float32 sums accurate. */
-const chunk = 512;
+export const chunk = 512;
+
+/** How a reduction of `length` elements is split: equal parts, the last may be shorter. */
+export function partsOf(length: number): { parts: number; part: number } {
+  const parts = Math.ceil(length / chunk);
+  return { parts, part: Math.ceil(length / parts) };
+}
 
 interface Side {
   shape: number[];
@@ -42,7 +48,7 @@ export function reduce(
   const reduced = side(true);
   const shape = x.shape.flatMap((n, i) => (list.includes(i) ? (keepdim ? [1] : []) : [n]));
   const length = sizeOf(reduced.shape);
-  const splits = Math.ceil(length / chunk);
+  const splits = partsOf(length).parts;
   if (splits === 1) return launch(kind, x, kept, reduced, shape, length, 1, scale);
   const partial = launch(kind, x, kept, reduced, [sizeOf(shape), splits], length, splits, 1);
   const result = reduce(kind, partial, [1], false, scale);

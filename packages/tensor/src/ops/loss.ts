@@ -1,5 +1,5 @@
 // Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error, cross-entropy.
-import { record } from '../autograd/tape.ts';
+import { isGradEnabled, isOne, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
   type PointwiseLoss,
@@ -7,6 +7,7 @@ import {
   pickLabels,
   placeLabels,
   pointwiseLoss,
+  reducedLoss,
 } from '../kernels/loss.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
@@ -44,6 +45,12 @@ function checkPair(name: string, x: Tensor, target: Tensor | number): void {
   }
 }
 
+/**
+ * Predictions up to this many are read once, for a reduced loss and its gradient: what counts there is the number of
+ * dispatches.
+ */
+const fusedUpTo = 1 << 16;
+
 /** The tensors that a pointwise loss can be differentiated in. */
 function variables(x: Tensor, target: Tensor | number): Tensor[] {
   return target instanceof Tensor ? [x, target] : [x];
@@ -54,6 +61,15 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
   checkPair(kind, x, target);
   const f: PointwiseLoss = { kind, xOrder: 0, tOrder: 0 };
   const scale = reduction === 'mean' ? 1 / x.size : 1;
+  const operands = variables(x, target);
+  if (reduction !== 'none' && x.requiresGrad && isGradEnabled() && x.size <= fusedUpTo) {
+    const { y, slope } = reducedLoss(kind, x, target, scale);
+    return record(kind, y, operands, (gy, needs) => {
+      if (!isOne(gy) || isGradEnabled() || slope.disposed) return slopes(f, x, target, scale, gy, needs);
+      const [, inTarget] = slopes(f, x, target, scale, gy, [false, needs[1] ?? false]);
+      return [needs[0] ? handOver(slope) : null, inTarget ?? null].slice(0, operands.length);
+    });
+  }
   let y = pointwiseLoss(f, x, target, 1);
   if (reduction !== 'none') {
     const losses = y;
@@ -61,7 +77,14 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
     y = reduce('sum', losses, dims, false, scale);
     losses.dispose();
   }
-  return record(kind, y, variables(x, target), (gy, needs) => slopes(f, x, target, scale, gy, needs));
+  return record(kind, y, operands, (gy, needs) => slopes(f, x, target, scale, gy, needs));
+}
+
+/** The values of `t` in the hands, and the scope, of who asks; `t` itself is gone. */
+function handOver(t: Tensor): Tensor {
+  const own = t.view(t.shape);
+  t.dispose();
+  return own;
 }
 
 /** scale · g · the next derivative of f, for each variable that needs it. */

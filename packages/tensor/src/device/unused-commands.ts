@@ -1,0 +1,28 @@
+// A captured step without the commands whose results nobody uses, such as the 1 that a backward pass starts from when the
+// loss has its gradient at hand.
+import type { PooledBuffer, PooledTexture } from './buffers.ts';
+import { itemOf } from './recorder.ts';
+import { operandsOf, type Trace, type TracedCommand, type WantedBuffer } from './trace.ts';
+
+/** The commands of a trace, without those that write only what is of this step, not kept, and not used later. */
+export function withoutUnused({ commands, items }: Trace): TracedCommand[] {
+  const used = new Set<PooledBuffer | PooledTexture>();
+  const matters = (item: PooledBuffer | PooledTexture): boolean =>
+    used.has(item) || !items.has(item as WantedBuffer) || (item as WantedBuffer).held;
+  const kept: TracedCommand[] = [];
+  for (let at = commands.length - 1; at >= 0; at--) {
+    const command = commands[at]!;
+    if (!writtenBy(command).some(matters)) continue;
+    for (const operand of operandsOf(command)) used.add(itemOf(operand));
+    kept.push(command);
+  }
+  return kept.reverse();
+}
+
+function writtenBy(command: TracedCommand): (PooledBuffer | PooledTexture)[] {
+  if (command.kind === 'clear') return [command.range.buffer];
+  if (command.kind === 'copy') return [command.target.buffer];
+  if (command.kind === 'texture_copy') return [command.target];
+  const { bindings } = command.kernel;
+  return command.operands.filter((_, i) => bindings[i]!.endsWith('write')).map(itemOf);
+}
