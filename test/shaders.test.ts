@@ -206,11 +206,12 @@ describe('kernels compile with validation and bounds checks', () => {
     );
   });
 
-  test('losses with one number as the target', async () => {
+  test('losses with one number as the target, and element by element', async () => {
     await expectToCompile(() => {
       for (const loss of [bce, bceWithLogits, mse, l1]) {
         const x = zeros([3]).requireGrad();
         for (const reduction of ['mean', 'none'] as const) grad(sum(loss(x, 1, { reduction })), [x]);
+        loss(x, zeros([3]), { reduction: 'none' });
       }
     });
   });
@@ -307,10 +308,11 @@ describe('nothing was left out', () => {
     ['reduce/reduce.wgsl', { KEPT_RANK: upTo(4) }],
     ['reduce/reduce.wgsl', { REDUCED_RANK: upTo(4) }],
     ['softmax/softmax.wgsl', { LOG: either, LINES_FIRST: either }],
-    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: [0], T_ORDER: [0], TARGET_TENSOR: either }],
-    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: [1], GRADIENT: [1, 2], TARGET_TENSOR: either }],
-    ['loss/pointwise.wgsl', { KIND: upTo(3), X_ORDER: upTo(3) }],
-    ['loss/pointwise.wgsl', { KIND: upTo(3), T_ORDER: upTo(1) }],
+    // ORDER 4 i + j: i times in the prediction, j times in the target.
+    ['loss/pointwise.wgsl', { KIND: upTo(3), ORDER: [0], TARGET_TENSOR: either }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), ORDER: [4], GRADIENT: [1, 2], TARGET_TENSOR: either }],
+    ['loss/pointwise.wgsl', { KIND: upTo(3), ORDER: [0, 1, 4, 5, 8, 12] }],
+    ['loss/reduced.wgsl', { KIND: upTo(3), TARGET_TENSOR: either }],
     ['norm/group_walk.wgsl', { LANES: [1, 4, 8, 64] }],
     ['norm/coefficients_publish.wgsl', { HAS_WEIGHT: either, HAS_BIAS: either }],
     ['norm/normalize.wgsl', { ACTIVATION: upTo(2) }],
