@@ -64,7 +64,7 @@ async function run({ chosen, values }: Request): Promise<void> {
     if (!values.json) console.log(line);
   };
   const device = lazy(async () => {
-    opened = await createDevice();
+    opened = await createDevice({ halfMatrices: true });
     print(`adapter: ${opened.adapter.description || opened.adapter.device}`);
     return opened;
   });

@@ -14,6 +14,10 @@ import { type ReferenceOpName, referenceOp } from './reference/index.ts';
  */
 export const opTolerance = 32 * unitRoundoff;
 
+/** The same for one operation: with FORGER_VARIANT=matrix products round their operands to float16, by 2^-11 each. */
+export const opToleranceOf = (name: ReferenceOpName): number =>
+  process.env.FORGER_VARIANT === 'matrix' && /^(conv|matmul|linear)/.test(name) ? 2 ** -10 : opTolerance;
+
 /** One application of an operation. */
 export interface Sample {
   inputs: Ref[];

@@ -27,7 +27,7 @@ import { type ReferenceOpName, referenceOp } from './reference/index.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await createDevice();
+  device = await createDevice({ halfMatrices: true });
 });
 afterAll(() => device.destroy());
 
@@ -85,6 +85,9 @@ const tolerances: Record<GemmCore, number> = {
   compensated: 2 * unitRoundoff,
   tiled: 32 * unitRoundoff,
   subgroup: 32 * unitRoundoff,
+  // Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that they keep of
+  // the products themselves.
+  matrix: 2 ** -10,
   texture: 32 * unitRoundoff,
   // Winograd's transforms add numbers up before they cancel: with points at 0, 1, -1 and ∞ by factors of at most 4, with
   // one at 2 by 8 on the way out and 6 on the way in, in each of two dimensions.

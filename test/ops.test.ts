@@ -7,13 +7,14 @@
 import { createDevice, type Device, grad } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkOp, opTolerance, toTensor } from './check-op.ts';
+import { checkOp, opToleranceOf, toTensor } from './check-op.ts';
 import { unitRoundoff } from './conditioning.ts';
 import { type Deviation, deviations } from './golden/errors.ts';
 import { corners, kinks, magnitudes } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
 import { addScaled } from './reference/array.ts';
 import * as draw from './reference/draw.ts';
+import type { ReferenceOpName } from './reference/index.ts';
 import { referenceOp } from './reference/index.ts';
 
 let device: Device;
@@ -32,7 +33,7 @@ function expectClose(found: readonly Deviation[]): void {
   for (const { name, error } of found) {
     const op = name.split(':')[0]!;
     worst.set(op, Math.max(worst.get(op) ?? 0, error));
-    expect(error, name).toBeLessThan(opTolerance);
+    expect(error, name).toBeLessThan(opToleranceOf(op as ReferenceOpName));
   }
 }
 

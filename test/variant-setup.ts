@@ -5,5 +5,6 @@ if (variant) {
   const { forceGemmCore, gemmCores } = await import('@forger/tensor');
   const core = gemmCores.find((known) => known === variant);
   if (!core) throw new Error(`FORGER_VARIANT=${variant}: expected one of ${gemmCores.join(', ')}.`);
+  if (core === 'matrix') process.env.FORGER_HALF_MATRICES = 'on';
   forceGemmCore(core);
 }

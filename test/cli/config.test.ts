@@ -10,6 +10,10 @@ describe('parseConfig', () => {
     expect(parseConfig(JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
   });
 
+  test('takes f32, which float32 was called before there was a choice', () => {
+    expect(parseConfig({ ...config, precision: 'f32' }, 'c').precision).toBe('float32');
+  });
+
   test.each([
     ['batchSize', 0],
     ['batchSize', 2.5],

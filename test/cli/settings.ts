@@ -18,7 +18,7 @@ export const config: TrainConfig = {
   seed: 0,
   sampleEvery: 10,
   checkpointEvery: 20,
-  precision: 'f32',
+  precision: 'float32',
 };
 
 export const recipe: RecipeInfo = {

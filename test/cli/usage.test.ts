@@ -64,7 +64,7 @@ describe('wrong usage exits 2 with one line and a hint', () => {
     [['train', '--batch-size', '0'], '--batch-size 0: expected a whole number of at least 1'],
     [['train', '--seed', '-1'], '--seed -1: expected a whole number of at least 0'],
     [['train', '--lr', 'fast'], '--lr fast: expected a number above 0'],
-    [['train', '--precision', 'f64'], '--precision f64: expected f32'],
+    [['train', '--precision', 'f64'], '--precision f64: expected float32 or mixed'],
     [['train', '--data', ''], '--data: expected a value'],
     [['train', '--epochs', '1', '--steps', '2'], "'--epochs <n>' cannot be used with option '--steps <n>'"],
     [['train', '--steps', '1', '--minutes', '2'], "'--steps <n>' cannot be used with option '--minutes <m>'"],

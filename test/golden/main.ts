@@ -8,9 +8,16 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createDevice, type Device, forceGemmCore, gemmCores } from '@forger/tensor';
+import {
+  createDevice,
+  type Device,
+  forceGemmCore,
+  type GemmCore,
+  gemmCores,
+  supportsCore,
+} from '@forger/tensor';
 import { openGoldenFile } from './cases.ts';
-import { type FamilyResult, opTolerance, runFamily } from './ops.ts';
+import { type FamilyResult, runFamily } from './ops.ts';
 import { isTrainingRun, type RunResult, runTolerance, runTraining } from './training.ts';
 
 const defaultFolder = fileURLToPath(new URL('../../../shared/golden', import.meta.url));
@@ -46,6 +53,7 @@ export async function runGolden(
   device: Device,
   found: readonly Found[],
   print: (line: string) => void,
+  core: GemmCore | null = null,
 ): Promise<Totals> {
   const totals: Totals = { cases: 0, families: 0, runs: 0, notBuilt: 0, failed: 0 };
   const width = Math.max(...found.map(({ label }) => label.length));
@@ -54,7 +62,7 @@ export async function runGolden(
     let failures: string[];
     try {
       if (kind === 'operations') {
-        const result = await runFamily(device, openGoldenFile(path));
+        const result = await runFamily(device, openGoldenFile(path), core);
         failures = result.failures;
         totals.cases += result.cases;
         totals.families++;
@@ -82,10 +90,10 @@ function verdict(failures: readonly string[]): string {
   return failures.length === 0 ? 'ok' : 'FAILED';
 }
 
-function familyLine({ cases, recovered, worst, failures }: FamilyResult): string {
+function familyLine({ cases, recovered, worst, allowed, failures }: FamilyResult): string {
   // Where an input shares its name with the result, the file holds the result only.
   const note = recovered > 0 ? `  (${recovered} with an operand worked out from the rest)` : '';
-  const error = `worst error ${show(worst.error)} of ${show(opTolerance)} allowed`;
+  const error = `worst error ${show(worst.error)} of ${show(allowed)} allowed`;
   return `${String(cases).padStart(3)} cases  ${error}  ${verdict(failures)}${note}`;
 }
 
@@ -125,10 +133,15 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`pnpm golden: ${paths.join(', ')} holds no golden cases.`);
     return 2;
   }
-  const device = await createDevice();
+  const device = await createDevice({ halfMatrices: core === 'matrix' });
+  if (core && !supportsCore(device, core)) {
+    console.error(`pnpm golden: --variant ${core}: this adapter cannot run it.`);
+    device.destroy();
+    return 1;
+  }
   forceGemmCore(core);
   try {
-    const { cases, families, runs, notBuilt, failed } = await runGolden(device, found, console.log);
+    const { cases, families, runs, notBuilt, failed } = await runGolden(device, found, console.log, core);
     const built = notBuilt > 0 ? `; ${notBuilt} training runs not built` : '';
     console.log(
       `${cases} cases in ${families} families and ${runs} training runs, ${failed} failed${built}.`,

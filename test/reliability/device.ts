@@ -1,8 +1,13 @@
 // Faults of the device: lost, out of memory, a kernel that does not compile, a call that is not valid.
 
 import { join } from 'node:path';
+import { createDevice } from '@forger/tensor';
 import { type Fault, forger, isUndisturbed, ownCache, TINY, undisturbedRun } from './fault.ts';
 import type { Injection } from './inject.ts';
+
+const adapter = await createDevice({ halfMatrices: true });
+const hasHalfMatrices = adapter.adapter.halfMatrix !== null;
+adapter.destroy();
 
 /** After the checkpoint of step 2. */
 const late = { after: 'run/checkpoints/step-000002.json' } as const;
@@ -98,6 +103,15 @@ export const deviceFaults: readonly Fault[] = [
     sentence: 'The adapter of <driver> gives no device: no',
     exitCode: 1,
     kept: nothing,
+  },
+  {
+    name: 'the adapter has no float16 matrices for `--precision mixed`',
+    provoke: (folder) => forger(folder, [...TINY, '--precision', 'mixed']),
+    sentence:
+      "Precision mixed was asked for, and the adapter (<name>) lists no products of float16 matrices summed in float32 (chromium-experimental-subgroup-matrix, with shader-f16 and subgroups of one size): take float32, or a GPU that has them, such as NVIDIA's with tensor cores; `forger doctor` shows what is there.",
+    exitCode: 1,
+    kept: nothing,
+    skip: hasHalfMatrices && 'this adapter has them',
   },
   {
     name: 'the device is lost again and again',

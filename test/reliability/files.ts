@@ -41,7 +41,7 @@ const resume =
 const CONFIG = {
   ...{ version: 1, recipe: 'quick', data: 'glyphs', background: 'white', imageSize: 16, width: 8 },
   ...{ channels: 1, batchSize: 8, lr: 1e-3, steps: 4, seed: 0, sampleEvery: 100, checkpointEvery: 2 },
-  precision: 'f32',
+  precision: 'float32',
 };
 
 /** A gzip file of so many mebibytes of zeros behind a header that claims them. */

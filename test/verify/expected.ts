@@ -139,8 +139,9 @@ function specialsOf(
     if (special[1] || (special[0] && op === 'convTranspose2d' && what === 'gradient of input 1'))
       return 'spread';
   }
-  // Twice the precision takes the rounding error of an infinite product or sum: ∞ - ∞.
-  if (variant === 'compensated') return 'in place';
+  // Twice the precision takes the rounding error of an infinite product or sum: ∞ - ∞. What is far below the largest of an
+  // operand is 0 in float16, and 0·∞ NaN.
+  if (variant === 'compensated' || variant === 'matrix') return 'in place';
   return elements || what === 'result' ? 'exact' : 'in place';
 }
 

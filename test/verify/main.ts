@@ -78,7 +78,7 @@ async function run({ ops, variants, ...cases }: Request): Promise<Row[]> {
   const rows: Row[] = [];
   let done = 0;
   for (const op of ops) {
-    const device = await createDevice();
+    const device = await createDevice({ halfMatrices: true });
     try {
       for (const variant of variantsOf(op)) {
         if (!variants.includes(variant)) continue;

@@ -38,6 +38,9 @@ export function supportsVariant(device: Device, variant: Variant): boolean {
 /** How many times a core's unit errors a Winograd form's are: its transforms add numbers up before they cancel. */
 const amplification: Partial<Record<Variant, number>> = { f2x2: 2, f3x2: 2, f4x2: 8, f2x3: 2 };
 
+/** float16's unit roundoff, 2^-11, in those of float32: what `matrix` rounds each operand by. */
+const halfUnits = 2 ** 13;
+
 /**
  * Allowed error of a result or first gradient in units of roundoff, for sums of `terms` terms.
  *
@@ -51,6 +54,7 @@ const amplification: Partial<Record<Variant, number>> = { f2x2: 2, f3x2: 2, f4x2
  */
 export function allowedUnits(variant: Variant, terms: number, few: boolean): number {
   if (variant === 'compensated') return 4;
+  if (variant === 'matrix') return 2 * halfUnits + 32 + Math.sqrt(terms);
   return (32 + (few ? terms / 2 : Math.sqrt(terms))) * (amplification[variant] ?? 1);
 }
 

@@ -13,7 +13,7 @@ import { supportsVariant, type Variant, variantsOf } from './variants.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await createDevice();
+  device = await createDevice({ halfMatrices: true });
 });
 afterAll(() => device.destroy());
 

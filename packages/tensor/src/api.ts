@@ -2,12 +2,13 @@
 import './methods.ts';
 
 export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
-export type { AdapterReport } from './device/adapter.ts';
+export type { AdapterReport, HalfMatrix, SubgroupMatrix } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
 export type { Plan, PlanNeeds } from './device/capture.ts';
 export { type Ceilings, measureCeilings } from './device/ceilings.ts';
 export { Device, type DeviceOptions } from './device/device.ts';
 export { kernelSources } from './device/pipelines.ts';
+export type { Precision } from './device/precision.ts';
 export type {
   DeviceSpan,
   HostSpan,

@@ -33,7 +33,7 @@ export async function runDoctor(): Promise<number> {
   print('Machine', machineRows());
   let device: Device;
   try {
-    device = await createDevice();
+    device = await createDevice({ halfMatrices: true });
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     print('Adapter', [['found', 'none']]);
@@ -99,9 +99,17 @@ function adapterRows(adapter: AdapterReport): [string, string][] {
     ['kind', software ? 'software, on the processor' : 'hardware'],
     ['found in', source],
     ['subgroup size', least === most ? `${least}` : `${least} to ${most}`],
+    ['mixed precision', halfMatrixText(adapter)],
     ['features', features.join(', ')],
     ...LIMITS_SHOWN.map((name): [string, string] => [name, limitText(name, limits[name])]),
   ];
+}
+
+// What --precision mixed would run on.
+function halfMatrixText({ halfMatrix }: AdapterReport): string {
+  if (!halfMatrix) return 'no: it lists no products of float16 matrices summed in float32';
+  const { m, n, k, lanes } = halfMatrix;
+  return `yes, float16 matrices of ${m}×${k} and ${k}×${n} in subgroups of ${lanes}`;
 }
 
 function limitText(name: string, value: number | undefined): string {

@@ -139,7 +139,11 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       ),
     )
     .addOption(
-      option('--precision <format>', 'number format (default: f32)', (flag) => oneOf(flag, PRECISIONS)),
+      option(
+        '--precision <which>',
+        'float32, or mixed: large products in float16 with sums in float32, where the adapter can (default: float32)',
+        (flag) => oneOf(flag, PRECISIONS),
+      ),
     )
     .addOption(
       option('--loss <name>', `instead of the recipe's own: ${LOSS_NAMES.join(', ')}`, (flag) =>

@@ -36,7 +36,8 @@ const schema = z
     /** Steps between two sample grids, and between two checkpoints. */
     sampleEvery: whole(LIMITS.sampleEvery),
     checkpointEvery: whole(LIMITS.checkpointEvery),
-    precision: z.literal(PRECISIONS),
+    /** Runs that were begun before there was a choice say f32. */
+    precision: z.preprocess((value) => (value === 'f32' ? 'float32' : value), z.literal(PRECISIONS)),
     /** Departures from the recipe, present only where asked for: see recipes/options.ts. */
     loss: z.literal(LOSS_NAMES).exactOptional(),
     labelSmoothing: z.number().min(0).lt(1).exactOptional(),
@@ -123,7 +124,7 @@ export function newConfig(recipe: RecipeInfo, given: TrainOverrides): TrainConfi
       recipe: recipe.name,
       background: 'white',
       seed: 0,
-      precision: 'f32',
+      precision: 'float32',
       sampleEvery: DEFAULT_SAMPLE_EVERY,
       checkpointEvery: DEFAULT_CHECKPOINT_EVERY,
       ...defaults,

@@ -1,5 +1,7 @@
 // The ranges that a run's settings must lie in, shared by the command's flags and by config.json.
 
+import type { Precision } from '@forger/tensor';
+
 /** A closed range of whole numbers. */
 export interface WholeRange {
   readonly least: number;
@@ -34,8 +36,8 @@ export const MAX_RESTARTS = 3;
 /** Channels of the pictures: grey or red, green, blue. */
 export const CHANNELS = [1, 3] as const;
 
-/** Number formats that training can run in. */
-export const PRECISIONS = ['f32'] as const;
+/** What training computes in: float32 alone, or large products in float16 with sums in float32. */
+export const PRECISIONS = ['float32', 'mixed'] as const satisfies readonly Precision[];
 
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;

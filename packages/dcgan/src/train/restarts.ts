@@ -37,7 +37,7 @@ export class Restarts {
   /** The device of the next attempt. @throws DeviceError when there is none. */
   async createDevice(): Promise<Device> {
     try {
-      return await createDevice({ debug: this.#io.debug });
+      return await createDevice({ debug: this.#io.debug, precision: this.#config.precision });
     } catch (error) {
       if (this.#ended === undefined || !(error instanceof DeviceError)) throw error;
       const message = `${this.#ended.event}, and no new one could be made: ${error.message} ${await this.#kept()}`;

@@ -13,6 +13,33 @@ export interface AdapterReport {
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
   readonly subgroupSize: readonly [number, number];
+  /** Products of small matrices that one instruction of a subgroup does, where they were asked for. */
+  readonly subgroupMatrices: readonly SubgroupMatrix[];
+  /** The one of them that kernels use; null where there is none. */
+  readonly halfMatrix: HalfMatrix | null;
+}
+
+/** A product of float16 matrices added up in float32, and the lanes of the subgroup that does it. */
+export interface HalfMatrix extends SubgroupMatrix {
+  readonly lanes: number;
+}
+
+/** A product of an m × k and a k × n matrix of `operand` numbers, added up in `result` numbers. */
+export interface SubgroupMatrix {
+  readonly operand: string;
+  readonly result: string;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** What Chromium's draft calls it; not in WebGPU's types yet. */
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
 }
 
 /** Reads an adapter's description; `source` says which driver it came from. */
@@ -33,10 +60,46 @@ export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
     features: [...adapter.features].sort(),
     limits,
     subgroupSize: [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0],
+    subgroupMatrices: subgroupMatricesOf(adapter),
+    halfMatrix: halfMatrixOf(adapter),
   };
 }
 
-const wantedFeatures: GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
+/** The largest product of float16 matrices; null where there is none, or subgroups vary in size. */
+function halfMatrixOf(adapter: GPUAdapter): HalfMatrix | null {
+  const { features, info } = adapter;
+  const lanes = info.subgroupMinSize;
+  const usable = features.has('shader-f16') && features.has('subgroups') && lanes === info.subgroupMaxSize;
+  if (!usable || lanes === undefined) return null;
+  const size = ({ m, n, k }: SubgroupMatrix): number => m * n * k;
+  const [largest] = subgroupMatricesOf(adapter)
+    .filter(({ operand, result }) => operand === 'f16' && result === 'f32')
+    .sort((a, b) => size(b) - size(a));
+  return largest ? { ...largest, lanes } : null;
+}
+
+function subgroupMatricesOf({ features, info }: GPUAdapter): SubgroupMatrix[] {
+  if (!features.has(subgroupMatrixFeature)) return [];
+  const { subgroupMatrixConfigs: configs = [] } = info as {
+    subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
+  };
+  return Array.from(configs, ({ componentType, resultComponentType, M, N, K }) => ({
+    operand: componentType,
+    result: resultComponentType,
+    m: M,
+    n: N,
+    k: K,
+  }));
+}
+
+const subgroupMatrixFeature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+
+const wantedFeatures: GPUFeatureName[] = [
+  'shader-f16',
+  'timestamp-query',
+  'subgroups',
+  subgroupMatrixFeature,
+];
 
 const raisedLimits = [
   'maxBufferSize',

@@ -36,7 +36,7 @@ export interface Pooled {
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
-  /** What kernels packed of it into textures (Device.packed); null for nothing. */
+  /** What kernels made of it for their own use (Device.packed); null for nothing. */
   packed: PackedCopies | null;
 }
 

@@ -11,6 +11,7 @@ import {
   type MemoryReport,
   type MemoryTotals,
   type Pooled,
+  type PooledBuffer,
   type PooledTexture,
   Storage,
 } from './buffers.ts';
@@ -20,6 +21,7 @@ import { PackedCopies } from './packed.ts';
 import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';
 import type { Platform, PlatformOptions, Waiting } from './platform.ts';
+import { checkPrecision, type Precision, withPrecision } from './precision.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
 import { Readback } from './readback.ts';
@@ -32,6 +34,8 @@ import type { Work } from './work.ts';
 export interface DeviceOptions extends PlatformOptions {
   /** Record where each live buffer was allocated, for `device.leaks()`. */
   readonly debug?: boolean;
+  /** What matrix products and convolutions are computed in: see precision.ts. Default float32. */
+  readonly precision?: Precision;
 }
 
 export { type FloatParam, f32 } from './bindings.ts';
@@ -41,6 +45,7 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: AdapterReport;
   readonly features: ReadonlySet<string>;
+  readonly precision: Precision;
   /** Byte offsets of bound views are multiples of this. */
   readonly alignment: number;
   readonly scopes = new ScopeStack();
@@ -63,12 +68,14 @@ export class Device {
   readonly #failures: Failures;
   #destroyed = false;
 
-  /** Asks the platform for an adapter and opens a device on it. Throws DeviceError when none answers. */
+  /** Opens a device. Throws DeviceError when no adapter answers, ConfigError when it has not the precision asked for. */
   static async create(platform: Platform, options: DeviceOptions = {}): Promise<Device> {
-    const found = await platform.requestAdapter(options);
+    const found = await platform.requestAdapter(withPrecision(options));
     if (!found) throw new DeviceError(platform.noAdapterHelp);
+    const report = reportOf(found.adapter, found.detail);
+    checkPrecision(options.precision, report);
     const gpu = await platform.asynchronous(() => deviceOf(found.adapter, found.detail));
-    return new Device(platform, gpu, reportOf(found.adapter, found.detail), options);
+    return new Device(platform, gpu, report, options);
   }
 
   private constructor(platform: Platform, gpu: GPUDevice, adapter: AdapterReport, options: DeviceOptions) {
@@ -82,6 +89,7 @@ export class Device {
     this.gpu = gpu;
     this.adapter = adapter;
     this.features = new Set(gpu.features);
+    this.precision = options.precision ?? 'float32';
     this.alignment = gpu.limits.minStorageBufferOffsetAlignment;
     const memory = {
       totals: this.#totals,
@@ -215,21 +223,18 @@ export class Device {
   }
 
   /**
-   * A texture packed from `range`, made by `pack` unless the range has one of this `key` already. It is kept until the
-   * buffer changes or is freed, so that the products that share an operand share its packing.
-   * @param key says what was packed and how: sizes and layout.
-   * @param pack records the commands that fill the texture.
+   * What `make` makes from a range, or made before under this `key`: kept until the buffer changes or is freed, so that
+   * the products that share an operand share its packing.
+   * @param key says what is made and how: sizes and layout.
+   * @param make takes it from the pool and records the commands that fill it.
    */
-  packed(
-    range: BufferRange,
+  packed<T extends PooledTexture | PooledBuffer>(
+    { buffer, offset, bytes }: BufferRange,
     key: string,
-    texels: number,
-    pack: (texture: PooledTexture) => void,
-  ): PooledTexture {
-    const { buffer, offset, bytes } = range;
-    const full = `${offset}:${bytes}:${key}`;
+    make: (pool: Allocator) => T,
+  ): T {
     const copies = buffer.packed ?? new PackedCopies(buffer, this.#packed);
-    return copies.texture(full, texels, this.pool, pack);
+    return copies.get(`${offset}:${bytes}:${key}`, this.pool, make);
   }
 
   /** Lets go of all packed copies: what is recorded from here on runs when buffers may have changed (capture, replay). */

@@ -20,6 +20,8 @@ export interface KernelSource {
   /** What is at bindings 1, 2, …; binding 0 is the uniform `params`. */
   readonly bindings: readonly Access[];
   readonly subgroups?: boolean;
+  /** Products of small float16 matrices, one to a subgroup (AdapterReport.halfMatrix). */
+  readonly halfMatrices?: boolean;
 }
 
 export interface CompiledKernel {
@@ -50,7 +52,14 @@ export function kernelSources(): string {
 
 /** The WGSL of a kernel: extensions, constants, then its files. */
 export function kernelCode(source: KernelSource): string {
-  const header = source.subgroups ? ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'] : [];
+  const header: string[] = [];
+  if (source.halfMatrices)
+    header.push(
+      'enable f16, subgroups, chromium_experimental_subgroup_matrix;',
+      // That what depends on the subgroup's number is the same for all of its lanes is not seen.
+      'diagnostic(off, chromium.subgroup_matrix_uniformity);',
+    );
+  else if (source.subgroups) header.push('enable subgroups;', 'diagnostic(off, subgroup_uniformity);');
   for (const [name, value] of Object.entries(source.constants ?? {}))
     header.push(declareConstant(name, value));
   return [...header, ...source.files.map((file) => shaderSources[file])].join('\n');

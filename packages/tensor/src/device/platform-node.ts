@@ -32,6 +32,9 @@ function withGentlePolling<T>(call: () => T): T {
 const uncheckedToggles =
   'enable-dawn-features=skip_validation,disable_robustness,disable_workgroup_init,disable_polyfills_on_integer_div_and_mod';
 
+/** Features that are still drafts, subgroup matrices among them; float16 on NVIDIA, whose drivers Dawn waits to trust. */
+const halfMatrixToggles = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+
 /** Loaded when it is first needed, so that a machine that Dawn has no binary for gets a sentence, not a stack. */
 async function createInstance(options: PlatformOptions): Promise<GPU> {
   const { create } = await import('webgpu').catch((cause: unknown) => {
@@ -42,6 +45,7 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
   });
   const flags = ['disable-dawn-features=timestamp_quantization'];
   if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) flags.push(uncheckedToggles);
+  if (options.halfMatrices ?? process.env.FORGER_HALF_MATRICES === 'on') flags.push(halfMatrixToggles);
   const instance = create(flags);
   instances.push(instance);
   return instance;

@@ -8,6 +8,11 @@ export interface PlatformOptions {
    */
   readonly validation?: boolean;
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * Ask for products of small matrices (AdapterReport.halfMatrix), which are experimental and in Node behind toggles of
+   * Dawn. Default where precision is mixed; in Node also where the environment says FORGER_HALF_MATRICES=on.
+   */
+  readonly halfMatrices?: boolean;
 }
 
 /** Runs calls that make WebGPU promises. */

@@ -69,7 +69,7 @@ export function setChoices(device: Device, choices: Readonly<Record<string, stri
   for (const [key, name] of Object.entries(choices)) {
     const core = gemmCores.find((known) => known === name);
     if (name === 'rules') chosen.set(key, name);
-    else if (core && supportsCore(device, core)) chosen.set(key, core);
+    else if (core && core !== 'matrix' && supportsCore(device, core)) chosen.set(key, core);
     else refused.push(key);
   }
   return refused;

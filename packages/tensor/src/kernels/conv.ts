@@ -27,6 +27,7 @@ import {
   winogradWeightGradient,
 } from './conv-winograd.ts';
 import {
+  forcedCore,
   type GemmCore,
   gemm,
   gemmCores,
@@ -35,6 +36,7 @@ import {
   supportsCore,
   withGemmCore,
 } from './gemm.ts';
+import { inHalf } from './gemm-matrix.ts';
 import { matmulKernel } from './matmul.ts';
 import { reduce } from './reduce.ts';
 
@@ -63,6 +65,18 @@ function macsOf(z: ConvSizes): number {
   return (z.n * z.k * z.p * z.q * z.c * z.r * z.s) / z.groups;
 }
 
+export type ConvProduct = 'forward' | 'inputGradient' | 'weightGradient';
+
+/** A product's rows, columns, number and multiply-adds. */
+function sizesOf(product: ConvProduct, z: ConvSizes) {
+  const macs = macsOf(z);
+  const [k, c] = [z.k / z.groups, z.c / z.groups];
+  if (product === 'forward') return { macs, m: k, n: z.n * z.p * z.q, batch: z.groups };
+  if (product === 'weightGradient') return { macs, m: k, n: c * z.r * z.s, batch: z.groups };
+  const [h, w] = [Math.ceil(z.h / z.stride[0]), Math.ceil(z.w / z.stride[1])];
+  return { macs, m: c, n: z.n * h * w, batch: z.groups * z.stride[0] * z.stride[1] };
+}
+
 function constantsOf(z: ConvSizes): Record<string, Constant> {
   const size = (n: number): number => (macsOf(z) >= staticFrom ? n : 0);
   return {
@@ -89,8 +103,12 @@ function paramsOf(z: ConvSizes, splits: number): number[] {
 
 const files = (problem: ShaderFile): ShaderFile[] => ['conv/shape.wgsl', problem];
 
-/** Runs one of a convolution's products on the core that is chosen for its sizes: one for all three, which share operands. */
-export function byChosenCore<T>(device: Device, z: ConvSizes, product: () => T): T {
+/**
+ * Runs one of a convolution's products, by `run`, on the core that is chosen for its sizes: one for all three, which share
+ * operands, except that mixed precision takes float16 matrices for those that are large enough.
+ */
+export function byChosenCore<T>(device: Device, product: ConvProduct, z: ConvSizes, run: () => T): T {
+  if (!forcedCore() && inHalf(device, sizesOf(product, z))) return withGemmCore('matrix', run);
   const { stride, padding, dilation, ...sizes } = z;
   const key = `conv ${Object.values(sizes).join(' ')} ${[...stride, ...padding, ...dilation].join(' ')}`;
   return byChoice(
@@ -116,13 +134,13 @@ export function byChosenCore<T>(device: Device, z: ConvSizes, product: () => T):
         ];
       },
     }),
-    product,
+    run,
   );
 }
 
 /** Whether a core is worth trying: it can do this convolution, and is meant to be fast. */
 function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
-  if (core === 'compensated' || !supportsCore(device, core)) return false;
+  if (core === 'compensated' || core === 'matrix' || !supportsCore(device, core)) return false;
   if (core === 'naive') return 3 * macsOf(z) < 2 ** 24;
   if (core === 'thin') return withGemmCore(core, () => onHead(device, z) || onThin(device, z));
   if (core === 'texture') return withGemmCore(core, () => onTextures(device, 'forward', z));
@@ -146,10 +164,7 @@ export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: C
     params: paramsOf(z, 1),
     reads: [weight.range, x.range, (bias ?? weight).range],
     output: y.range,
-    macs: macsOf(z),
-    m: z.k / z.groups,
-    n: z.n * z.p * z.q,
-    batch: z.groups,
+    ...sizesOf('forward', z),
   });
   return y;
 }
@@ -182,7 +197,6 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
   if (onTextures(device, 'inputGradient', z)) return inputGradientOnTextures(gy, weight, bias, z);
   const gx = empty([z.n, z.c, z.h, z.w], { device });
   const step = z.stride.map((stride, i) => stride / gcd(stride, z.dilation[i]!));
-  const phases = z.stride[0] * z.stride[1];
   gemm(device, {
     name: 'conv_input_gradient',
     files: files('conv/input_gradient.wgsl'),
@@ -197,10 +211,7 @@ export function convInputGradient(gy: Tensor, weight: Tensor, bias: Tensor | nul
     params: paramsOf(z, 1),
     reads: [weight.range, gy.range, (bias ?? weight).range],
     output: gx.range,
-    macs: macsOf(z),
-    m: z.c / z.groups,
-    n: z.n * Math.ceil(z.h / z.stride[0]) * Math.ceil(z.w / z.stride[1]),
-    batch: z.groups * phases,
+    ...sizesOf('inputGradient', z),
   });
   return gx;
 }
@@ -227,9 +238,8 @@ export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor 
   const form = winogradFormOf(device, z);
   if (form) return winogradWeightGradient(x, gy, z, form);
   if (onTextures(device, 'weightGradient', z)) return weightGradientOnTextures(x, gy, z);
-  const m = z.k / z.groups;
-  const n = (z.c / z.groups) * z.r * z.s;
-  const splits = innerSplits(device, m, n, z.groups, z.n * z.p * z.q);
+  const { m, n, batch, macs } = sizesOf('weightGradient', z);
+  const splits = innerSplits(device, m, n, batch, z.n * z.p * z.q);
   const shape = [z.k, z.c / z.groups, z.r, z.s];
   const parts = empty([splits, ...shape], { device });
   gemm(device, {
@@ -239,10 +249,11 @@ export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor 
     params: paramsOf(z, splits),
     reads: [gy.range, x.range],
     output: parts.range,
-    macs: macsOf(z),
+    macs,
     m,
     n,
-    batch: z.groups * splits,
+    batch: batch * splits,
+    along: { b: 'inner' },
   });
   if (splits === 1) {
     const only = parts.view(shape);

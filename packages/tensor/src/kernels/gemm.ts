@@ -4,9 +4,11 @@ import type { BufferRange, Device, FloatParam } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
+import { matrixLaunch } from './gemm-matrix.ts';
 
 /**
- * Cores, the plain reference first: the same in twice the precision, the GPU tile, and those for costly loads. `texture`
+ * Cores, the plain reference first: the same in twice the precision, the GPU tile, the one for costly loads, and `matrix`,
+ * whose operands are float16: no product takes it but where mixed precision or a caller asks for it. `texture`
  * serves matrix products and convolutions that are neither grouped nor dilated (conv-texture.ts), and the forms of
  * Winograd's method those whose kernel has as many taps (conv-winograd.ts), and `thin` those of few input channels
  * (conv-thin.ts); other products take the core that suits them.
@@ -16,6 +18,7 @@ export type GemmCore =
   | 'compensated'
   | 'tiled'
   | 'subgroup'
+  | 'matrix'
   | 'texture'
   | 'f2x2'
   | 'f3x2'
@@ -28,6 +31,7 @@ export const gemmCores: readonly GemmCore[] = [
   'compensated',
   'tiled',
   'subgroup',
+  'matrix',
   'texture',
   'f2x2',
   'f3x2',
@@ -37,9 +41,9 @@ export const gemmCores: readonly GemmCore[] = [
 ];
 
 /** Cores with a kernel of their own for every product; the others serve what they can. */
-type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup';
+type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup' | 'matrix';
 
-export const isPlainCore = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 4;
+export const isPlainCore = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 5;
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -47,6 +51,7 @@ export interface GemmProblem {
   readonly files: readonly ShaderFile[];
   readonly constants: Readonly<Record<string, Constant>>;
   readonly params: readonly (number | FloatParam)[];
+  /** What the kernel reads, A and B first. */
   readonly reads: readonly BufferRange[];
   readonly output: BufferRange;
   /** Multiply-adds of all products together. */
@@ -55,6 +60,8 @@ export interface GemmProblem {
   readonly m: number;
   readonly n: number;
   readonly batch: number;
+  /** Along which axis neighbours of A, and of B, lie beside each other in memory. Default inner for A, outer for B. */
+  readonly along?: { readonly a?: 'inner' | 'outer'; readonly b?: 'inner' | 'outer' };
 }
 
 let forced: GemmCore | null = null;
@@ -83,6 +90,7 @@ export function forcedCore(): GemmCore | null {
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
   const { features, adapter } = device;
+  if (core === 'matrix') return adapter.halfMatrix !== null;
   // The lanes of a subgroup share out eight channels there.
   if (core === 'thin') return features.has('subgroups') && adapter.subgroupSize.every((size) => size === 8);
   if (core === 'subgroup' || !isPlainCore(core))
@@ -121,25 +129,29 @@ export function innerSplits(device: Device, m: number, n: number, batch: number,
   return Math.max(1, Math.min(wanted, Math.floor(k / leastPart)));
 }
 
-interface Launch {
+export interface Launch {
   file: ShaderFile;
   constants: Record<string, Constant>;
   grid: [number, number, number];
-  subgroups: boolean;
+  subgroups?: boolean;
+  halfMatrices?: boolean;
+  /** What the core reads besides the problem, bound after the output. */
+  besides?: readonly BufferRange[];
 }
 
-function launchOf(device: Device, core: PlainCore, { m, n, batch }: GemmProblem): Launch {
+function launchOf(device: Device, core: PlainCore, problem: GemmProblem): Launch {
+  const { m, n, batch } = problem;
+  if (core === 'matrix') return matrixLaunch(device, problem);
   if (core === 'tiled') {
     return {
       file: 'gemm/core_tiled.wgsl',
       constants: {},
       grid: [Math.ceil(n / 64), Math.ceil(m / 64), batch],
-      subgroups: false,
     };
   }
   if (core === 'naive' || core === 'compensated') {
     const grid: [number, number, number] = [Math.min(65_535, Math.ceil((m * n) / 64)), 1, batch];
-    return { file: `gemm/core_${core}.wgsl`, constants: { WORKGROUP: 64 }, grid, subgroups: false };
+    return { file: `gemm/core_${core}.wgsl`, constants: { WORKGROUP: 64 }, grid };
   }
   const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : m < 32 ? 4 : 8;
   const blocks = Math.ceil(m / (4 * rowVectors)) * batch;
@@ -165,8 +177,8 @@ function productSizes({ macs, m, n, batch }: GemmProblem): number[] {
 /** Records the products. Throws ShapeError when the grid would pass WebGPU's 65,535 workgroups in a dimension. */
 export function gemm(device: Device, problem: GemmProblem): void {
   const core = chooseCore(device, problem);
-  const launch = launchOf(device, core, problem);
-  if (launch.grid.some((n) => n > 65_535)) {
+  const { file, grid, besides = [], ...launch } = launchOf(device, core, problem);
+  if (grid.some((n) => n > 65_535)) {
     throw new ShapeError(
       `${problem.name}: ${problem.batch} products of ${problem.m} × ${problem.n} are more than one dispatch can hold (65,535 products, or as many tiles a side); compute the leading dimensions, groups or batch in parts.`,
     );
@@ -174,14 +186,14 @@ export function gemm(device: Device, problem: GemmProblem): void {
   device.dispatch(
     {
       name: `${problem.name}/${core}`,
-      files: [...problem.files, launch.file],
+      files: [...problem.files, file],
+      ...launch,
       constants: { ...problem.constants, ...launch.constants },
-      bindings: [...problem.reads.map(() => 'read' as const), 'write'],
-      subgroups: launch.subgroups,
+      bindings: [...problem.reads.map(() => 'read' as const), 'write', ...besides.map(() => 'read' as const)],
     },
     problem.params,
-    [...problem.reads, problem.output],
-    launch.grid,
+    [...problem.reads, problem.output, ...besides],
+    grid,
     { flop: 2 * problem.macs, sizes: productSizes(problem) },
   );
 }

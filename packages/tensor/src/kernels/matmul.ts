@@ -1,7 +1,8 @@
 // Batched matrix products of strided operands.
 import { empty, type Tensor } from '../tensor.ts';
 import { byChoice } from './choices.ts';
-import { forcedCore, gemm, innerSplits, supportsCore } from './gemm.ts';
+import { forcedCore, gemm, innerSplits, supportsCore, withGemmCore } from './gemm.ts';
+import { inHalf } from './gemm-matrix.ts';
 import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
 import { reduce } from './reduce.ts';
 import { columnsOfTile, rowsOfTile, texelProduct } from './texel-product.ts';
@@ -23,6 +24,8 @@ export interface MatmulSizes {
 /** `matmulKernel` on the core that is chosen for its sizes. */
 export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor {
   const [{ device }, , , , { batch, m, n, k }] = call;
+  if (!forcedCore() && inHalf(device, { macs: batch * m * n * k, m, n, batch }))
+    return withGemmCore('matrix', () => matmulKernel(...call));
   const tunable = () => ({
     macs: batch * m * n * k,
     candidates: (device.adapter.software && supportsCore(device, 'texture')
@@ -97,6 +100,7 @@ export function matmulKernel(
     m,
     n,
     batch: batch * splits,
+    along: { a: la.column === 1 ? 'inner' : 'outer', b: lb.row === 1 ? 'inner' : 'outer' },
   });
   if (splits === 1) return c;
   const parts = c.view([batch, splits, m, n]);

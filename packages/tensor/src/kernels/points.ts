@@ -68,7 +68,8 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
   const params = [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, length];
   const key = `${form.file} ${o.role} ${o.stride} ${params}`;
   const { device } = t;
-  const texture = device.packed(t.range, key, texelsOf(matrix), (target) => {
+  const texture = device.packed(t.range, key, () => {
+    const target = device.pool.acquireTexture(texelsOf(matrix));
     const values = device.pool.acquireTexture(ceilDiv(t.size, 4));
     device.copyToTexture(t.range, values);
     device.dispatch(
@@ -83,6 +84,7 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
       [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), 1],
     );
     device.pool.release(values);
+    return target;
   });
   return { ...matrix, texture };
 }

@@ -134,7 +134,7 @@ const biasGradient = (g: Tensor): Tensor => sum(g, [0, 2, 3]);
 function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   return record(
     'conv2d',
-    byChosenCore(x.device, z, () => convForward(x, weight, bias, z)),
+    byChosenCore(x.device, 'forward', z, () => convForward(x, weight, bias, z)),
     bias ? [x, weight, bias] : [x, weight],
     (gy, needs) => [
       needs[0] ? inputGradient(gy, weight, null, z) : null,
@@ -145,7 +145,7 @@ function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): 
 }
 
 function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
-  const gx = byChosenCore(gy.device, z, () => convInputGradient(gy, weight, bias, z));
+  const gx = byChosenCore(gy.device, 'inputGradient', z, () => convInputGradient(gy, weight, bias, z));
   return record('convTranspose2d', gx, bias ? [gy, weight, bias] : [gy, weight], (g, needs) => [
     needs[0] ? forward(g, weight, null, z) : null,
     needs[1] ? weightGradient(g, gy, z) : null,
@@ -154,7 +154,7 @@ function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvS
 }
 
 function weightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
-  const gw = byChosenCore(x.device, z, () => convWeightGradient(x, gy, z));
+  const gw = byChosenCore(x.device, 'weightGradient', z, () => convWeightGradient(x, gy, z));
   return record('convWeightGradient', gw, [x, gy], (g, needs) => [
     needs[0] ? inputGradient(gy, g, null, z) : null,
     needs[1] ? forward(x, g, null, z) : null,
