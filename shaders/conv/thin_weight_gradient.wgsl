@@ -1,13 +1,13 @@
 // Weight gradient of a convolution of few input channels,
 // gw[k, c, r, s] = Σ_{n, p, q} gy[n, k, p, q] x[n, c, p·stride - pad + r, …]: one pass over gy, the large operand.
 //
-// Work: a lane of the subgroup is an output channel, with BLOCKS - 1 more, eight apart; it holds their gradients of all
+// Work: a lane of the subgroup is an output channel, with BLOCKS - 1 more, LANES apart; it holds their gradients of all
 // weights. It walks over the rows (n, p) of its part, four positions at once: it loads gy of its channels; the lanes
 // load the part of x that the four see, and share it by broadcasts. The partial results [parts, K, C, R, S] are summed
 // in fixed order by the reduction kernel.
 // Constants: CHANNELS, KERNEL_R, KERNEL_S, STRIDE_H, STRIDE_W, PAD_H, PAD_W, BLOCKS (4 at most), RESULT_BINDING (3).
-// Linked with thin_share, thin_take_* (gy) and thin_put_*.wgsl. Needs subgroups of 8 lanes.
-// Grid: x parts of the rows, y blocks of 8·BLOCKS output channels.
+// LANES (of a subgroup, 8 or more). Linked with thin_share, thin_take_* (gy) and thin_put_*.wgsl.
+// Grid: x parts of the rows, y blocks of LANES·BLOCKS output channels.
 
 struct Params {
   n: u32, h: u32, w: u32, k: u32, p: u32, q: u32,
@@ -24,9 +24,9 @@ const VECTORS = (CHANNELS * KERNEL_R * COLUMNS + 7u) / 8u;
 alias Window = array<array<array<f32, COLUMNS>, KERNEL_R>, CHANNELS>;
 alias Sums = array<array<array<array<f32, KERNEL_S>, KERNEL_R>, CHANNELS>, BLOCKS>;
 
-// Adds what the output channel first + 8·b gets from a turn.
+// Adds what the output channel first + LANES·b gets from a turn.
 fn add_block(b: u32, at: u32, q: u32, first: u32, window: ptr<function, Window>, sums: ptr<function, Sums>) {
-  let base = at + min(first + 8u * b, params.k - 1u) * (params.p * params.q);
+  let base = at + min(first + LANES * b, params.k - 1u) * (params.p * params.q);
   let g = take(base, min(params.q - q, 4u));
   for (var c = 0u; c < CHANNELS; c++) {
     for (var r = 0u; r < KERNEL_R; r++) {
@@ -38,21 +38,21 @@ fn add_block(b: u32, at: u32, q: u32, first: u32, window: ptr<function, Window>,
   }
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   // Where a lane's values of x lie in the window.
   var offset: array<u32, VECTORS>;
   var line: array<u32, VECTORS>;
   var column: array<u32, VECTORS>;
   for (var v = 0u; v < VECTORS; v++) {
-    let i = min(v * 8u + lane, CHANNELS * KERNEL_R * COLUMNS - 1u);
+    let i = min(v * 8u + (lane & 7u), CHANNELS * KERNEL_R * COLUMNS - 1u);
     line[v] = i / COLUMNS % KERNEL_R;
     column[v] = i % COLUMNS;
     offset[v] = (i / COLUMNS / KERNEL_R * params.h + line[v]) * params.w + column[v];
   }
 
   let plane = params.p * params.q;
-  let first = group.y * (8u * BLOCKS) + lane;
+  let first = group.y * (LANES * BLOCKS) + lane;
   var sums: Sums;
   let begin = group.x * params.part;
   let end = min(begin + params.part, params.n * params.p);
@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
   }
 
   for (var b = 0u; b < BLOCKS; b++) {
-    let k = first + 8u * b;
+    let k = first + LANES * b;
     for (var v = 0u; v < SUM_VECTORS; v++) {
       var four: vec4<f32>;
       for (var j = 0u; j < 4u; j++) {

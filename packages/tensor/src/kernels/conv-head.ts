@@ -39,7 +39,7 @@ export function forwardOfHead(x: Tensor, weight: Tensor, bias: Tensor | null, z:
     {
       name: 'conv_head_forward',
       files: ['conv/head_forward.wgsl'],
-      constants: { ROWS: rows, LANES: 8, HAS_BIAS: bias !== null },
+      constants: { ROWS: rows, LANES: x.device.adapter.subgroupSize[0], HAS_BIAS: bias !== null },
       bindings: ['read', 'read', 'read', 'write'],
       subgroups: true,
     },

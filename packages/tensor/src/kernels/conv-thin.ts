@@ -19,7 +19,7 @@ const leastMacs = 2 ** 20;
 /** Output channels below which lanes of a subgroup would be idle. */
 const leastOutputs = 8;
 
-/** Invocations of a workgroup of neighbours: two subgroups. */
+/** Invocations of a workgroup of neighbours: one or two subgroups. */
 const workgroup = 16;
 
 /** Workgroups that keep every core busy. */
@@ -145,7 +145,8 @@ export function inputGradientOfThin(gy: Tensor, weight: Tensor, bias: Tensor | n
 export function weightGradientOfThin(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
   const shape = [z.k, z.c, z.r, z.s];
-  const blocks = Math.min(z.c > 1 ? 2 : 4, ceilDiv(z.k, 8));
+  const lanes = device.adapter.subgroupSize[0];
+  const blocks = Math.min(z.c > 1 ? 2 : 4, ceilDiv(z.k, lanes));
   const part = ceilDiv(z.n * z.p, parts);
   const splits = ceilDiv(z.n * z.p, part);
   const partial = empty([splits, ...shape], { device });
@@ -158,13 +159,13 @@ export function weightGradientOfThin(x: Tensor, gy: Tensor, z: ConvSizes): Tenso
         takeFile(z.q),
         putFile(z.c * z.r * z.s),
       ],
-      constants: { ...constantsOf(z), BLOCKS: blocks, RESULT_BINDING: 3 },
+      constants: { ...constantsOf(z), LANES: lanes, BLOCKS: blocks, RESULT_BINDING: 3 },
       bindings: ['read', 'read', 'write'],
       subgroups: true,
     },
     [...paramsOf(z), part],
     [gy.range, x.range, partial.range],
-    [splits, ceilDiv(z.k, 8 * blocks), 1],
+    [splits, ceilDiv(z.k, lanes * blocks), 1],
   );
   const total = splits === 1 ? partial.view(shape) : reduce('sum', partial, [0], false);
   partial.dispose();

@@ -90,11 +90,11 @@ export function forcedCore(): GemmCore | null {
 /** Whether this adapter can run a core. */
 export function supportsCore(device: Device, core: GemmCore): boolean {
   const { features, adapter } = device;
+  const [least, most] = adapter.subgroupSize;
   if (core === 'matrix') return adapter.halfMatrix !== null;
-  // The lanes of a subgroup share out eight channels there.
-  if (core === 'thin') return features.has('subgroups') && adapter.subgroupSize.every((size) => size === 8);
-  if (core === 'subgroup' || !isPlainCore(core))
-    return features.has('subgroups') && adapter.subgroupSize[0] >= 8;
+  // There a lane is an output channel: their number must be known.
+  if (core === 'thin') return features.has('subgroups') && least >= 8 && least === most;
+  if (core === 'subgroup' || !isPlainCore(core)) return features.has('subgroups') && least >= 8;
   return true;
 }
 

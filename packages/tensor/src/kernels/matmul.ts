@@ -5,7 +5,7 @@ import { forcedCore, gemm, innerSplits, supportsCore, withGemmCore } from './gem
 import { inHalf } from './gemm-matrix.ts';
 import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
 import { reduce } from './reduce.ts';
-import { columnsOfTile, rowsOfTile, texelProduct } from './texel-product.ts';
+import { texelProduct, tilesOf } from './texel-product.ts';
 
 /** How a matrix lies in its buffer, in elements; `batch` 0 shares one matrix between all products. */
 export interface MatrixLayout {
@@ -131,6 +131,6 @@ function onTexels({ device }: Tensor, { batch, m, n, k }: MatmulSizes, ...operan
   if (batch !== 1 || (forced && forced !== 'texture') || !supportsCore(device, 'texture')) return false;
   if (operands.some((o) => texelsOf(matrixOf(o, plain)) > device.pool.maxTexels)) return false;
   if (forced) return true;
-  const tiles = Math.ceil(Math.min(m, n) / rowsOfTile) * Math.ceil(Math.max(m, n) / columnsOfTile);
-  return device.adapter.software && m * n * k >= leastMacs && Math.min(m, n) >= 8 && tiles >= 2;
+  const workgroups = tilesOf(Math.min(m, n), Math.max(m, n));
+  return device.adapter.software && m * n * k >= leastMacs && Math.min(m, n) >= 8 && workgroups >= 2;
 }

@@ -23,15 +23,21 @@ export interface TexelOperand extends TexelMatrix {
 
 const workgroup = 16;
 
-/** Rows and columns of C that a workgroup makes. */
-export const rowsOfTile = 16;
-export const columnsOfTile = 8 * workgroup;
+/** Columns of C that a workgroup makes. */
+const columnsOfTile = 8 * workgroup;
+
+/** Rows of C that a workgroup makes: the fewer only where the rest would be empty. */
+const rowsOfTile = (rows: number): 16 | 32 => (rows <= 16 ? 16 : 32);
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
+/** Workgroups of a product. */
+export const tilesOf = (rows: number, columns: number): number =>
+  ceilDiv(rows, rowsOfTile(rows)) * ceilDiv(columns, columnsOfTile);
+
 /** Work of a product whose rows and columns are rounded up to whole tiles. */
-const tiles = (rows: number, columns: number): number =>
-  ceilDiv(rows, rowsOfTile) * ceilDiv(columns, columnsOfTile);
+const paddedSize = (rows: number, columns: number): number =>
+  tilesOf(rows, columns) * rowsOfTile(rows) * columnsOfTile;
 
 /**
  * Records C[a, b] = Σ_k A[a, k] B[b, k] for each matrix of the batch; a texel of C has four entries along A's outer axis, at
@@ -46,8 +52,9 @@ export function texelProduct(
 ): void {
   // What C has room for: an operand's zeros past the end are not multiplied.
   const [m, n] = [4 * c.quads, c.length];
-  const swapped = tiles(n, m) < tiles(m, n);
+  const swapped = paddedSize(n, m) < paddedSize(m, n);
   const [left, right, rows, columns] = swapped ? [b, a, n, m] : [a, b, m, n];
+  const tile = rowsOfTile(rows);
   const blocks = a.along === 'inner' ? a.quads : a.length / 4;
   const size = (m: TexelMatrix): number => m.quads * m.length;
   device.dispatch(
@@ -58,7 +65,7 @@ export function texelProduct(
         WORKGROUP: workgroup,
         TEXTURE_WIDTH: textureWidth,
         PANEL: panel,
-        ROWS: rowsOfTile,
+        ROWS: tile,
         A_INNER: left.along === 'inner',
         B_INNER: right.along === 'inner',
         C_COLUMNS: swapped,
@@ -68,7 +75,7 @@ export function texelProduct(
     },
     [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c)],
     [left.texture, right.texture, c.texture],
-    [ceilDiv(rows, rowsOfTile), ceilDiv(columns, columnsOfTile), a.batch],
+    [ceilDiv(rows, tile), ceilDiv(columns, columnsOfTile), a.batch],
     { name, flop: 2 * a.batch * rows * columns * 4 * blocks, sizes: [a.batch, m, n, 4 * blocks] },
   );
 }
