@@ -17,7 +17,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // its values in order, four to a texel
-@group(0) @binding(2) var packed: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
 
 const VALUES = 4u * TEXELS;
 
@@ -82,7 +82,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     var at = (tile / PANEL * quads + phase * blocks + id.y) * PANEL + tile % PANEL;
     for (var point = 0u; point < TILE * TILE; point++) {
-      textureStore(packed, vec2(at & (TEXTURE_WIDTH - 1u), at / TEXTURE_WIDTH), points[point]);
+      packed[at] = points[point];
       at += step;
     }
   }

@@ -69,21 +69,24 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
   const key = `${form.file} ${o.role} ${o.stride} ${params}`;
   const { device } = t;
   const texture = device.packed(t.range, key, () => {
-    const target = device.pool.acquireTexture(texelsOf(matrix));
     const values = device.pool.acquireTexture(ceilDiv(t.size, 4));
     device.copyToTexture(t.range, values);
+    const packed = empty([4 * texelsOf(matrix)], { device });
     device.dispatch(
       {
         name: `${o.role}_to_points`,
         files: ['winograd/to_points.wgsl', 'winograd/roles.wgsl', form.file],
         constants: { ...constantsOf(o), TEXELS: texelsOfLine(o, form) },
-        bindings: ['texture-read', 'texture-write'],
+        bindings: ['texture-read', 'write'],
       },
       params,
-      [values, target],
+      [values, packed.range],
       [ceilDiv(length, workgroup), ceilDiv(o.channels, 4), 1],
     );
     device.pool.release(values);
+    const target = device.pool.acquireTexture(texelsOf(matrix));
+    device.copyToTexture(packed.range, target);
+    packed.dispose();
     return target;
   });
   return { ...matrix, texture };
