@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var a_texture: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var b_texture: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var c_texture: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(3) var<storage, read_write> c_texels: array<vec4<f32>>;
 
 // Four columns of B from the texels at `at`, of which the first is loaded already.
 fn columns_from(first: vec4<f32>, at: u32) -> mat4x4<f32> {
@@ -101,8 +101,8 @@ fn main(
     let at = c0 + (row / PANEL * params.c_quads + column / 4u) * PANEL + row % PANEL;
     for (var i = 0u; i < ROWS; i++) {
       if (row + i >= params.rows) { break; }
-      if (column < params.columns) { textureStore(c_texture, place(at + i), c.low[i]); }
-      if (column + 4u * WORKGROUP < params.columns) { textureStore(c_texture, place(at + WORKGROUP * PANEL + i), c.high[i]); }
+      if (column < params.columns) { c_texels[at + i] = c.low[i]; }
+      if (column + 4u * WORKGROUP < params.columns) { c_texels[at + WORKGROUP * PANEL + i] = c.high[i]; }
     }
     return;
   }
@@ -113,8 +113,8 @@ fn main(
     let low = transpose(mat4x4(c.low[4u * q], c.low[4u * q + 1u], c.low[4u * q + 2u], c.low[4u * q + 3u]));
     let high = transpose(mat4x4(c.high[4u * q], c.high[4u * q + 1u], c.high[4u * q + 2u], c.high[4u * q + 3u]));
     for (var j = 0u; j < 4u; j++) {
-      if (column + j < params.columns) { textureStore(c_texture, place(at + q * PANEL + j), low[j]); }
-      if (column + 4u * WORKGROUP + j < params.columns) { textureStore(c_texture, place(other_at + q * PANEL + j), high[j]); }
+      if (column + j < params.columns) { c_texels[at + q * PANEL + j] = low[j]; }
+      if (column + 4u * WORKGROUP + j < params.columns) { c_texels[other_at + q * PANEL + j] = high[j]; }
     }
   }
 }

@@ -1,6 +1,7 @@
 // Batched products of matrices that lie in textures, four entries to a texel (shaders/gemm/texel_product.wgsl).
 import { type PooledTexture, textureWidth } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
+import { empty } from '../tensor.ts';
 
 /** Entries along a panel of a matrix. */
 export const panel = 32;
@@ -57,6 +58,7 @@ export function texelProduct(
   const tile = rowsOfTile(rows);
   const blocks = a.along === 'inner' ? a.quads : a.length / 4;
   const size = (m: TexelMatrix): number => m.quads * m.length;
+  const product = empty([4 * c.batch * size(c)], { device });
   device.dispatch(
     {
       name: 'texel_product',
@@ -70,12 +72,14 @@ export function texelProduct(
         B_INNER: right.along === 'inner',
         C_COLUMNS: swapped,
       },
-      bindings: ['texture-read', 'texture-read', 'texture-write'],
+      bindings: ['texture-read', 'texture-read', 'write'],
       subgroups: true,
     },
     [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c)],
-    [left.texture, right.texture, c.texture],
+    [left.texture, right.texture, product.range],
     [ceilDiv(rows, tile), ceilDiv(columns, columnsOfTile), a.batch],
     { name, flop: 2 * a.batch * rows * columns * 4 * blocks, sizes: [a.batch, m, n, 4 * blocks] },
   );
+  device.copyToTexture(product.range, c.texture);
+  product.dispose();
 }
