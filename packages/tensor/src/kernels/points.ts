@@ -92,6 +92,13 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
   return { ...matrix, texture };
 }
 
+/** How results are stored: as many at once as divide what an invocation has of a row, and the row. */
+function putFile(o: Operand, form: WinogradForm): ShaderFile {
+  const run = (o.role === 'weight' ? form.taps : form.outputs) * o.stride;
+  if (run % 4 === 0 && o.w % 4 === 0) return 'winograd/put_vec4.wgsl';
+  return run % 2 === 0 && o.w % 2 === 0 ? 'winograd/put_vec2.wgsl' : 'winograd/put_f32.wgsl';
+}
+
 /**
  * A tensor of an operand's shape from its values at the points, which `fill` puts into a scratch texture.
  * @param operand any tensor that is alive, to be bound where there is no bias.
@@ -113,7 +120,7 @@ export function fromPoints(
   device.dispatch(
     {
       name: `${o.role}_from_points`,
-      files: ['winograd/from_points.wgsl', 'winograd/roles.wgsl', form.file],
+      files: ['winograd/from_points.wgsl', putFile(o, form), 'winograd/roles.wgsl', form.file],
       constants: { ...constantsOf(o), HAS_BIAS: bias !== null },
       bindings: ['texture-read', 'read', 'write'],
     },
