@@ -11,7 +11,15 @@ import { ConfigError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import type { ConvSizes } from './conv.ts';
 import { forcedCore, type GemmCore, supportsCore } from './gemm.ts';
-import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
+import {
+  fitsPoints,
+  fromPoints,
+  matrixOf,
+  type Operand,
+  texelsOf,
+  toPoints,
+  type WinogradForm,
+} from './points.ts';
 import { texelProduct } from './texel-product.ts';
 
 export type WinogradCore = 'f2x2' | 'f3x2' | 'f4x2' | 'f2x3';
@@ -55,9 +63,7 @@ function fits(device: Device, z: ConvSizes, form: WinogradForm): boolean {
   if (z.r !== z.s || z.stride[1] !== stride || ceilDiv(z.r, stride) !== form.taps) return false;
   // A block of the input begins within its tile (from_points.wgsl).
   if (z.padding.some((padding) => ceilDiv(padding, stride) > form.taps - 1)) return false;
-  return Object.values(operandsOf(z, form)).every(
-    (o) => texelsOf(matrixOf(o, form)) <= device.pool.maxTexels,
-  );
+  return Object.values(operandsOf(z, form)).every((o) => fitsPoints(device, o, form));
 }
 
 /**

@@ -3,7 +3,7 @@ import { empty, type Tensor } from '../tensor.ts';
 import { byChoice } from './choices.ts';
 import { forcedCore, gemm, innerSplits, supportsCore, withGemmCore } from './gemm.ts';
 import { inHalf } from './gemm-matrix.ts';
-import { fromPoints, matrixOf, type Operand, texelsOf, toPoints, type WinogradForm } from './points.ts';
+import { fitsPoints, fromPoints, type Operand, toPoints, type WinogradForm } from './points.ts';
 import { reduce } from './reduce.ts';
 import { texelProduct, tilesOf } from './texel-product.ts';
 
@@ -68,24 +68,20 @@ export function matmulKernel(
   const { device } = a;
   const left = planesOf(m, k, la.row, la.column);
   const right = planesOf(n, k, lb.column, lb.row);
-  if (left && right && onTexels(a, sizes, left, right)) {
-    const product = fromPoints(
-      { ...left, role: 'output', images: m, channels: n, w: 1, tiles: [1, 1] },
-      plain,
-      bias ?? null,
-      a,
-      (c) =>
-        texelProduct(
-          device,
-          'matmul/texture',
-          { ...toPoints(b, right, plain), along: 'inner' },
-          { ...toPoints(a, left, plain), along: 'inner' },
-          c,
-        ),
+  const result = { ...rowOfPlanes, role: 'output', images: m, channels: n, w: 1, tiles: [1, 1] } as const;
+  if (left && right && onTexels(a, sizes, left, right, result)) {
+    const product = fromPoints(result, plain, bias ?? null, a, (c) =>
+      texelProduct(
+        device,
+        'matmul/texture',
+        { ...toPoints(b, right, plain), along: 'inner' },
+        { ...toPoints(a, left, plain), along: 'inner' },
+        c,
+      ),
     );
-    const result = product.view([1, m, n]);
+    const view = product.view([1, m, n]);
     product.dispose();
-    return result;
+    return view;
   }
   const splits = bias ? 1 : innerSplits(device, m, n, batch, k);
   const c = empty([batch * splits, m, n], { device });
@@ -116,9 +112,11 @@ const plain: WinogradForm = { file: 'winograd/f1x1.wgsl', outputs: 1, taps: 1 };
 /** Multiply-adds below which packing the operands is not worth its dispatches. */
 const leastMacs = 2 ** 20;
 
+const rowOfPlanes = { h: 1, padding: [0, 0], stride: 1 } as const;
+
 /** A matrix whose inner axis is the channels of planes of one row; null when it does not lie so. */
 function planesOf(outer: number, inner: number, outerStride: number, innerStride: number): Operand | null {
-  const planes = { role: 'input', channels: inner, h: 1, padding: [0, 0], stride: 1 } as const;
+  const planes = { ...rowOfPlanes, role: 'input', channels: inner } as const;
   if (innerStride === 1 && outerStride === inner) return { ...planes, images: outer, w: 1, tiles: [1, 1] };
   if (outerStride === 1 && innerStride === outer)
     return { ...planes, images: 1, w: outer, tiles: [1, outer] };
@@ -129,7 +127,7 @@ function planesOf(outer: number, inner: number, outerStride: number, innerStride
 function onTexels({ device }: Tensor, { batch, m, n, k }: MatmulSizes, ...operands: Operand[]): boolean {
   const forced = forcedCore();
   if (batch !== 1 || (forced && forced !== 'texture') || !supportsCore(device, 'texture')) return false;
-  if (operands.some((o) => texelsOf(matrixOf(o, plain)) > device.pool.maxTexels)) return false;
+  if (operands.some((o) => !fitsPoints(device, o, plain))) return false;
   if (forced) return true;
   const workgroups = tilesOf(Math.min(m, n), Math.max(m, n));
   return device.adapter.software && m * n * k >= leastMacs && Math.min(m, n) >= 8 && workgroups >= 2;

@@ -1,6 +1,7 @@
 // Operands taken to the points of Winograd's method, and results taken back (shaders/winograd): tiles of planes become
 // batches of matrices in textures, which texel-product.ts multiplies.
 import { type PooledTexture, textureWidth } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';
 import { panel, type TexelMatrix } from './texel-product.ts';
@@ -42,6 +43,12 @@ export function matrixOf(o: Operand, form: WinogradForm): Omit<TexelMatrix, 'tex
 
 export const texelsOf = ({ batch, quads, length }: Omit<TexelMatrix, 'texture'>): number =>
   batch * quads * length;
+
+/** Whether an operand or a result at the points fits a texture, and the buffer through which it gets there. */
+export function fitsPoints(device: Device, o: Operand, form: WinogradForm): boolean {
+  const texels = texelsOf(matrixOf(o, form));
+  return texels <= device.pool.maxTexels && 16 * texels <= device.gpu.limits.maxStorageBufferBindingSize;
+}
 
 const constantsOf = (o: Operand) => ({
   WORKGROUP: workgroup,
