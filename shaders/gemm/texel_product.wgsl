@@ -21,6 +21,7 @@ struct Params {
   rows: u32, columns: u32,
   a_quads: u32, b_quads: u32, c_quads: u32,
   a_size: u32, b_size: u32, c_size: u32, // texels of one product's matrix
+  sides: u32, // 2, the halves of a tile; as a constant it would unroll their stores, most of the kernel's code
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var a_texture: texture_storage_2d<rgba32float, read>;
@@ -96,25 +97,24 @@ fn main(
     }
   }
 
+  // Once for the low columns, once for the high ones.
   let c0 = group.z * params.c_size;
-  if (C_COLUMNS) {
-    let at = c0 + (row / PANEL * params.c_quads + column / 4u) * PANEL + row % PANEL;
-    for (var i = 0u; i < ROWS; i++) {
-      if (row + i >= params.rows) { break; }
-      if (column < params.columns) { c_texels[at + i] = c.low[i]; }
-      if (column + 4u * WORKGROUP < params.columns) { c_texels[at + WORKGROUP * PANEL + i] = c.high[i]; }
+  for (var side = 0u; side < params.sides; side++) {
+    let j = column + side * 4u * WORKGROUP;
+    if (C_COLUMNS) {
+      let at = c0 + (row / PANEL * params.c_quads + j / 4u) * PANEL + row % PANEL;
+      for (var i = 0u; i < ROWS; i++) {
+        if (row + i < params.rows && j < params.columns) { c_texels[at + i] = c.low[i]; }
+      }
+    } else {
+      let at = c0 + (j / PANEL * params.c_quads + row / 4u) * PANEL + j % PANEL;
+      for (var q = 0u; q < ROWS / 4u; q++) {
+        let four = transpose(mat4x4(c.low[4u * q], c.low[4u * q + 1u], c.low[4u * q + 2u], c.low[4u * q + 3u]));
+        for (var i = 0u; i < 4u; i++) {
+          if (row + 4u * q < params.rows && j + i < params.columns) { c_texels[at + q * PANEL + i] = four[i]; }
+        }
+      }
     }
-    return;
-  }
-  let at = c0 + (column / PANEL * params.c_quads + row / 4u) * PANEL + column % PANEL;
-  let other_at = at + 4u * WORKGROUP * params.c_quads;
-  for (var q = 0u; q < ROWS / 4u; q++) {
-    if (row + 4u * q >= params.rows) { break; }
-    let low = transpose(mat4x4(c.low[4u * q], c.low[4u * q + 1u], c.low[4u * q + 2u], c.low[4u * q + 3u]));
-    let high = transpose(mat4x4(c.high[4u * q], c.high[4u * q + 1u], c.high[4u * q + 2u], c.high[4u * q + 3u]));
-    for (var j = 0u; j < 4u; j++) {
-      if (column + j < params.columns) { c_texels[at + q * PANEL + j] = low[j]; }
-      if (column + 4u * WORKGROUP + j < params.columns) { c_texels[other_at + q * PANEL + j] = high[j]; }
-    }
+    c.low = c.high;
   }
 }

@@ -75,7 +75,7 @@ export function texelProduct(
       bindings: ['texture-read', 'texture-read', 'write'],
       subgroups: true,
     },
-    [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c)],
+    [blocks, rows, columns, left.quads, right.quads, c.quads, size(left), size(right), size(c), 2],
     [left.texture, right.texture, product.range],
     [ceilDiv(rows, tile), ceilDiv(columns, columnsOfTile), a.batch],
     { name, flop: 2 * a.batch * rows * columns * 4 * blocks, sizes: [a.batch, m, n, 4 * blocks] },
