@@ -118,14 +118,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (STRIDE > 1u) { values[STRIDE - 1u] = values_of(vec2(slot, STRIDE - 1u), id.y, quads, image, block); }
     // Rare: a loop's index does not keep values in registers.
     for (var s = 1u; s + 1u < STRIDE; s++) { values[s] = values_of(vec2(slot, s), id.y, quads, image, block); }
-    for (var i = 0u; i < STEP; i++) {
-      let h = (block.x * STEP + i) * STRIDE + slot;
-      for (var k = 0u; k < 4u; k++) {
+    // Channel by channel: stores for all four at once would be most of the kernel's code.
+    for (var k = 0u; k < min(params.channels - c, 4u); k++) {
+      for (var i = 0u; i < STEP; i++) {
+        let h = (block.x * STEP + i) * STRIDE + slot;
         var run = array<f32, RUN>();
         for (var j = 0u; j < RUN; j++) { run[j] = values[j % STRIDE][i * STEP + j / STRIDE][k] + shift[k]; }
-        if (h < params.h && c + k < params.channels) {
-          put(((image * params.channels + c + k) * params.h + h) * params.w, w, params.w, run);
-        }
+        if (h < params.h) { put(((image * params.channels + c + k) * params.h + h) * params.w, w, params.w, run); }
       }
     }
   }
