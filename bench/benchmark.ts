@@ -14,7 +14,7 @@ export interface Benchmark {
   /** One line: what it measures. */
   readonly summary: string;
   readonly options?: Readonly<Record<string, BenchOption>>;
-  /** What tells results of this benchmark with other options apart, in the name of the result's file. */
+  /** What tells results of this benchmark with other options apart, in the name of the result's file; may be empty. */
   label?(context: BenchContext): string;
   /** Measures and prints; what it returns is saved under bench/results/ and printed by `--json`. */
   run(context: BenchContext): Promise<object>;

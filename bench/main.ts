@@ -1,6 +1,13 @@
 // `pnpm bench [subcommand] [options]`: measures what the adapter can do and what we make of it (registry.ts).
 import { parseArgs } from 'node:util';
-import { type Ceilings, createDevice, type Device, ForgerError, measureCeilings } from '@forger/tensor';
+import {
+  type Ceilings,
+  createDevice,
+  type Device,
+  ForgerError,
+  measureCeilings,
+  type Precision,
+} from '@forger/tensor';
 import { type BenchContext, type Benchmark, type BenchOption, row, UsageError } from './benchmark.ts';
 import { benchmarks, defaults } from './registry.ts';
 import { writeResult } from './results.ts';
@@ -58,13 +65,19 @@ function lazy<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/** What the device of this run computes in; float32 where no benchmark asks. Throws UsageError. */
+function precisionOf(value: string | boolean | undefined): Precision {
+  if (value === undefined || value === 'float32' || value === 'mixed') return value ?? 'float32';
+  throw new UsageError(`--precision ${value}: expected float32 or mixed.`);
+}
+
 async function run({ chosen, values }: Request): Promise<void> {
   let opened: Device | undefined;
   const print = (line: string): void => {
     if (!values.json) console.log(line);
   };
   const device = lazy(async () => {
-    opened = await createDevice({ halfMatrices: true });
+    opened = await createDevice({ halfMatrices: true, precision: precisionOf(values.precision) });
     print(`adapter: ${opened.adapter.description || opened.adapter.device}`);
     return opened;
   });
@@ -87,7 +100,8 @@ async function run({ chosen, values }: Request): Promise<void> {
     for (const { name, label, run } of chosen) {
       const result = await run(context);
       all[name] = result;
-      const file = label ? `${name}-${label(context)}` : name;
+      const which = label?.(context);
+      const file = which ? `${name}-${which}` : name;
       if (!values['no-save']) print(`saved ${writeResult(file, await device(), result)}\n`);
     }
     if (values.json) console.log(JSON.stringify(all, null, 2));

@@ -1,11 +1,12 @@
 // Throughput of a full DCGAN training step: both networks, both updates. As in training, the step is captured once and
 // replayed; steps that are recorded anew each time are timed in turn with it.
-import type { Device } from '@forger/tensor';
+import type { Device, Precision } from '@forger/tensor';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { openStep, type StepSizes, showStep, stepOptions, stepSizes } from './dcgan.ts';
 import { median } from './timing.ts';
 
 interface StepResult extends StepSizes {
+  readonly precision: Precision;
   /** Steps that were timed, of each kind. */
   readonly steps: number;
   /** One replayed step: median over the timed steps, least and most. */
@@ -48,6 +49,7 @@ async function benchStep(device: Device, sizes: StepSizes, steps: number): Promi
   const milliseconds = median(replays);
   return {
     ...sizes,
+    precision: device.precision,
     steps,
     milliseconds,
     spread: [Math.min(...replays), Math.max(...replays)],
@@ -68,7 +70,7 @@ async function run(context: BenchContext): Promise<object> {
   const spread = r.spread.map((t) => t.toFixed(1)).join(' to ');
   const share = (100 * r.gflops) / ceilings.gflops;
   context.print(
-    `step ${showStep(sizes)}: ${r.milliseconds.toFixed(1)} ms (${spread}), ${r.imagesPerSecond.toFixed(1)} images/s, ` +
+    `step ${showStep(sizes)}, ${r.precision}: ${r.milliseconds.toFixed(1)} ms (${spread}), ${r.imagesPerSecond.toFixed(1)} images/s, ` +
       `${r.gflops.toFixed(2)} GFLOP/s (${share.toFixed(1)}% of the ceiling); eager ${r.eagerMilliseconds.toFixed(1)} ms; first step ${r.firstStepMilliseconds.toFixed(0)} ms; ` +
       `${r.dispatchesPerStep} dispatches`,
   );
@@ -78,6 +80,11 @@ async function run(context: BenchContext): Promise<object> {
 export const step: Benchmark = {
   name: 'step',
   summary: 'a full DCGAN training step',
-  options: { ...stepOptions, steps: { default: '10', help: 'steps to time' } },
+  options: {
+    ...stepOptions,
+    steps: { default: '10', help: 'steps to time' },
+    precision: { default: 'float32', help: 'or mixed: large products in float16, where the adapter can' },
+  },
+  label: (context) => (context.text('precision') === 'mixed' ? 'mixed' : ''),
   run,
 };

@@ -48,17 +48,20 @@ fn exponent_of(bits: u32) -> i32 { return min(14 + 127 - i32(bits >> 23u), 126);
 // 2^k for -126 ≤ k ≤ 127.
 fn power_of_two(k: i32) -> f32 { return bitcast<f32>(u32(k + 127) << 23u); }
 
+// Loops count up to constants, so that compilers can unroll them and have their loads on the way at once.
 fn stage_a(z: u32, first_m: u32, k0: u32, end: u32, local: u32, scale: f32) {
   if (A_ALONG_INNER) {
     let k = k0 + local % DEPTH;
     let inner = inner_at(z, min(k, end - 1u));
-    for (var m = local / DEPTH; m < TILE_M; m += WORKGROUP / DEPTH) {
+    for (var i = 0u; i < TILE_M * DEPTH / WORKGROUP; i++) {
+      let m = local / DEPTH + i * (WORKGROUP / DEPTH);
       let value = select(0.0, a_value(row_at(z, first_m + m), inner), k < end);
       tile_a[m * LINE_A + local % DEPTH] = f16(value * scale);
     }
   } else {
     let row = row_at(z, first_m + local % TILE_M);
-    for (var j = local / TILE_M; j < DEPTH; j += WORKGROUP / TILE_M) {
+    for (var i = 0u; i < TILE_M * DEPTH / WORKGROUP; i++) {
+      let j = local / TILE_M + i * (WORKGROUP / TILE_M);
       let value = select(0.0, a_value(row, inner_at(z, min(k0 + j, end - 1u))), k0 + j < end);
       tile_a[j * LINE_A + local % TILE_M] = f16(value * scale);
     }
@@ -69,13 +72,15 @@ fn stage_b(z: u32, first_n: u32, k0: u32, end: u32, local: u32, scale: f32) {
   if (B_ALONG_INNER) {
     let k = k0 + local % DEPTH;
     let inner = inner_at(z, min(k, end - 1u));
-    for (var n = local / DEPTH; n < TILE_N; n += WORKGROUP / DEPTH) {
+    for (var i = 0u; i < TILE_N * DEPTH / WORKGROUP; i++) {
+      let n = local / DEPTH + i * (WORKGROUP / DEPTH);
       let value = select(0.0, b_value(inner, column_at(z, first_n + n)), k < end);
       tile_b[n * LINE_B + local % DEPTH] = f16(value * scale);
     }
   } else {
     let column = column_at(z, first_n + local % TILE_N);
-    for (var j = local / TILE_N; j < DEPTH; j += WORKGROUP / TILE_N) {
+    for (var i = 0u; i < TILE_N * DEPTH / WORKGROUP; i++) {
+      let j = local / TILE_N + i * (WORKGROUP / TILE_N);
       let value = select(0.0, b_value(inner_at(z, min(k0 + j, end - 1u)), column), k0 + j < end);
       tile_b[j * LINE_B + local % TILE_N] = f16(value * scale);
     }
@@ -145,7 +150,8 @@ fn main(
     for (var j = 0u; j < COLUMNS; j++) {
       subgroupMatrixStore<row_major>(&results, subgroup * MATRIX, sums[i * COLUMNS + j], MATRIX_N);
       workgroupBarrier();
-      for (var at = local; at < SUBGROUPS * MATRIX; at += WORKGROUP) {
+      for (var part = 0u; part < MATRIX / LANES; part++) {
+        let at = part * WORKGROUP + local;
         let maker = at / MATRIX;
         let m = first_m + (maker / GROUPS_N * ROWS + i) * MATRIX_M + at % MATRIX / MATRIX_N;
         let n = first_n + (maker % GROUPS_N * COLUMNS + j) * MATRIX_N + at % MATRIX_N;

@@ -164,7 +164,7 @@ class JsonReporter extends QuietReporter {
 function introduction({ run, config, data, adapter, parameters, step }: StartInfo): string[] {
   const size = `${config.imageSize}x${config.imageSize}x${config.channels}, width ${config.width}`;
   return [
-    `Recipe   ${config.recipe}, ${size}, batch ${config.batchSize}, lr ${config.lr}, seed ${config.seed}`,
+    `Recipe   ${config.recipe}, ${size}, batch ${config.batchSize}, lr ${config.lr}, seed ${config.seed}${config.precision === 'mixed' ? ', mixed precision' : ''}`,
     `Data     ${data}`,
     `Device   ${adapter}`,
     `Weights  generator ${count(parameters.generator)}, discriminator ${count(parameters.discriminator)}`,

@@ -65,7 +65,10 @@ export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
   };
 }
 
-/** The largest product of float16 matrices; null where there is none, or subgroups vary in size. */
+/**
+ * The largest product of float16 matrices that the kernels' tiles can be made of; null where there is none, or subgroups
+ * vary in size.
+ */
 function halfMatrixOf(adapter: GPUAdapter): HalfMatrix | null {
   const { features, info } = adapter;
   const lanes = info.subgroupMinSize;
@@ -74,6 +77,7 @@ function halfMatrixOf(adapter: GPUAdapter): HalfMatrix | null {
   const size = ({ m, n, k }: SubgroupMatrix): number => m * n * k;
   const [largest] = subgroupMatricesOf(adapter)
     .filter(({ operand, result }) => operand === 'f16' && result === 'f32')
+    .filter(({ m, n, k }) => Math.max(m, n, k) <= 16 && lanes >= 8 && lanes <= m * n)
     .sort((a, b) => size(b) - size(a));
   return largest ? { ...largest, lanes } : null;
 }
