@@ -223,8 +223,7 @@ export class Device {
   }
 
   /**
-   * What `make` makes from a range, or made before under this `key`: kept until the buffer changes or is freed, so that
-   * the products that share an operand share its packing.
+   * What `make` makes from a range, or made under this `key` since the buffer changed: what products share of an operand.
    * @param key says what is made and how: sizes and layout.
    * @param make takes it from the pool and records the commands that fill it.
    */
