@@ -43,9 +43,10 @@ function sampleOf(op: ReferenceOpName, shapes: readonly number[][], args: unknow
 const products: [m: number, k: number, n: number, batch: number][] = [
   [1, 1, 1, 1],
   [17, 7, 1, 3],
-  [63, 64, 65, 2],
-  [64, 65, 63, 2],
-  [65, 8, 64, 2],
+  // Four, so that these and the long ones below take workgroups of one width, and so one kernel.
+  [63, 64, 65, 4],
+  [64, 65, 63, 4],
+  [65, 8, 64, 4],
   [17, 1031, 1, 1], // split in parts that are not of equal length
   [130, 9, 260, 1], // several tiles each way
 ];
@@ -123,13 +124,15 @@ const packed: { what: string; x: number[]; weight: number[]; args: object }[] = 
   },
   { what: '5×5, stride 2', x: [2, 5, 9, 10], weight: [7, 5, 5, 5], args: { stride: 2, padding: 2 } },
   { what: '2×2', x: [2, 4, 5, 6], weight: [8, 4, 2, 2], args: { padding: 1 } },
-  {
-    what: 'several blocks each way',
-    x: [5, 34, 9, 13],
-    weight: [33, 34, 2, 2],
-    args: { stride: 1, padding: 1 },
-  },
 ];
+
+/** More than one block of rows, columns and the inner axis, with a kernel of the taps that the core has a form for. */
+const severalBlocks = (core: GemmCore) => ({
+  what: 'several blocks each way',
+  x: [5, 34, 9, 13],
+  weight: core === 'f2x3' ? [33, 34, 3, 3] : [33, 34, 2, 2],
+  args: { stride: 1, padding: 1 },
+});
 
 describe.each(gemmCores)('%s core', (core: GemmCore) => {
   async function check(op: ReferenceOpName, sample: Sample): Promise<void> {
@@ -187,16 +190,14 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
   });
 
   if (core !== 'texture' && !isWinograd) return;
-  test.each(packed)('$what', async ({ x, weight, args }) => {
+  test.each([...packed, severalBlocks(core)])('$what', async ({ x, weight, args }) => {
     await check('conv2d', sampleOf('conv2d', [x, weight], args));
     const [n, , h, w] = x;
     await check('convTranspose2d', sampleOf('convTranspose2d', [[n!, weight[0]!, h!, w!], weight], args));
   });
 
   test('textures of a captured step are its own, and go with it', async () => {
-    const { x, weight, args } = packed.find(
-      ({ what }) => what === (core === 'f2x3' ? 'stride 1' : 'several blocks each way'),
-    )!;
+    const { x, weight, args } = severalBlocks(core);
     const [input, w, other] = [normalTensor(x), normalTensor(weight), normalTensor(x)].map((t) => t.keep());
     const run = () => conv2d(input!, w!, args);
     const eager = withGemmCore(core, run);

@@ -149,9 +149,12 @@ export function* goldenFiles(folder: string): Iterable<GoldenFile> {
   }
 }
 
-/** Every case of every file in the folder. */
-export function* goldenCases(folder: string): Iterable<GoldenCase> {
+/** Every case of every file in the folder, or those of some operations: the others' operands are not worked out. */
+export function* goldenCases(folder: string, ops?: readonly string[]): Iterable<GoldenCase> {
   for (const file of goldenFiles(folder)) {
-    for (const entry of file.entries) yield goldenCase(file, entry);
+    for (const entry of file.entries) {
+      const { op } = operationOf(entry, `${file.family}, case ${entry.id}`);
+      if (!ops || ops.includes(op)) yield goldenCase(file, entry);
+    }
   }
 }

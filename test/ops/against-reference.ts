@@ -64,5 +64,5 @@ const goldenFolder = fileURLToPath(new URL('../../../shared/golden/ops', import.
 /** Cases that PyTorch computed in float64, of the operations named; empty where the folder is absent. */
 export function goldenFor(...ops: string[]): GoldenCase[] {
   if (!existsSync(goldenFolder)) return [];
-  return [...goldenCases(goldenFolder)].filter((c) => ops.includes(c.op));
+  return [...goldenCases(goldenFolder, ops)];
 }
