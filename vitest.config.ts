@@ -3,16 +3,38 @@ import { embedShaders } from './scripts/embed-shaders.mjs';
 
 embedShaders();
 
+/** Tests of numbers alone, most of whose time a software adapter compiles, in one thread: two files at once. */
+const numbers = [
+  'packages/*/test/**/*.test.ts',
+  'test/{nn,ops,reference,verify}/**/*.test.ts',
+  'test/{gemm,golden,gradient-penalty,ops,reference,shaders,thin,third-derivatives}.test.ts',
+];
+
 export default defineConfig({
   resolve: { conditions: ['@forger/source'] },
   ssr: { resolve: { conditions: ['@forger/source'] } },
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     setupFiles: ['test/variant-setup.ts'],
-    // One process per file; files run one after another because they share one adapter.
+    // One process per file.
     pool: 'forks',
-    fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'numbers', include: numbers, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        // Files run one after another: they time things, start commands, fill memory.
+        test: {
+          name: 'programs',
+          include: ['test/**/*.test.ts'],
+          exclude: numbers,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });
