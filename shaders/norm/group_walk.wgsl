@@ -1,15 +1,15 @@
 // Visits every element of every group of a normalisation: the frame of the statistics, of the backward sums and of the
 // passes that write a result in place of each element.
 //
-// Shapes: x is (N, G, L); group g is x[:, g, :], N runs of L neighbouring elements, and belongs to channel g % channels.
-// `units` below are Elements (1 or 4 float32). Batch norm: G = channels. Instance norm: N = 1, G = samples × channels.
+// Shapes: x is (P, N, C, L); group g = p C + c is x[p, :, c, :], N runs of L neighbouring elements. `units` below are
+// Elements (1 or 4 float32). Batch norm: P = 1, or batches that lie one after another. Instance norm: P = samples, N = 1.
 // Work: LANES neighbouring invocations share a group and take every LANES-th unit; WORKGROUP / LANES groups share a
 // workgroup, so that short runs are still read side by side; workgroup.y is one of `splits` parts of the units.
 // Linked with it: Element; State, begin, visit (what is done); finish (what becomes of a State).
 // Constants: WORKGROUP, LANES (a power of two).
 
 struct Params {
-  groups: u32,
+  groups: u32, // P C
   run: u32,   // units of one run: L / WIDTH
   units: u32, // units of one group: N run
   splits: u32,
@@ -29,11 +29,12 @@ struct Place { group: u32, inside: bool, local: u32, lane: u32, split: u32 }
 fn walk(group: u32, first: u32, stop: u32) -> State {
   var state = begin(group);
   // The position within the run and in x move along by additions: a division per unit would cost more than its load.
-  let between = params.groups * params.run;
+  let between = params.channels * params.run;
+  let start = group / params.channels * params.channels * params.units + group % params.channels * params.run;
   let step_column = LANES % params.run;
   let step = (LANES / params.run) * between + step_column;
   var column = first % params.run;
-  var at = (first / params.run) * between + group * params.run + column;
+  var at = start + (first / params.run) * between + column;
   for (var unit = first; unit < stop; unit += LANES) {
     visit(&state, at);
     column += step_column;

@@ -3,6 +3,7 @@ import {
   backward,
   batchNorm,
   ConfigError,
+  cat,
   createDevice,
   type Device,
   grad,
@@ -190,6 +191,70 @@ describe('running statistics', () => {
   });
 });
 
+describe('batches one after another', () => {
+  // A group in one workgroup and in several, whole quads and not; rows of a part, parts.
+  const cases = [
+    [3, 2, [5, 4, 4]],
+    [33, 2, [5, 3]],
+    [64, 3, [1, 32, 32]],
+    [1, 4, [3, 2, 2]],
+    [1, 2, [40, 1, 2]],
+  ] as const;
+  const everywhere = [true, false].flatMap((software) => cases.map((one) => [...one, software] as const));
+  test.each(everywhere)(
+    'batches of %d samples, %d of them, each %j, as for a software adapter: %s, have what each has alone',
+    async (rows, parts, sample, software) => {
+      const adapter = device.adapter as { software: boolean };
+      const { software: really } = adapter;
+      adapter.software = software;
+      const channels = [sample[0]];
+      const shape = [rows, ...sample];
+      // Of two values in a group a large eps keeps 1/√(variance + eps) from magnifying their rounding.
+      const options = { training: true, momentum: 0.25, negativeSlope: 0.2, eps: 1e-2 };
+      const found = device.scope(() => {
+        const xs = Array.from({ length: parts }, (_, i) => toTensor(randomRef(shape, 10 + i)).requireGrad());
+        const [gy, direction] = [20, 21].map((seed) =>
+          toTensor(randomRef([parts * rows, ...sample], seed)),
+        ) as [Tensor, Tensor];
+        const [weight, bias] = [2, 3].map((seed) => toTensor(randomRef(channels, seed)).requireGrad()) as [
+          Tensor,
+          Tensor,
+        ];
+        const run = (batches: Tensor[], parts: number): (Tensor | null)[] => {
+          const runningMean = toTensor(randomRef(channels, 4));
+          const runningVar = toTensor(randomRef(channels, 5, (u) => 0.5 + u));
+          const numBatchesTracked = tensor(7, [], { dtype: 'int32' });
+          const state = { runningMean, runningVar, numBatchesTracked };
+          const y = cat(batches.map((x) => batchNorm(x, { ...options, ...state, weight, bias, parts })));
+          const leaves = [...xs, weight, bias];
+          const gradOutputs = [gy];
+          const inKernels = grad(y, leaves, { gradOutputs });
+          const recorded = grad(y, leaves, { gradOutputs, createGraph: true });
+          const inputGradients = cat(recorded.slice(0, xs.length) as Tensor[]);
+          // The bias has no part in the gradients of x.
+          const second = grad(inputGradients, [...xs, weight], { gradOutputs: [direction] });
+          return [y, ...inKernels, ...recorded, ...second, runningMean, runningVar, numBatchesTracked];
+        };
+        return { together: run([cat(xs)], parts), apart: run(xs, 1) };
+      });
+      adapter.software = really;
+      for (const [i, actual] of found.together.entries()) {
+        const expected = found.apart[i]!;
+        const wanted = { shape: expected.shape, data: Float64Array.from(await expected.data()) };
+        await expectClose(`batches one after another: ${i}`, actual!, wanted, 5e-6);
+      }
+      expect(await found.together.at(-1)!.item()).toBe(7 + parts);
+    },
+  );
+
+  test('evaluation has nothing to take apart', async () => {
+    const x = toTensor(randomRef([4, 3, 2, 2], 1));
+    const running = { runningMean: zeros([3]), runningVar: toTensor(ref([3], [1, 2, 3])) };
+    const [alone, apart] = [1, 2].map((parts) => batchNorm(x, { ...running, parts }));
+    expect(await apart!.data()).toEqual(await alone!.data());
+  });
+});
+
 describe('with an activation in the same pass', () => {
   const x = (): Tensor => toTensor(randomRef([9, 40, 8, 8], 1)).requireGrad();
   const parameters = (): Tensor[] => [2, 3].map((seed) => toTensor(randomRef([40], seed)).requireGrad());
@@ -276,6 +341,13 @@ describe('bad input', () => {
     ['one value per instance', () => instanceNorm(zeros([2, 3, 1, 1])), ShapeError, /more than 1 value/],
     ['momentum', () => batchNorm(x(), { momentum: 2 }), ConfigError, /momentum 2/],
     ['eps', () => instanceNorm(x(), { eps: -1 }), ConfigError, /eps -1/],
+    [
+      'uneven parts',
+      () => batchNorm(zeros([5, 3]), { parts: 2 }),
+      ShapeError,
+      /2 parts.*divides its 5 samples/,
+    ],
+    ['no parts', () => batchNorm(x(), { parts: 0 }), ShapeError, /0 parts/],
     ['slope', () => batchNorm(x(), { negativeSlope: Number.NaN }), ConfigError, /negativeSlope NaN/],
     [
       'a count without running statistics',

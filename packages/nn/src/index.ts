@@ -1,4 +1,5 @@
 // @forger/nn: networks and what trains them, on @forger/tensor.
+export { canForwardEach, forwardEach } from './batches.ts';
 export * from './init.ts';
 export * from './layers/activation.ts';
 export * from './layers/conv.ts';

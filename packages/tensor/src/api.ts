@@ -39,7 +39,16 @@ export * from './kernels/optimizer.ts';
 export { type TunedProblem, type TuneOptions, type TuneReport, tune } from './kernels/tune.ts';
 export * from './ops/index.ts';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
-export { type Pair, type Shape, type Slide, showShape, sizeOf, slideSize, spreadSize } from './shape.ts';
+export {
+  type Pair,
+  type Shape,
+  type Slide,
+  sameShape,
+  showShape,
+  sizeOf,
+  slideSize,
+  spreadSize,
+} from './shape.ts';
 export {
   type CreateOptions,
   type DType,

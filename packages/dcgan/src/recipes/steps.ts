@@ -1,7 +1,8 @@
 // Updates that recipes are made of, and the orders in which they come. A recipe's own file says which it takes.
 
-import type { Module } from '@forger/nn';
+import { forwardEach, type Module } from '@forger/nn';
 import { add, backward, mean, mul, noGrad, type Tensor } from '@forger/tensor';
+import { worthOnePass } from './one-pass.ts';
 import type { StepContext, StepProgress, StepResult } from './recipe.ts';
 
 /** The parts of a step: both networks, or one of them. */
@@ -37,7 +38,8 @@ export function fakeLoss(t: StepContext, fake: Tensor, verdicts: Tensor): Tensor
 }
 
 /**
- * Gradients of the discriminator's loss L(D(x)) + L(D(G(z))), batch statistics of real and of generated pictures apart.
+ * Gradients of the discriminator's loss L(D(x)) + L(D(G(z))), batch statistics of real and of generated pictures apart, also
+ * where both take one pass.
  * @param fake generated pictures; the generator gets no gradient.
  * @param scale what the loss is multiplied by.
  */
@@ -45,6 +47,12 @@ export function judge(t: StepContext, fake: Tensor, scale = 1): StepResult {
   const { discriminator, optimizers, real, objective } = t;
   const scaled = (loss: Tensor): Tensor => (scale === 1 ? loss : mul(loss, scale));
   optimizers.discriminator.zeroGrad();
+  if (!objective.penalty && worthOnePass(discriminator, real.shape, real.device)) {
+    const [onReal, onFake] = forwardEach(discriminator, [real, fake.detach()]) as [Tensor, Tensor];
+    const lossD = add(scaled(objective.real(onReal)), scaled(objective.fake(onFake)));
+    backward(lossD);
+    return { lossD: lossD.detach(), ...beliefs(t, onReal, onFake) };
+  }
   const onReal = discriminator.forward(real);
   const lossReal = scaled(objective.real(onReal));
   backward(lossReal);

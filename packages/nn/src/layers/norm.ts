@@ -91,6 +91,8 @@ function slopeOf(module: Module): number | undefined {
 
 /** What the batch norms share; they differ in the shapes that they take. */
 abstract class BatchNorm extends Norm {
+  /** How many batches the input holds, one after another, each with statistics of its own; `forwardEach` sets it. */
+  parts = 1;
   readonly momentum: number;
   readonly runningMean: Tensor | null = null;
   readonly runningVar: Tensor | null = null;
@@ -112,8 +114,8 @@ abstract class BatchNorm extends Norm {
 
   protected normalize(x: Tensor, negativeSlope: number | undefined): Tensor {
     this.checkSample(x.shape.slice(1));
-    const { runningMean, runningVar, numBatchesTracked, weight, bias, training, momentum, eps } = this;
-    const statistics = { runningMean, runningVar, numBatchesTracked, training, momentum };
+    const { runningMean, runningVar, numBatchesTracked, weight, bias, training, momentum, eps, parts } = this;
+    const statistics = { runningMean, runningVar, numBatchesTracked, training, momentum, parts };
     return batchNorm(x, { ...statistics, weight, bias, eps, negativeSlope });
   }
 }

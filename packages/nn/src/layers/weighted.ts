@@ -58,6 +58,10 @@ export abstract class WeightedLayer extends Module {
     return this;
   }
 
+  get hasSpectralNorm(): boolean {
+    return this.#spectral !== null;
+  }
+
   /** The weight that a forward pass is to use; while training, its singular vectors are brought nearer first. */
   protected usedWeight(): Tensor {
     const { weight } = this;

@@ -7,14 +7,16 @@ import { empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 /**
- * How x is seen: as (rows, groups, run), with one mean and variance per group, and group g in channel g % channels.
- * Batch norm of (N, C, L): rows N, groups C. Instance norm: rows 1, groups N·C.
+ * How x is seen: as (parts, rows, channels, run), with one mean and variance for each channel of each part; these are its
+ * groups. Batch norm of (N, C, L): one part of N rows, or N rows shared out. Instance norm: N parts of one row.
  */
 export interface Grouping {
+  readonly parts: number;
   readonly rows: number;
-  readonly groups: number;
-  readonly run: number;
   readonly channels: number;
+  readonly run: number;
+  /** parts · channels. */
+  readonly groups: number;
 }
 
 /** The numbers behind a normalisation. */
@@ -132,6 +134,8 @@ interface Publish {
   readonly reads: readonly BufferRange[];
   readonly writes: readonly BufferRange[];
   readonly momentum: number;
+  /** Whether the parts of a channel must be written one after another. */
+  readonly inOrder: boolean;
 }
 
 /** Reduces every group: `sums` names the walk, and the files of `Partial` and `join`. */
@@ -146,7 +150,7 @@ function sumGroups(
   const { visit, partial } = sums;
   const files = [partial, 'norm/join_lanes.wgsl', ...visit.files] as const;
   const PUBLISH = 1 + visit.reads.length;
-  if (walk.splits === 1) {
+  if (walk.splits === 1 && !(publish.inOrder && by.parts > 1)) {
     visitGroups(x, by, settings, walk, {
       name: visit.name,
       files: [...files, ...publish.files],
@@ -174,7 +178,7 @@ function sumGroups(
     },
     [by.groups, walk.splits, by.channels, f32(settings.eps), f32(publish.momentum)],
     [partials.range, ...publish.reads, ...publish.writes],
-    flatGrid(x.device, by.groups),
+    flatGrid(x.device, by.channels),
   );
   partials.dispose();
 }
@@ -226,6 +230,7 @@ export function batchCoefficients(
       reads: to.reads(x),
       writes: [to.write, ...kept],
       momentum: running?.momentum ?? 0,
+      inOrder: running !== null,
     },
   );
   if (running && !running.batches) counter!.dispose();
@@ -292,6 +297,7 @@ export function gradientSums(
       reads: [],
       writes: [sum.range, dot.range],
       momentum: 0,
+      inOrder: false,
     },
   );
   return { sum, dot };

@@ -47,8 +47,13 @@ export interface BatchNormOptions extends InstanceNormOptions {
   readonly training?: boolean | undefined;
   /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
   readonly momentum?: number | undefined;
-  /** One int32, to which training adds 1. Goes with runningMean and runningVar. */
+  /** One int32, to which training adds 1, or `parts`. Goes with runningMean and runningVar. */
   readonly numBatchesTracked?: Tensor | null | undefined;
+  /**
+   * How many batches of one size x holds, one after another: each is normalised by statistics of its own, and the running
+   * ones follow them in order, as if they had come alone. Default 1.
+   */
+  readonly parts?: number | undefined;
 }
 
 /** What the shared parts below work with. `given` are statistics that do not depend on x, else null. */
@@ -66,20 +71,28 @@ interface Normalization extends NormSettings {
  * otherwise by the running ones. Training moves the running statistics in place towards the batch's mean and unbiased
  * variance. Gradients reach x, weight and bias, also second ones.
  * @param x (N, C), (N, C, L) or (N, C, H, W), float32.
- * @throws ShapeError on other shapes, and when batch statistics are wanted of one value per channel.
+ * @throws ShapeError on other shapes, on samples that parts do not divide, and when batch statistics are wanted of one
+ * value per channel.
  * @throws ConfigError on eps, momentum or negativeSlope out of range.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const name = 'batchNorm';
-  const { training = false, momentum = 0.1 } = options;
+  const { training = false, momentum = 0.1, parts = 1 } = options;
   if (x.rank < 2 || x.rank > 4) throw badInput(name, x, '(N, C), (N, C, L) or (N, C, H, W)');
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new ConfigError(`${name}: momentum ${momentum} was given; expected a number from 0 to 1.`);
   }
   const [rows, channels] = x.shape as [number, number];
-  const by = { rows, groups: channels, run: x.size / (rows * channels), channels };
+  if (!Number.isInteger(parts) || parts < 1 || rows % parts !== 0) {
+    throw new ShapeError(
+      `${name}: ${parts} parts of ${x.toString()} were asked for; expected a whole number that divides its ${rows} samples.`,
+    );
+  }
   const running = runningStatistics(name, options, x);
   const given = training ? null : running;
+  const apart = given ? 1 : parts;
+  const run = x.size / (rows * channels);
+  const by = { parts: apart, rows: rows / apart, channels, run, groups: apart * channels };
   const batches = options.numBatchesTracked ?? null;
   if (batches && (batches.size !== 1 || batches.dtype !== 'int32' || !running)) {
     throw new ShapeError(
@@ -101,7 +114,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   if (x.rank < 3 || x.rank > 4) throw badInput(name, x, '(N, C, L) or (N, C, H, W)');
   const [samples, channels] = x.shape as [number, number];
   const groups = samples * channels;
-  const by = { rows: 1, groups, run: x.size / groups, channels };
+  const by = { parts: samples, rows: 1, channels, run: x.size / groups, groups };
   return apply({ name, x, by, ...settings(name, options, x), given: null }, null);
 }
 
@@ -195,7 +208,7 @@ function gradientsInKernels(
   const { x, by, given } = norm;
   const sums = needed.weight || needed.bias || !given ? gradientSums(x, gy, by, norm, coefficients) : null;
   const overSamples = (t: Tensor): Tensor =>
-    by.groups === by.channels ? t : reduce('sum', t.view([by.groups / by.channels, by.channels]), [0], false);
+    by.parts === 1 ? t : reduce('sum', t.view([by.parts, by.channels]), [0], false);
   return {
     x: needed.x ? normalizeBackward(x, gy, by, norm, coefficients, given ? null : sums) : null,
     weight: needed.weight ? overSamples(sums!.dot) : null,
@@ -214,9 +227,9 @@ function gradientsInOperations(
   needed: Needed,
 ): Gradients {
   const { x, by, weight, eps, slope, given } = norm;
-  const channels: number[] = [1, by.channels, 1];
-  const folded = [(by.rows * by.groups) / by.channels, by.channels, by.run];
-  const dims = by.groups === by.channels ? [0, 2] : [2];
+  const channels: number[] = [1, 1, by.channels, 1];
+  const folded = [by.parts, by.rows, by.channels, by.run];
+  const dims = [1, 3];
   /** The normalisation's own result, computed again. */
   const own = (): Tensor => normalize(x, by, { ...norm, slope: null }, coefficients);
   const g = reshape(slope === null ? gy : throughActivation(own(), slope, gy), folded);
@@ -247,8 +260,8 @@ function gradientsInOperations(
   };
   return {
     x: needed.x ? reshape(inputGradient(), x.shape) : null,
-    weight: needed.weight ? sum(mul(g, xHat), [0, 2]) : null,
-    bias: needed.bias ? sum(g, [0, 2]) : null,
+    weight: needed.weight ? sum(mul(g, xHat), [0, 1, 3]) : null,
+    bias: needed.bias ? sum(g, [0, 1, 3]) : null,
   };
 }
 

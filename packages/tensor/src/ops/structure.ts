@@ -145,13 +145,11 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   let at = 0;
   for (const t of tensors) {
     starts.push(at);
-    stridedCopy(
-      t,
-      { strides: stridesOf(t.shape), offset: 0 },
-      y,
-      { strides, offset: at * strides[d]! },
-      t.shape,
-    );
+    const offset = at * strides[d]!;
+    if (d === 0) {
+      const { buffer, offset: start } = y.range;
+      y.device.copy(t.range, { buffer, offset: start + 4 * offset, bytes: t.bytes }, t.bytes);
+    } else stridedCopy(t, { strides: stridesOf(t.shape), offset: 0 }, y, { strides, offset }, t.shape);
     at += t.shape[d]!;
   }
   return record('cat', y, tensors, (gy, needs) =>
