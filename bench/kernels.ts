@@ -111,7 +111,7 @@ function productCases(): ProductCase[] {
       kernel: 'matmul',
       shape: `${square}×${square}×${square}`,
       flop: 2 * square ** 3,
-      cores: ['naive', 'tiled', 'subgroup', 'matrix', 'texture'],
+      cores: ['naive', 'tiled', 'subgroup', 'uniform', 'matrix', 'texture'],
       run: () => matmul(a, b),
     },
     ...layerCases(64, 1, 32, 32),

@@ -65,6 +65,7 @@ const convolutions: Convolution[] = [
   { what: '65 channels from 7', x: [2, 7, 9, 9], weight: [65, 7, 3, 3] },
   { what: '3 × 17 channels from 3 × 2', x: [2, 6, 9, 8], weight: [51, 2, 3, 3], groups: 3 },
   { what: 'a weight gradient in parts', x: [8, 1, 13, 13], weight: [13, 1, 3, 3] },
+  { what: 'rows of weights and gradients in whole quads', x: [2, 4, 7, 7], weight: [9, 4, 3, 3] },
   { what: 'sizes compiled in', x: [3, 17, 33, 31], weight: [33, 17, 3, 3] },
 ];
 
@@ -86,6 +87,7 @@ const tolerances: Record<GemmCore, number> = {
   compensated: 2 * unitRoundoff,
   tiled: 32 * unitRoundoff,
   subgroup: 32 * unitRoundoff,
+  uniform: 32 * unitRoundoff,
   // Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that they keep of
   // the products themselves.
   matrix: 2 ** -10,

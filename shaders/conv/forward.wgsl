@@ -41,7 +41,8 @@ fn inner_at(z: u32, k: u32) -> Inner {
   return Inner(k, i32(c * size_h() * size_w()), i32(tap / KERNEL_S * DILATION_H), i32(tap % KERNEL_S * DILATION_W));
 }
 
-fn a_value(row: Row, inner: Inner) -> f32 { return weight[row.offset + inner.index]; }
+fn a_index(row: Row, inner: Inner) -> u32 { return row.offset + inner.index; }
+fn a_value(row: Row, inner: Inner) -> f32 { return weight[a_index(row, inner)]; }
 
 fn b_value(inner: Inner, column: Column) -> f32 {
   let h = column.h + inner.r;

@@ -46,7 +46,8 @@ fn inner_at(z: u32, k: u32) -> Inner {
   );
 }
 
-fn a_value(row: Row, inner: Inner) -> f32 { return gy[row.offset + inner.gy]; }
+fn a_index(row: Row, inner: Inner) -> u32 { return row.offset + inner.gy; }
+fn a_value(row: Row, inner: Inner) -> f32 { return gy[a_index(row, inner)]; }
 
 fn b_value(inner: Inner, column: Column) -> f32 {
   let h = inner.h + column.r;

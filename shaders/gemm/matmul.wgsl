@@ -35,7 +35,8 @@ fn column_at(z: u32, n: u32) -> Column {
   return Column(n, (z / params.splits) * params.b_batch + min(n, params.n - 1u) * params.b_column);
 }
 fn inner_at(z: u32, k: u32) -> Inner { return Inner(k * params.a_inner, k * params.b_inner); }
-fn a_value(row: Row, inner: Inner) -> f32 { return a_values[row.offset + inner.a]; }
+fn a_index(row: Row, inner: Inner) -> u32 { return row.offset + inner.a; }
+fn a_value(row: Row, inner: Inner) -> f32 { return a_values[a_index(row, inner)]; }
 fn b_value(inner: Inner, column: Column) -> f32 { return b_values[column.offset + inner.b]; }
 
 fn store(z: u32, row: Row, column: Column, value: f32) {

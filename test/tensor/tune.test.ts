@@ -96,6 +96,7 @@ test('a core with a wrong result is named and not chosen', async () => {
   const work = (): void => {
     choices.met?.set('made up', {
       key: 'made up',
+      family: 'matmul',
       macs: 2 ** 21,
       candidates: ['naive', 'tiled'],
       shapes: () => [[64]],

@@ -21,7 +21,7 @@ afterAll(() => device.destroy());
 const seed = 1;
 // A convolution on these cores is a kernel of its own for each shape, which takes a processor seconds to compile.
 const casesOf = (op: string, variant: Variant): number =>
-  op.startsWith('conv') && (variant === 'tiled' || variant === 'subgroup') ? 2 : 5;
+  op.startsWith('conv') && /^(tiled|subgroup|uniform)$/.test(variant) ? 2 : 5;
 
 describe.each(opNames)('%s', (op) => {
   test.each(variantsOf(op))('%s', async (variant) => {

@@ -32,11 +32,17 @@ export {
   type SafetensorsTensor,
   writeSafetensors,
 } from './io/safetensors.ts';
-export { getChoices, setChoices } from './kernels/choices.ts';
+export { getChoices, type ProblemFamily, setChoices, type Tunable } from './kernels/choices.ts';
 export { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
 export { markNonFinite } from './kernels/nonfinite.ts';
 export * from './kernels/optimizer.ts';
-export { type TunedProblem, type TuneOptions, type TuneReport, tune } from './kernels/tune.ts';
+export {
+  type TunedProblem,
+  type TuneOptions,
+  type TuneReport,
+  tunableProblems,
+  tune,
+} from './kernels/tune.ts';
 export * from './ops/index.ts';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
 export {

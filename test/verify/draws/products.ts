@@ -26,7 +26,7 @@ const winogradTaps: Partial<Record<Variant, number>> = { f2x2: 2, f3x2: 2, f4x2:
 
 /** Windows of a run, by what compiling their kernels costs. */
 function windowsOf(variant: Variant): number {
-  if (variant === 'tiled' || variant === 'subgroup') return 3;
+  if (variant === 'tiled' || variant === 'subgroup' || variant === 'uniform') return 3;
   return variant === 'thin' ? 8 : 16;
 }
 

@@ -178,7 +178,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       new Option(
         '--tune <how>',
-        'find the fastest kernels for this adapter when a run begins: off, on (within 20 s, where none are known) or thorough',
+        'find the fastest kernels for this adapter when a run begins: off, on (within 20 s, where none are known or ship with Forger) or thorough',
       )
         .choices(TUNING)
         .default('on'),

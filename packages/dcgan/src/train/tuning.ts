@@ -1,17 +1,22 @@
 // Which kernels a run uses: those that it was begun with when it is resumed, else those that were found fastest for this
-// adapter before, kept in a file of the user's cache, else those that the tuner finds now.
+// adapter before, kept in a file of the user's cache, else those that ship for it (kernel-defaults.ts), else those that
+// the tuner finds now.
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Device, getChoices, kernelSources, setChoices, tune } from '@forger/tensor';
+import { type Device, getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';
 import { dataCache } from '../data/named.ts';
+import { defaultChoices, kernelDefaults } from './kernel-defaults.ts';
 import type { TUNING } from './limits.ts';
 import type { Reporter } from './reporter.ts';
 
-/** off: kernels by rule. on: what was found before; on an adapter without rules of its own, the tuner. thorough: the tuner. */
+/**
+ * off: kernels by rule. on: what was found before, then what ships for this adapter; where nothing that was measured ships,
+ * the tuner, and what ships where it had no time. thorough: the tuner.
+ */
 export type Tuning = (typeof TUNING)[number];
 
 const schema = z.strictObject({
@@ -22,9 +27,6 @@ const schema = z.strictObject({
 
 /** A first run is not kept waiting longer than this, in seconds; `thorough` takes the time it needs. */
 const SECONDS = 20;
-
-/** Adapters that the rules of the kernels were measured on: there the tuner has little to find. */
-const HAS_RULES = /llvmpipe.* Mesa 25\.0\./s;
 
 export interface TuningOptions {
   tuning: Tuning;
@@ -59,8 +61,14 @@ export async function settleKernels(
   if (tuning === 'off') return {};
   const adapter = adapterName(device);
   const path = join(folder, `${fingerprint(adapter)}.json`);
-  if (tuning === 'on') setChoices(device, await readChoices(path, adapter, reporter));
-  if (tuning === 'on' && HAS_RULES.test(adapter)) return getChoices(device);
+  const known = tuning === 'on' ? await readChoices(path, adapter, reporter) : {};
+  const defaults = kernelDefaults(adapter);
+  const shipped = defaults ? defaultChoices(defaults, tunableProblems(device, work)) : {};
+  if (tuning === 'on' && defaults?.measured) {
+    setChoices(device, { ...shipped, ...known });
+    return getChoices(device);
+  }
+  setChoices(device, known);
   const { problems, left } = await tune(device, work, {
     seconds: tuning === 'thorough' ? Number.POSITIVE_INFINITY : SECONDS,
     rounds: tuning === 'thorough' ? 5 : 3,
@@ -83,12 +91,15 @@ export async function settleKernels(
     const choices = { ...(await readChoices(path, adapter, reporter)), ...getChoices(device) };
     await writeAtomic(path, `${JSON.stringify({ version: 1, adapter, choices }, null, 1)}\n`);
   }
+  // For problems that there was no time for.
+  setChoices(device, { ...shipped, ...getChoices(device) });
   return getChoices(device);
 }
 
-/** The adapter with its driver: what measured times belong to. */
-function adapterName({ adapter }: Device): string {
-  return [adapter.vendor, adapter.architecture, adapter.device, adapter.description].join(' | ');
+/** The adapter with its driver, and how wide that makes its subgroups: what measured times belong to. */
+export function adapterName({ adapter }: Pick<Device, 'adapter'>): string {
+  const { vendor, architecture, device, description, subgroupSize } = adapter;
+  return [vendor, architecture, device, description, `subgroups of ${subgroupSize.join(' to ')}`].join(' | ');
 }
 
 /** A name for the file: other kernels or another adapter, another file. */

@@ -4,10 +4,17 @@ import type { Device } from '../device/device.ts';
 import type { Tensor } from '../tensor.ts';
 import { forcedCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './gemm.ts';
 
+/**
+ * Classes of problems that one core is likely to suit: `one window` is a convolution whose window is the whole of x (a
+ * generator's first layer, a logit head), `few channels` one of at most 48 weights an output channel (conv-thin.ts).
+ */
+export type ProblemFamily = 'matmul' | 'convolution' | 'few channels' | 'one window';
+
 /** A problem that several cores can solve. */
 export interface Tunable {
   /** Says the problem and its sizes: what a choice is remembered by. */
   readonly key: string;
+  readonly family: ProblemFamily;
   /** Multiply-adds of all that `run` computes. */
   readonly macs: number;
   readonly candidates: readonly GemmCore[];

@@ -30,12 +30,17 @@ const parts = 32;
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
+/** Whether an invocation can hold the weights of an output channel. */
+export function isThin(z: ConvSizes): boolean {
+  return z.c * z.r * z.s <= mostTaps && Math.max(z.r, z.s) <= mostKernel;
+}
+
 /** Whether a product takes this path: it can, and it is forced, or the adapter is a software one and it pays. */
 export function onThin(device: Device, z: ConvSizes): boolean {
   const forced = forcedCore();
   if (forced && forced !== 'thin') return false;
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
-  if (z.c * z.r * z.s > mostTaps || Math.max(z.r, z.s) > mostKernel) return false;
+  if (!isThin(z)) return false;
   if (z.n * Math.max(z.p * ceilDiv(z.q, 4), z.h * ceilDiv(z.w, 4)) > 65_535 * workgroup) return false; // a grid
   if (Math.max(...z.stride) > 2 || z.padding[0] >= z.r || z.padding[1] >= z.s) return false;
   if (forced) {

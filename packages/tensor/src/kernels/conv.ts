@@ -19,7 +19,7 @@ import {
   onTextures,
   weightGradientOnTextures,
 } from './conv-texture.ts';
-import { forwardOfThin, inputGradientOfThin, onThin, weightGradientOfThin } from './conv-thin.ts';
+import { forwardOfThin, inputGradientOfThin, isThin, onThin, weightGradientOfThin } from './conv-thin.ts';
 import {
   winogradFormOf,
   winogradForward,
@@ -115,6 +115,7 @@ export function byChosenCore<T>(device: Device, product: ConvProduct, z: ConvSiz
     device,
     key,
     () => ({
+      family: isOuterProduct(z) ? 'one window' : isThin(z) ? 'few channels' : 'convolution',
       macs: 3 * macsOf(z),
       candidates: gemmCores.filter((core) => isCandidate(device, core, z)),
       shapes: (share) => {
@@ -145,13 +146,28 @@ function isCandidate(device: Device, core: GemmCore, z: ConvSizes): boolean {
   if (core === 'thin') return withGemmCore(core, () => onHead(device, z) || onThin(device, z));
   if (core === 'texture') return withGemmCore(core, () => onTextures(device, 'forward', z));
   if (!isPlainCore(core)) return withGemmCore(core, () => winogradFormOf(device, z) !== null);
-  // Seconds to compile on a processor, and never the fastest there where textures will do.
-  return !device.adapter.software || !isCandidate(device, 'texture', z);
+  // Seconds to compile on a processor, and never the fastest there where textures will do, but for plain products.
+  if (!device.adapter.software || !isCandidate(device, 'texture', z)) return true;
+  return isOuterProduct(z) && core !== 'tiled';
 }
 
 /** y = conv(x, w) + bias. */
 export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   if (onHead(x.device, z)) return forwardOfHead(x, weight, bias, z);
+  if (isOuterProduct(z)) {
+    const inner = z.c * z.r * z.s;
+    const product = matmulKernel(
+      x,
+      { batch: 0, row: inner, column: 1 },
+      weight,
+      { batch: 0, row: 1, column: inner },
+      { batch: 1, m: z.n, n: z.k, k: inner },
+      bias ?? undefined,
+    );
+    const result = product.view([z.n, z.k, 1, 1]);
+    product.dispose();
+    return result;
+  }
   if (onThin(x.device, z)) return forwardOfThin(x, weight, bias, z);
   const form = winogradFormOf(x.device, z);
   if (form) return winogradForward(x, weight, bias, z, form);
@@ -165,6 +181,7 @@ export function convForward(x: Tensor, weight: Tensor, bias: Tensor | null, z: C
     reads: [weight.range, x.range, (bias ?? weight).range],
     output: y.range,
     ...sizesOf('forward', z),
+    quads: ((z.c / z.groups) * z.r * z.s) % 4 === 0 ? 'inner' : null,
   });
   return y;
 }
@@ -254,6 +271,7 @@ export function convWeightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor 
     n,
     batch: batch * splits,
     along: { b: 'inner' },
+    quads: (z.p * z.q) % 4 === 0 && Math.ceil((z.n * z.p * z.q) / splits) % 4 === 0 ? 'inner' : null,
   });
   if (splits === 1) {
     const only = parts.view(shape);

@@ -43,7 +43,7 @@ export function matrixLaunch(device: Device, problem: GemmProblem): Launch {
   const { a = 'inner', b = 'outer' } = problem.along ?? {};
   const [first, second] = problem.reads;
   return {
-    file: 'gemm/core_matrix.wgsl',
+    files: ['gemm/core_matrix.wgsl'],
     constants: {
       MATRIX_M: matrix.m,
       MATRIX_N: matrix.n,

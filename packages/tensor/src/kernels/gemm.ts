@@ -18,6 +18,7 @@ export type GemmCore =
   | 'compensated'
   | 'tiled'
   | 'subgroup'
+  | 'uniform'
   | 'matrix'
   | 'texture'
   | 'f2x2'
@@ -31,6 +32,7 @@ export const gemmCores: readonly GemmCore[] = [
   'compensated',
   'tiled',
   'subgroup',
+  'uniform',
   'matrix',
   'texture',
   'f2x2',
@@ -41,9 +43,9 @@ export const gemmCores: readonly GemmCore[] = [
 ];
 
 /** Cores with a kernel of their own for every product; the others serve what they can. */
-type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup' | 'matrix';
+type PlainCore = 'naive' | 'compensated' | 'tiled' | 'subgroup' | 'uniform' | 'matrix';
 
-export const isPlainCore = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 5;
+export const isPlainCore = (core: GemmCore): core is PlainCore => gemmCores.indexOf(core) < 6;
 
 /** What is multiplied: shader files that define the operands, and the sizes that the cores need. */
 export interface GemmProblem {
@@ -62,6 +64,8 @@ export interface GemmProblem {
   readonly batch: number;
   /** Along which axis neighbours of A, and of B, lie beside each other in memory. Default inner for A, outer for B. */
   readonly along?: { readonly a?: 'inner' | 'outer'; readonly b?: 'inner' | 'outer' };
+  /** Along which axis four values of A are neighbours in `reads[0]`, at a multiple of four elements, if any. */
+  readonly quads?: 'inner' | 'outer' | null;
 }
 
 let forced: GemmCore | null = null;
@@ -130,7 +134,7 @@ export function innerSplits(device: Device, m: number, n: number, batch: number,
 }
 
 export interface Launch {
-  file: ShaderFile;
+  files: readonly ShaderFile[];
   constants: Record<string, Constant>;
   grid: [number, number, number];
   subgroups?: boolean;
@@ -144,27 +148,36 @@ function launchOf(device: Device, core: PlainCore, problem: GemmProblem): Launch
   if (core === 'matrix') return matrixLaunch(device, problem);
   if (core === 'tiled') {
     return {
-      file: 'gemm/core_tiled.wgsl',
+      files: ['gemm/core_tiled.wgsl'],
       constants: {},
       grid: [Math.ceil(n / 64), Math.ceil(m / 64), batch],
     };
   }
   if (core === 'naive' || core === 'compensated') {
     const grid: [number, number, number] = [Math.min(65_535, Math.ceil((m * n) / 64)), 1, batch];
-    return { file: `gemm/core_${core}.wgsl`, constants: { WORKGROUP: 64 }, grid };
+    return { files: [`gemm/core_${core}.wgsl`], constants: { WORKGROUP: 64 }, grid };
   }
   const rowVectors = m <= 4 ? 1 : m <= 8 ? 2 : m < 32 ? 4 : 8;
   const blocks = Math.ceil(m / (4 * rowVectors)) * batch;
   // Narrow workgroups when there is little to share out, wide ones otherwise; on GPUs a subgroup must be filled.
-  const least = device.adapter.software ? 8 : 64;
+  const least = device.adapter.software ? Math.max(8, device.adapter.subgroupSize[1]) : 64;
   let workgroup = 64;
   while (workgroup > least && blocks * Math.ceil(n / (4 * workgroup)) < wantedWorkgroups(device))
     workgroup /= 2;
+  const grid: [number, number, number] = [
+    Math.ceil(n / (4 * workgroup)),
+    Math.ceil(m / (4 * rowVectors)),
+    batch,
+  ];
+  const constants = { WORKGROUP: workgroup, ROW_VECTORS: rowVectors };
+  if (core === 'subgroup') return { files: ['gemm/core_subgroup.wgsl'], constants, grid, subgroups: true };
+  if (!problem.quads) return { files: ['gemm/core_uniform.wgsl', 'gemm/a_singles.wgsl'], constants, grid };
   return {
-    file: 'gemm/core_subgroup.wgsl',
-    constants: { WORKGROUP: workgroup, ROW_VECTORS: rowVectors },
-    grid: [Math.ceil(n / (4 * workgroup)), Math.ceil(m / (4 * rowVectors)), batch],
-    subgroups: true,
+    files: ['gemm/core_uniform.wgsl', `gemm/a_quads_${problem.quads}.wgsl`],
+    // Behind params, what the problem reads and the output.
+    constants: { ...constants, A_QUADS: problem.reads.length + 2 },
+    grid,
+    besides: [problem.reads[0]!],
   };
 }
 
@@ -177,7 +190,7 @@ function productSizes({ macs, m, n, batch }: GemmProblem): number[] {
 /** Records the products. Throws ShapeError when the grid would pass WebGPU's 65,535 workgroups in a dimension. */
 export function gemm(device: Device, problem: GemmProblem): void {
   const core = chooseCore(device, problem);
-  const { file, grid, besides = [], ...launch } = launchOf(device, core, problem);
+  const { files, grid, besides = [], ...launch } = launchOf(device, core, problem);
   if (grid.some((n) => n > 65_535)) {
     throw new ShapeError(
       `${problem.name}: ${problem.batch} products of ${problem.m} × ${problem.n} are more than one dispatch can hold (65,535 products, or as many tiles a side); compute the leading dimensions, groups or batch in parts.`,
@@ -186,8 +199,8 @@ export function gemm(device: Device, problem: GemmProblem): void {
   device.dispatch(
     {
       name: `${problem.name}/${core}`,
-      files: [...problem.files, file],
       ...launch,
+      files: [...problem.files, ...files],
       constants: { ...problem.constants, ...launch.constants },
       bindings: [...problem.reads.map(() => 'read' as const), 'write', ...besides.map(() => 'read' as const)],
     },

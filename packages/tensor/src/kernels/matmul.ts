@@ -27,10 +27,11 @@ export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor
   if (!forcedCore() && inHalf(device, { macs: batch * m * n * k, m, n, batch }))
     return withGemmCore('matrix', () => matmulKernel(...call));
   const tunable = () => ({
+    family: 'matmul' as const,
     macs: batch * m * n * k,
     candidates: (device.adapter.software && supportsCore(device, 'texture')
-      ? (['naive', 'texture'] as const)
-      : (['naive', 'tiled', 'subgroup', 'texture'] as const)
+      ? (['naive', 'uniform', 'texture'] as const)
+      : (['naive', 'tiled', 'subgroup', 'uniform', 'texture'] as const)
     ).filter((core) => supportsCore(device, core)),
     shapes: (share: number) => {
       const inner = Math.max(1, Math.floor(k * share));
@@ -97,6 +98,7 @@ export function matmulKernel(
     n,
     batch: batch * splits,
     along: { a: la.column === 1 ? 'inner' : 'outer', b: lb.row === 1 ? 'inner' : 'outer' },
+    quads: quadsOf(la, m, k, Math.ceil(k / splits)),
   });
   if (splits === 1) return c;
   const parts = c.view([batch, splits, m, n]);
@@ -104,6 +106,13 @@ export function matmulKernel(
   parts.dispose();
   c.dispose();
   return total;
+}
+
+/** Along which axis four entries of A are neighbours in memory, whichever part of the inner axis a product has. */
+function quadsOf(a: MatrixLayout, m: number, k: number, part: number): 'inner' | 'outer' | null {
+  const fours = (...steps: number[]): boolean => steps.every((step) => step % 4 === 0);
+  if (a.column === 1 && fours(a.row, a.batch, k, part)) return 'inner';
+  return a.row === 1 && fours(a.column, a.batch, m) ? 'outer' : null;
 }
 
 /** No transform: the points are the entries themselves. */

@@ -45,6 +45,24 @@ const allowedDifference = 1e-4;
 const leastGain = 0.05;
 
 /**
+ * The problems of some work that are worth a choice, the largest first. `work` is run dry: it computes nothing and changes
+ * nothing.
+ */
+export function tunableProblems(device: Device, work: () => unknown): Tunable[] {
+  const choices = choicesOf(device);
+  const met = new Map<string, Tunable>();
+  choices.met = met;
+  try {
+    device.dryRun(work);
+  } finally {
+    choices.met = null;
+  }
+  return [...met.values()]
+    .filter(({ macs, candidates }) => macs >= leastMacs && candidates.length > 1)
+    .sort((a, b) => b.macs - a.macs);
+}
+
+/**
  * Tunes the problems that `work` meets. `work` is run dry: it computes nothing and changes nothing, and what is chosen
  * holds for the device from then on.
  */
@@ -55,18 +73,7 @@ export async function tune(
 ): Promise<TuneReport> {
   const { seconds = 20, rounds = 3, onProgress, signal } = options;
   const choices = choicesOf(device);
-  const met = new Map<string, Tunable>();
-  choices.met = met;
-  try {
-    device.dryRun(work);
-  } finally {
-    choices.met = null;
-  }
-  const open = [...met.values()]
-    .filter(
-      ({ key, macs, candidates }) => macs >= leastMacs && candidates.length > 1 && !choices.chosen.has(key),
-    )
-    .sort((a, b) => b.macs - a.macs);
+  const open = tunableProblems(device, work).filter(({ key }) => !choices.chosen.has(key));
   const end = performance.now() + 1000 * seconds;
   const problems: TunedProblem[] = [];
   for (const problem of open) {

@@ -1,0 +1,67 @@
+// The choices of kernels that ship with Forger: for each adapter that is known, which core a class of problems takes where
+// that is not the rules' own (packages/tensor/src/kernels). What was measured is said beside it; ratios are of the rules' time.
+import type { GemmCore, ProblemFamily, Tunable } from '@forger/tensor';
+
+export interface KernelDefaults {
+  readonly name: string;
+  /** Matches `adapterName` (tuning.ts). */
+  readonly adapter: RegExp;
+  /** Where and how; null for a preference that nobody has measured: the tuner goes first there. */
+  readonly measured: string | null;
+  readonly prefer: readonly Preference[];
+}
+
+interface Preference {
+  readonly family: ProblemFamily;
+  readonly core: GemmCore;
+  /** Only for problems of fewer multiply-adds. */
+  readonly below?: number;
+}
+
+export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
+  {
+    name: 'lavapipe 25.0',
+    adapter: /llvmpipe.* Mesa 25\.0\./s,
+    measured:
+      'Mesa 25.0.7 (LLVM 15), 2 cores, the 13 convolutions of the steps 32×32 w32, 32×32 w64 and 64×64 w64: the rules were made here, and no core beats them at all sizes of a class.',
+    prefer: [],
+  },
+  {
+    name: 'lavapipe 26',
+    adapter: /llvmpipe.* Mesa 26\./s,
+    measured:
+      'Mesa 26.2.6 (LLVM 22), 2 cores, the same problems, processor time of candidates in turn, twice. Convolutions: no core beats the rules (0.95 to 1.05 for the form they take, 1.1 to 5 for others). One window: uniform 0.48 to 0.53 for the transposed convolution and 0.46 to 0.63 for its weight gradient, subgroup 0.27 to 0.65 and 0.54 to 0.82. matmul: uniform 0.5 to 0.9 below 512×512×512, 1.0 there, 1.3 to 1.4 at 1024×1024×1024.',
+    prefer: [
+      { family: 'one window', core: 'uniform' },
+      { family: 'matmul', core: 'uniform', below: 2 ** 27 },
+    ],
+  },
+  {
+    name: 'NVIDIA',
+    adapter: /^nvidia/i,
+    measured: null,
+    // Reads of workgroup memory that all lanes share were reported to beat shuffles in subgroups (ONNX Runtime #25777, #31703).
+    prefer: [
+      { family: 'convolution', core: 'tiled' },
+      { family: 'matmul', core: 'tiled' },
+    ],
+  },
+];
+
+/** The defaults for an adapter by its name; undefined for one that Forger does not know. */
+export function kernelDefaults(adapter: string): KernelDefaults | undefined {
+  return KERNEL_DEFAULTS.find((defaults) => defaults.adapter.test(adapter));
+}
+
+/** What they choose for these problems, by key; those that they leave to the rules are not named. */
+export function defaultChoices(
+  { prefer }: KernelDefaults,
+  problems: readonly Pick<Tunable, 'key' | 'family' | 'macs' | 'candidates'>[],
+): Record<string, string> {
+  const choices: Record<string, string> = {};
+  for (const { key, family, macs, candidates } of problems) {
+    const preferred = prefer.find((p) => p.family === family && macs < (p.below ?? Number.POSITIVE_INFINITY));
+    if (preferred && candidates.includes(preferred.core)) choices[key] = preferred.core;
+  }
+  return choices;
+}
