@@ -32,6 +32,7 @@ import {
   l1,
   linear,
   markNonFinite,
+  matmul,
   max,
   mse,
   normal,
@@ -185,6 +186,9 @@ describe('kernels compile with validation and bounds checks', () => {
           const rows = zeros([channels, 9]).requireGrad();
           grad(sum(linear(rows, zeros([64, 9]), zeros([64]))), [rows]);
         }
+        // A along the inner axis, then along the outer one, in fours.
+        const [a, b] = [zeros([8, 16]), zeros([16, 8]).requireGrad()];
+        grad(sum(matmul(a, b)), [b]);
       }),
     );
   });
