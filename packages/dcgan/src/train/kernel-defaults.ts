@@ -30,7 +30,7 @@ export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
     name: 'lavapipe 26',
     adapter: /llvmpipe.* Mesa 26\./s,
     measured:
-      'Mesa 26.2.6 (LLVM 22), 2 cores, the same problems, processor time of candidates in turn, twice. Convolutions: no core beats the rules (0.95 to 1.05 for the form they take, 1.1 to 5 for others). One window: uniform 0.48 to 0.53 for the transposed convolution and 0.46 to 0.63 for its weight gradient, subgroup 0.27 to 0.65 and 0.54 to 0.82. matmul: uniform 0.5 to 0.9 below 512×512×512, 1.0 there, 1.3 to 1.4 at 1024×1024×1024.',
+      'Mesa 26.2.6 (LLVM 22), 2 cores, the same problems, processor time of candidates in turn, medians of five rounds. Convolutions, with 256 and with 512 bits: no core beats the rules by more than noise. One window, 256 bits: the transposed convolution by uniform 0.29 to 0.53, by subgroup 0.27 to 0.63; its weight gradient 0.46 to 0.64, 0.54 to 0.82. matmul: uniform 0.55 to 0.9 below 512×512×512, 1.0 there, 1.4 at 1024×1024×1024. Of a whole step that is 1 or 2 %.',
     prefer: [
       { family: 'one window', core: 'uniform' },
       { family: 'matmul', core: 'uniform', below: 2 ** 27 },
