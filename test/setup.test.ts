@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { separateShaderCaches } from '../packages/tensor/src/device/vulkan.ts';
 import { selectSources } from '../scripts/setup/apt-sources.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -298,4 +299,16 @@ test('a second set-up only looks for the adapter', async () => {
   expect(output).toMatch(/^Forger: WebGPU adapter: .+\nForger: ready\..+\n$/);
   expect(status).toBe(0);
   expect(times()).toEqual(before);
+});
+
+test('each width of llvmpipe has a shader cache of its own, unless the user named one', () => {
+  const cacheOf = (env: NodeJS.ProcessEnv) => {
+    separateShaderCaches(env);
+    return env.MESA_SHADER_CACHE_DIR;
+  };
+  const wide = cacheOf({ LP_NATIVE_VECTOR_WIDTH: '512', XDG_CACHE_HOME: '/cache' });
+  expect(wide).toBe('/cache/forger/shaders-512');
+  expect(cacheOf({ LP_NATIVE_VECTOR_WIDTH: '256', XDG_CACHE_HOME: '/cache' })).not.toBe(wide);
+  expect(cacheOf({ LP_NATIVE_VECTOR_WIDTH: '512', MESA_SHADER_CACHE_DIR: '/own' })).toBe('/own');
+  expect(cacheOf({ XDG_CACHE_HOME: '/cache' })).toBeUndefined();
 });

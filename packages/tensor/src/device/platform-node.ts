@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os';
 import { DeviceError } from '../errors.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
-import { hasSystemVulkanLoader, usePrivateVulkan } from './vulkan.ts';
+import { hasSystemVulkanLoader, separateShaderCaches, usePrivateVulkan } from './vulkan.ts';
 
 const instances: unknown[] = [];
 
@@ -63,6 +63,7 @@ export const nodePlatform: Platform = {
         gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }),
       );
     };
+    separateShaderCaches();
     const adapter = hasSystemVulkanLoader() ? await request() : null;
     if (adapter) {
       instances.push(adapter);

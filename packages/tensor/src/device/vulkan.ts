@@ -1,10 +1,21 @@
-// Node only. Makes Dawn find the private copy of Mesa's Vulkan drivers that `npm run setup` put into the user's cache
-// (scripts/setup/vulkan.mjs), with no installed package, no LD_LIBRARY_PATH and no second process. The dynamic linker
-// satisfies a request for a library by its soname ("libvulkan.so.1") with one that is already loaded under that
-// soname, so loading the copy's libraries by full path, dependencies first, is enough.
+// Node only. What Vulkan drivers need before Dawn loads them. Makes Dawn find the private copy of Mesa's Vulkan drivers that
+// `npm run setup` put into the user's cache (scripts/setup/vulkan.mjs), with no installed package, no LD_LIBRARY_PATH and no
+// second process. The dynamic linker satisfies a request for a library by its soname ("libvulkan.so.1") with one that is
+// already loaded under that soname, so loading the copy's libraries by full path, dependencies first, is enough.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+
+/**
+ * Gives each width of llvmpipe's vectors (`LP_NATIVE_VECTOR_WIDTH`, in bits) a shader cache of its own, beside Forger's other
+ * files, unless the user named one: Mesa 25.0 files machine code of every width under the same key, and runs that of
+ * another one (seen with 25.0.7; 26.2.6 tells them apart). Call it before a driver is loaded, in the main thread.
+ */
+export function separateShaderCaches(env: NodeJS.ProcessEnv = process.env): void {
+  const width = env.LP_NATIVE_VECTOR_WIDTH;
+  if (!width || env.MESA_SHADER_CACHE_DIR) return;
+  env.MESA_SHADER_CACHE_DIR = join(userCache(env), 'forger', `shaders-${encodeURIComponent(width)}`);
+}
 
 /** Written by the set-up as `manifest.json` beside the copies; paths are relative to `<cache>/forger/vulkan/<folder>`. */
 interface Manifest {
@@ -53,8 +64,7 @@ export function usePrivateVulkan(): { folder: string } | null {
 
 function load(): { folder: string } | null {
   if (process.platform !== 'linux' || process.env.FORGER_VULKAN === 'system') return null;
-  const cache = process.env.XDG_CACHE_HOME;
-  const base = join(cache && isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'forger', 'vulkan');
+  const base = join(userCache(process.env), 'forger', 'vulkan');
   const manifestPath = join(base, 'manifest.json');
   if (!existsSync(manifestPath)) return null;
   const manifest = parse(readFileSync(manifestPath, 'utf8'));
@@ -71,6 +81,10 @@ function load(): { folder: string } | null {
   // Mesa complains on stderr without one, and puts nothing there.
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
   return { folder };
+}
+
+function userCache({ XDG_CACHE_HOME: cache }: NodeJS.ProcessEnv): string {
+  return cache && isAbsolute(cache) ? cache : join(homedir(), '.cache');
 }
 
 /** A manifest that a disk or a hand has damaged counts as none: no adapter answers then, and the set-up writes it anew. */
