@@ -173,12 +173,12 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     );
   });
 
-  matmulTest('linear: a transposed operand', async () => {
+  matmulTest.each([33, 36])('linear: transposed operands, %i rows', async (rows) => {
     await check(
       'linear',
       sampleOf('linear', [
-        [33, 64],
-        [63, 64],
+        [rows, 64],
+        [rows + 28, 64],
       ]),
     );
   });
