@@ -85,6 +85,7 @@ export const step: Benchmark = {
     steps: { default: '10', help: 'steps to time' },
     precision: { default: 'float32', help: 'or mixed: large products in float16, where the adapter can' },
   },
-  label: (context) => (context.text('precision') === 'mixed' ? 'mixed' : ''),
+  label: (context) =>
+    [showStep(stepSizes(context)), ...(context.text('precision') === 'mixed' ? ['mixed'] : [])].join(' '),
   run,
 };

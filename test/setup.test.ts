@@ -311,4 +311,8 @@ test('each width of llvmpipe has a shader cache of its own, unless the user name
   expect(cacheOf({ LP_NATIVE_VECTOR_WIDTH: '256', XDG_CACHE_HOME: '/cache' })).not.toBe(wide);
   expect(cacheOf({ LP_NATIVE_VECTOR_WIDTH: '512', MESA_SHADER_CACHE_DIR: '/own' })).toBe('/own');
   expect(cacheOf({ XDG_CACHE_HOME: '/cache' })).toBeUndefined();
+  // Named by a parent process of another width.
+  const inherited = { XDG_CACHE_HOME: '/cache', MESA_SHADER_CACHE_DIR: wide };
+  expect(cacheOf({ ...inherited, LP_NATIVE_VECTOR_WIDTH: '256' })).toBe('/cache/forger/shaders-256');
+  expect(cacheOf({ ...inherited })).toBeUndefined();
 });

@@ -230,3 +230,15 @@ describe('errors', () => {
     broken.destroy();
   });
 });
+
+test('validation is on or off as asked, with float16 matrices or without', async () => {
+  for (const validation of [true, false]) {
+    for (const halfMatrices of [true, false]) {
+      const own = await createDevice({ validation, halfMatrices });
+      own.gpu.pushErrorScope('validation');
+      own.gpu.createSampler({ maxAnisotropy: 4 }); // anisotropy asks for linear filters
+      expect((await own.gpu.popErrorScope()) !== null, `${validation} ${halfMatrices}`).toBe(validation);
+      own.destroy();
+    }
+  }
+});

@@ -1,6 +1,16 @@
 // Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
 // more than a row of texels, of sizes that fill no whole texel; eager and captured.
-import { conv2d, createDevice, type Device, slice, supportsCore, tensor, withGemmCore } from '@forger/tensor';
+import {
+  conv2d,
+  createDevice,
+  type Device,
+  empty,
+  matmul,
+  slice,
+  supportsCore,
+  tensor,
+  withGemmCore,
+} from '@forger/tensor';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 let device: Device;
@@ -31,4 +41,14 @@ test.each([
     expect(await plan.result.data()).toEqual(eager);
     plan.dispose();
   }
+});
+
+test('a matrix whose packing would pass a grid is multiplied as it is', () => {
+  if (!supportsCore(device, 'texture') || !device.adapter.software) return;
+  const kernelsOf = (rows: number): string[] =>
+    device
+      .dryRun(() => void matmul(empty([rows, 16], { device }), empty([16, 16], { device })))
+      .map(({ source }) => source.name);
+  expect(kernelsOf(1_000_000)).toContain('input_to_points');
+  expect(kernelsOf(1_100_000)).not.toContain('input_to_points');
 });

@@ -16,7 +16,7 @@ import { type Device, type Shape, sizeOf } from '@forger/tensor';
  *     processor time              0.86        0.94        0.95         0.98         0.97         1.0
  *     memory of the plan          1.65        1.08        1.11         1.41         1.20         1.38
  *
- * Nothing but sizes decides, so a run and its resumption take the same way.
+ * Nothing but sizes, layers and the adapter's limits decides, so a run and its resumption on one adapter take the same way.
  */
 export function worthOnePass(discriminator: Module, shape: Shape, device: Device): boolean {
   if (!canForwardEach(discriminator)) return false;

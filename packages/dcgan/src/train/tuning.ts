@@ -63,7 +63,7 @@ export async function settleKernels(
   const path = join(folder, `${fingerprint(adapter)}.json`);
   const known = tuning === 'on' ? await readChoices(path, adapter, reporter) : {};
   const defaults = kernelDefaults(adapter);
-  const shipped = defaults ? defaultChoices(defaults, tunableProblems(device, work)) : {};
+  const shipped = defaults?.prefer.length ? defaultChoices(defaults, tunableProblems(device, work)) : {};
   if (tuning === 'on' && defaults?.measured) {
     setChoices(device, { ...shipped, ...known });
     return getChoices(device);

@@ -29,11 +29,15 @@ function withGentlePolling<T>(call: () => T): T {
   }
 }
 
-const uncheckedToggles =
-  'enable-dawn-features=skip_validation,disable_robustness,disable_workgroup_init,disable_polyfills_on_integer_div_and_mod';
+const uncheckedToggles = [
+  'skip_validation',
+  'disable_robustness',
+  'disable_workgroup_init',
+  'disable_polyfills_on_integer_div_and_mod',
+];
 
 /** Features that are still drafts, subgroup matrices among them; float16 on NVIDIA, whose drivers Dawn waits to trust. */
-const halfMatrixToggles = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia';
+const halfMatrixToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
 
 /** Loaded when it is first needed, so that a machine that Dawn has no binary for gets a sentence, not a stack. */
 async function createInstance(options: PlatformOptions): Promise<GPU> {
@@ -43,9 +47,12 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
       { cause },
     );
   });
+  const toggles: string[] = [];
+  if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) toggles.push(...uncheckedToggles);
+  if (options.halfMatrices ?? process.env.FORGER_HALF_MATRICES === 'on') toggles.push(...halfMatrixToggles);
   const flags = ['disable-dawn-features=timestamp_quantization'];
-  if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) flags.push(uncheckedToggles);
-  if (options.halfMatrices ?? process.env.FORGER_HALF_MATRICES === 'on') flags.push(halfMatrixToggles);
+  // One list: of two flags of a name Dawn heeds the last alone.
+  if (toggles.length > 0) flags.push(`enable-dawn-features=${toggles}`);
   const instance = create(flags);
   instances.push(instance);
   return instance;

@@ -12,9 +12,12 @@ import { isAbsolute, join } from 'node:path';
  * another one (seen with 25.0.7; 26.2.6 tells them apart). Call it before a driver is loaded, in the main thread.
  */
 export function separateShaderCaches(env: NodeJS.ProcessEnv = process.env): void {
-  const width = env.LP_NATIVE_VECTOR_WIDTH;
-  if (!width || env.MESA_SHADER_CACHE_DIR) return;
-  env.MESA_SHADER_CACHE_DIR = join(userCache(env), 'forger', `shaders-${encodeURIComponent(width)}`);
+  const { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: named } = env;
+  const own = join(userCache(env), 'forger', 'shaders-');
+  // What a parent process of ours named says nothing of this one's width.
+  if (named && !named.startsWith(own)) return;
+  if (width) env.MESA_SHADER_CACHE_DIR = own + encodeURIComponent(width);
+  else if (named) delete env.MESA_SHADER_CACHE_DIR;
 }
 
 /** Written by the set-up as `manifest.json` beside the copies; paths are relative to `<cache>/forger/vulkan/<folder>`. */

@@ -30,9 +30,11 @@ export function inHalf(
 function tileFor(device: Device, { lanes }: HalfMatrix, { m, n, batch }: GemmProblem) {
   if (lanes < 32) return { side: 4 * lanes, groups: [2, 2] } as const;
   const large = Math.ceil(m / 128) * Math.ceil(n / 128) * batch;
-  const room = device.adapter.limits.maxComputeWorkgroupStorageSize ?? 0;
+  const { maxComputeWorkgroupStorageSize: room = 0, maxComputeInvocationsPerWorkgroup: most = 0 } =
+    device.adapter.limits;
   // Larger tiles load less, once there are enough of them for every core of a GPU.
-  if (large >= 128 && m > 64 && n > 64 && room >= 32_768) return { side: 128, groups: [2, 4] } as const;
+  if (large >= 128 && m > 64 && n > 64 && room >= 32_768 && 8 * lanes <= most)
+    return { side: 128, groups: [2, 4] } as const;
   return { side: 64, groups: [2, 2] } as const;
 }
 

@@ -21,6 +21,9 @@ export interface MatmulSizes {
   readonly k: number;
 }
 
+/** Whether a product has enough rows and columns for the uniform core, and few enough of its blocks of rows for a grid. */
+const fillsUniform = (m: number, n: number): boolean => Math.min(m, n) >= 16 && m <= 8 * 65_535;
+
 /** `matmulKernel` on the core that is chosen for its sizes. */
 export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor {
   const [{ device }, , , , { batch, m, n, k }] = call;
@@ -32,7 +35,7 @@ export function matmulByChoice(...call: Parameters<typeof matmulKernel>): Tensor
     candidates: (device.adapter.software && supportsCore(device, 'texture')
       ? (['naive', 'uniform', 'texture'] as const)
       : (['naive', 'tiled', 'subgroup', 'uniform', 'texture'] as const)
-    ).filter((core) => supportsCore(device, core)),
+    ).filter((core) => supportsCore(device, core) && (core !== 'uniform' || fillsUniform(m, n))),
     shapes: (share: number) => {
       const inner = Math.max(1, Math.floor(k * share));
       return [

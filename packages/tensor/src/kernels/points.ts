@@ -44,10 +44,18 @@ export function matrixOf(o: Operand, form: WinogradForm): Omit<TexelMatrix, 'tex
 export const texelsOf = ({ batch, quads, length }: Omit<TexelMatrix, 'texture'>): number =>
   batch * quads * length;
 
-/** Whether an operand or a result at the points fits a texture, and the buffer through which it gets there. */
+/** Whether an operand or a result at the points fits a texture, the buffer through which it gets there, and a grid. */
 export function fitsPoints(device: Device, o: Operand, form: WinogradForm): boolean {
-  const texels = texelsOf(matrixOf(o, form));
-  return texels <= device.pool.maxTexels && 16 * texels <= device.gpu.limits.maxStorageBufferBindingSize;
+  const matrix = matrixOf(o, form);
+  const texels = texelsOf(matrix);
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
+  const blocks = blocksOf(o, form);
+  const invocations = Math.max(matrix.length, o.images * blocks[0] * blocks[1]);
+  return (
+    texels <= device.pool.maxTexels &&
+    16 * texels <= Math.min(maxStorageBufferBindingSize, maxBufferSize) &&
+    Math.max(invocations / workgroup, o.channels / 4) <= 65_535
+  );
 }
 
 const constantsOf = (o: Operand) => ({
