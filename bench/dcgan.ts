@@ -37,6 +37,11 @@ export function showStep({ size, width, channels, batch }: StepSizes): string {
   return `${size}×${size}, width ${width}, ${channels} ${channels === 1 ? 'channel' : 'channels'}, batch ${batch}`;
 }
 
+/** The same for a file's name. */
+export function stepLabel({ size, width, channels, batch }: StepSizes): string {
+  return `${size}x${size}-width-${width}-channels-${channels}-batch-${batch}`;
+}
+
 /** Learning rate of both networks: the recipe's own. */
 export const LEARNING_RATE = 2e-4;
 

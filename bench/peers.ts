@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '@forger/tensor';
 import { type BenchContext, type Benchmark, row, UsageError } from './benchmark.ts';
-import { showStep, stepOptions, stepSizes } from './dcgan.ts';
+import { showStep, stepLabel, stepOptions, stepSizes } from './dcgan.ts';
 import { Case } from './peers/case.ts';
 import { installPeers, peers as known, type Peer } from './peers/list.ts';
 import { type Introduction, type Losses, PeerError, PeerProcess, type Precision } from './peers/process.ts';
@@ -250,9 +250,6 @@ export const peers: Benchmark = {
     python: { default: 'python3', help: 'a Python that has torch' },
     patience: { default: '180', help: 'seconds that each has for the steps that are compared' },
   },
-  label(context) {
-    const { size, width, channels, batch } = stepSizes(context);
-    return `${size}x${size}-width-${width}-channels-${channels}-batch-${batch}`;
-  },
+  label: (context) => stepLabel(stepSizes(context)),
   run,
 };

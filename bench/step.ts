@@ -2,7 +2,7 @@
 // replayed; steps that are recorded anew each time are timed in turn with it.
 import type { Device, Precision } from '@forger/tensor';
 import type { BenchContext, Benchmark } from './benchmark.ts';
-import { openStep, type StepSizes, showStep, stepOptions, stepSizes } from './dcgan.ts';
+import { openStep, type StepSizes, showStep, stepLabel, stepOptions, stepSizes } from './dcgan.ts';
 import { median } from './timing.ts';
 
 interface StepResult extends StepSizes {
@@ -85,7 +85,6 @@ export const step: Benchmark = {
     steps: { default: '10', help: 'steps to time' },
     precision: { default: 'float32', help: 'or mixed: large products in float16, where the adapter can' },
   },
-  label: (context) =>
-    [showStep(stepSizes(context)), ...(context.text('precision') === 'mixed' ? ['mixed'] : [])].join(' '),
+  label: (context) => stepLabel(stepSizes(context)) + (context.text('precision') === 'mixed' ? '-mixed' : ''),
   run,
 };
