@@ -114,7 +114,11 @@ describe('the kernels are right WGSL for the matrices of', () => {
     Object.assign(none.adapter, {
       halfMatrix,
       software: false,
-      limits: { ...none.adapter.limits, maxComputeWorkgroupStorageSize: 49_152 },
+      limits: {
+        ...none.adapter.limits,
+        maxComputeWorkgroupStorageSize: 49_152,
+        maxComputeInvocationsPerWorkgroup: 1024,
+      },
     });
     const zeros = (...shape: number[]) => tensor(new Float32Array(sizeOf(shape)), shape, { device: none });
     const kernels = none.dryRun(() =>
