@@ -2,7 +2,8 @@
 // each tile D, for the matrix P of its role (roles.wgsl). With a stride the planes of its phases, every STRIDE-th row and column,
 // are operands of their own.
 //
-// packed: a matrix for each point as texel_product.wgsl reads it: texels of four channels (of a phase) at a tile, zero past
+// packed: a matrix for each point as texel_product.wgsl reads it, once it is copied into a texture (a store into one takes
+// twice the instructions of a store into a buffer): texels of four channels (of a phase) at a tile, zero past
 // the last channel and from the last tile to `length`. Tiles are numbered (image, row, column).
 // Work: an invocation has one tile of four channels, in all phases, since they share lines of memory. Grid: x tiles, y blocks
 // of four channels. The operand is read from a plain copy in a texture, four neighbours at once: for a software adapter that and
