@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { createDevice, type Device, Generator } from '@forger/tensor';
-import { findEither, openSource } from '../../../packages/dcgan/src/sample/source.ts';
-import { readWeights } from '../../../packages/dcgan/src/weights/read.ts';
-import { pickled, zip } from '../../weights/builders.ts';
+import { findEither, openSource } from '../../../packages/forger/src/sample/source.ts';
+import { readWeights } from '../../../packages/forger/src/weights/read.ts';
+import { pickled, zip } from '../../../packages/forger/test/weights/builders.ts';
 import type { Draw } from '../draw.ts';
 import { type Parser, type Sample, sane, single } from '../parser.ts';
 import { countOf } from './tensors.ts';

@@ -3,9 +3,38 @@
 
 import type { AdamOptions, Module, Optimizer } from '@forger/nn';
 import type { Generator, Tensor } from '@forger/tensor';
-import type { RecipeInfo } from '../train/types.ts';
 import type { Objective, ObjectiveOf } from './objectives.ts';
 import type { TrainingOptions } from './options.ts';
+
+/** Settings that a recipe chooses unless told otherwise; it gives `epochs` or `steps`. */
+export interface RecipeDefaults {
+  /** Absent where the recipe was published for a folder of one's own. */
+  data?: string;
+  imageSize: number;
+  width: number;
+  channels: 1 | 3;
+  batchSize: number;
+  lr: number;
+  epochs?: number;
+  steps?: number;
+  sampleEvery?: number;
+  checkpointEvery?: number;
+}
+
+/** What the command needs to know of a recipe. */
+export interface RecipeInfo {
+  /** The name that `--recipe` takes. */
+  name: string;
+  /** One line: what it is. */
+  title: string;
+  /** Where it was published. */
+  source: string;
+  /** What is known to be wrong with it, and which flag mends it; one sentence each. */
+  flaws: readonly string[];
+  defaults: RecipeDefaults;
+  /** @throws ConfigError when the networks cannot be built so large or so wide; the message says which sizes there are. */
+  checkSizes(sizes: { imageSize: number; width: number }): void;
+}
 
 /** The sizes that the networks of a recipe are built for. */
 export interface NetworkSizes {
