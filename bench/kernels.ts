@@ -82,7 +82,7 @@ function convCases(
 ): ProductCase[] {
   const x = noise(xShape);
   const w = noise(wShape);
-  const leaf = w.detach().requireGrad().keep();
+  const leaf = w.detach().requiresGrad_().keep();
   const output = conv2d(x, leaf, options).keep();
   const y = noise(output.shape);
   const [k, c] = wShape as [number, number];

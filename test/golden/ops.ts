@@ -63,7 +63,7 @@ async function runCase(device: Device, golden: GoldenCase): Promise<Deviation[]>
   const results = device.scope((): Comparison[] => {
     const inputs = golden.inputs.map(upload);
     const input = (name: string) => inputs[golden.inputNames.indexOf(name)]!;
-    for (const name of Object.keys(golden.grads)) input(name).requireGrad();
+    for (const name of Object.keys(golden.grads)) input(name).requiresGrad_();
     const y = deviceOps[golden.op](inputs, golden.args);
     backward(y, upload(golden.gy));
     const gradients = Object.entries(golden.grads).map(([name, expected]) => {

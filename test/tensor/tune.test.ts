@@ -33,7 +33,7 @@ const args = { stride: 2, padding: 1 };
 const key = 'conv 8 16 16 16 32 4 4 8 8 1 2 2 1 1 1 1';
 
 function step(): void {
-  const weight = w.detach().requireGrad();
+  const weight = w.detach().requiresGrad_();
   grad(sum(conv2d(x, weight, args)), [weight]);
   linear(x.view([128, 256]), normal([64, 256]));
 }

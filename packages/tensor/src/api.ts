@@ -44,7 +44,7 @@ export {
   tune,
 } from './kernels/tune.ts';
 export * from './ops/index.ts';
-export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
+export { defaultRng, manualSeed, Rng, type RngState } from './rng.ts';
 export {
   type Pair,
   type Shape,

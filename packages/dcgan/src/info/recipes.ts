@@ -1,6 +1,6 @@
 // The recipes with their networks at the published sizes, layer by layer.
 
-import { createDevice, type Device, DeviceError, Generator } from '@forger/tensor';
+import { createDevice, type Device, DeviceError, Rng } from '@forger/tensor';
 import { findRecipe, recipes } from '../recipes/index.ts';
 import type { Recipe } from '../recipes/recipe.ts';
 import { networkSizes } from '../train/step.ts';
@@ -47,7 +47,7 @@ function networksOf(recipe: Recipe, device: Device): NetworkDescription[] {
   const { latentSize, channels, imageSize } = sizes;
   const networks: NetworkDescription[] = [];
   device.dryRun(() => {
-    const { generator, discriminator } = recipe.build(sizes, new Generator(0, { device }));
+    const { generator, discriminator } = recipe.build(sizes, new Rng(0, { device }));
     networks.push(
       describeNetwork('generator', generator, [latentSize, 1, 1]),
       describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),

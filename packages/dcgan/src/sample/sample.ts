@@ -1,6 +1,6 @@
 // `sample`: a grid of new pictures from a trained generator.
 
-import { CheckpointError, createDevice, Generator } from '@forger/tensor';
+import { CheckpointError, createDevice, Rng } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
 import { drawLatent, generate, PIXELS } from '../train/step.ts';
 import type { Sample } from '../train/types.ts';
@@ -29,7 +29,7 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
   try {
     const { recipe, sizes, build, weights, notes } = opened.find('generator', device);
     if (!weights) throw untrained(path);
-    const random = new Generator(seed, { device });
+    const random = new Rng(seed, { device });
     const { generator } = device.scope(() => build(random));
     notes.push(...(await loadWeights(generator, weights)));
     random.manualSeed(seed);
