@@ -6,19 +6,21 @@ import {
   conv2d,
   convTranspose2d,
   type Device,
-  type GemmCore,
-  gemmCores,
   grad,
   leakyRelu,
   matmul,
   permute,
   sum,
-  supportsCore,
   type Tensor,
   tensor,
+} from '@forger/tensor';
+import {
+  type GemmCore,
+  gemmCores,
+  supportsCore,
   timeInterleaved,
   withGemmCore,
-} from '@forger/tensor';
+} from '@forger/tensor/internal';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 
 interface KernelResult {

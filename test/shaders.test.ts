@@ -27,24 +27,21 @@ import {
   createDevice,
   type Device,
   dropout,
-  gemmCores,
   grad,
   l1,
   linear,
-  markNonFinite,
   max,
   mse,
   normal,
   permute,
   relu,
   sum,
-  supportsCore,
   type Tensor,
   tanh,
   uniform,
-  withGemmCore,
   zeros,
 } from '@forger/tensor';
+import { gemmCores, markNonFinite, supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';

@@ -1,5 +1,6 @@
 /** Runs the golden cases of one file on the device: results, running statistics and every gradient. */
-import { backward, type Device, type GemmCore, type Tensor, tensor } from '@forger/tensor';
+import { backward, type Device, type Tensor, tensor } from '@forger/tensor';
+import type { GemmCore } from '@forger/tensor/internal';
 import { deviceOps } from '../ops-table.ts';
 import type { Ref } from '../reference/array.ts';
 import { type GoldenCase, type GoldenFile, goldenCase } from './cases.ts';

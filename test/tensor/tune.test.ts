@@ -1,18 +1,6 @@
 // The tuner chooses among cores that are right; what it chose can be kept and taken over; a wrong core is never chosen.
-import {
-  conv2d,
-  createDevice,
-  type Device,
-  getChoices,
-  grad,
-  linear,
-  normal,
-  setChoices,
-  sum,
-  type Tensor,
-  tune,
-  withGemmCore,
-} from '@forger/tensor';
+import { conv2d, createDevice, type Device, grad, linear, normal, sum, type Tensor } from '@forger/tensor';
+import { getChoices, setChoices, tune, withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { choicesOf } from '../../packages/tensor/src/kernels/choices.ts';
 import { forcedCore } from '../../packages/tensor/src/kernels/gemm.ts';

@@ -18,8 +18,8 @@ import {
   sum,
   type Tensor,
   tensor,
-  withGemmCore,
 } from '@forger/tensor';
+import { withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from 'webgpu';
 import { kernelCode } from '../src/device/pipelines.ts';

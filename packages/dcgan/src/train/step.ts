@@ -1,7 +1,8 @@
 // What training changes: networks, optimizers and the random stream; one step of it; and pictures drawn in between.
 
 import { EMA, type Module, type StateDict } from '@forger/nn';
-import { type Device, empty, markNonFinite, noGrad, normal, Rng, type Tensor, uniform } from '@forger/tensor';
+import { type Device, empty, noGrad, normal, Rng, type Tensor, uniform } from '@forger/tensor';
+import { markNonFinite } from '@forger/tensor/internal';
 import type { Objective } from '../recipes/objectives.ts';
 import {
   buildNetworks,

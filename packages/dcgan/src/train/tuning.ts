@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Device, getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor';
+import type { Device } from '@forger/tensor';
+import { getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor/internal';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';
 import { dataCache } from '../data/named.ts';
