@@ -66,7 +66,7 @@ export async function checkOp(
   const choices = everything.length > 1 ? [everything, ...everything.map((i) => [i])] : [everything];
   const comparisons = choices.flatMap((wanted) => {
     const results = device.scope(() => {
-      const xs = inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+      const xs = inputs.map((x, i) => toTensor(x, device).requiresGrad_(wanted.includes(i)));
       const y = deviceOps[name](xs, args);
       const options = { gradOutputs: [toTensor(gy, device)] };
       const targets = wanted.map((i) => xs[i]!);

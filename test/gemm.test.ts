@@ -5,16 +5,8 @@
  * The fast cores take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
-import {
-  conv2d,
-  createDevice,
-  type Device,
-  type GemmCore,
-  gemmCores,
-  normal as normalTensor,
-  supportsCore,
-  withGemmCore,
-} from '@forger/tensor';
+import { conv2d, createDevice, type Device, normal as normalTensor } from '@forger/tensor';
+import { type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Sample } from './check-op.ts';

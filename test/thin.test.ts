@@ -2,7 +2,8 @@
  * Which convolutions the kernels for few input channels take, and that a captured one gives the same bits. Their results
  * are proven by `pnpm verify --variant thin,head` and its short version.
  */
-import { conv2d, createDevice, type Device, supportsCore, withGemmCore } from '@forger/tensor';
+import { conv2d, createDevice, type Device } from '@forger/tensor';
+import { supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { onThin } from '../packages/tensor/src/kernels/conv-thin.ts';

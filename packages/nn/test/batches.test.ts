@@ -21,9 +21,9 @@ import {
   ConfigError,
   createDevice,
   type Device,
-  Generator,
   mean,
   normal,
+  Rng,
   ShapeError,
   type Tensor,
   zeros,
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 function network(): Module {
-  const options = { generator: new Generator(3) };
+  const options = { rng: new Rng(3) };
   return new Sequential(
     // No biases that a norm behind them takes off again: their gradients would be rounding alone.
     new Conv2d(2, 6, 4, { ...options, stride: 2, padding: 1, bias: false }),
@@ -60,8 +60,8 @@ function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor[] {
 }
 
 test('three batches in one pass have what each has alone', async () => {
-  const generator = new Generator(1);
-  const batches = [0, 1, 2].map((i) => add(normal([4, 2, 8, 8], { generator }), i));
+  const rng = new Rng(1);
+  const batches = [0, 1, 2].map((i) => add(normal([4, 2, 8, 8], { rng }), i));
   const together = seen(network(), (net) => forwardEach(net, batches));
   const apart = seen(network(), (net) => batches.map((batch) => net.forward(batch)));
   expect(together).toHaveLength(apart.length);
@@ -74,7 +74,7 @@ test('three batches in one pass have what each has alone', async () => {
 
 test('afterwards the network takes single batches again', async () => {
   const net = network();
-  const batch = normal([4, 2, 8, 8], { generator: new Generator(1) });
+  const batch = normal([4, 2, 8, 8], { rng: new Rng(1) });
   forwardEach(net, [batch, batch]);
   expect(() => forwardEach(net, [batch.view([4, 1, 8, 16])])).toThrow(ShapeError);
   const fresh = network();

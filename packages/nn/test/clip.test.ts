@@ -17,7 +17,7 @@ describe.each([
   ['gradients in a flat buffer', true],
 ])('%s', (_, flat) => {
   async function clipped(clip: (parameters: Tensor[]) => void): Promise<number[][]> {
-    const parameters = [...gradients, [5]].map((g) => tensor(new Float32Array(g.length)).requireGrad());
+    const parameters = [...gradients, [5]].map((g) => tensor(new Float32Array(g.length)).requiresGrad_());
     const optimizer = flat ? new SGD(parameters) : null;
     for (const [i, g] of gradients.entries()) {
       const p = parameters[i]!;
@@ -66,7 +66,7 @@ describe.each([
 });
 
 test('a flat buffer is clipped in few dispatches', () => {
-  const parameters = gradients.map((g) => tensor(new Float32Array(g.length)).requireGrad());
+  const parameters = gradients.map((g) => tensor(new Float32Array(g.length)).requiresGrad_());
   const optimizer = new SGD(parameters);
   for (const p of parameters) p.grad = p.gradSlot;
   const before = device.recorder.dispatches;
@@ -77,5 +77,5 @@ test('a flat buffer is clipped in few dispatches', () => {
 });
 
 test('no gradients have norm 0', async () => {
-  expect(await clipGradNorm([tensor([1]).requireGrad()], 1).item()).toBe(0);
+  expect(await clipGradNorm([tensor([1]).requiresGrad_()], 1).item()).toBe(0);
 });

@@ -34,8 +34,8 @@ import {
   ConfigError,
   createDevice,
   type Device,
-  Generator,
   normal,
+  Rng,
   type Shape,
   ShapeError,
   tensor,
@@ -177,7 +177,7 @@ describe('batch norm', () => {
 describe('noise', () => {
   test('disturbs in training only, and is drawn from its generator', async () => {
     const x = tensor(new Float32Array(4096).fill(1));
-    const noise = (seed: number) => new GaussianNoise(0.2, { generator: new Generator(seed) });
+    const noise = (seed: number) => new GaussianNoise(0.2, { rng: new Rng(seed) });
     const values = (await noise(1).forward(x).data()) as Float32Array;
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
@@ -191,7 +191,7 @@ describe('noise', () => {
 
   test('dropout keeps a share of 1 - p and the mean', async () => {
     const x = tensor(new Float32Array(4096).fill(1));
-    const layer = new Dropout(0.25, { generator: new Generator(3) });
+    const layer = new Dropout(0.25, { rng: new Rng(3) });
     const values = (await layer.forward(x).data()) as Float32Array;
     expect(new Set(values)).toEqual(new Set([0, Math.fround(4 / 3)]));
     const kept = values.filter((v) => v > 0).length / 4096;

@@ -32,10 +32,10 @@ import {
   createDevice,
   type Device,
   empty,
-  Generator,
   mean,
   mul,
   normal,
+  Rng,
   readSafetensors,
   type Tensor,
   tensor,
@@ -278,24 +278,19 @@ describe('initial values', () => {
     return { average, deviation, largest: Math.max(...values.map(Math.abs)) };
   };
   const weight = (): Tensor => empty([40, 25, 3, 3]);
-  const generator = (): Generator => new Generator(7);
+  const rng = (): Rng => new Rng(7);
   // 9000 draws: four standard errors of a deviation are 3% (less for uniform numbers), of a mean 4% of the deviation.
   const near = (actual: number, wanted: number): void =>
     expect(Math.abs(actual / wanted - 1)).toBeLessThan(0.03);
 
   // fan-in 25 · 9 = 225, fan-out 40 · 9 = 360.
   test.each<[string, (x: Tensor) => Tensor, number, number]>([
-    ['normal', (x) => normal_(x, 0, 0.02, { generator: generator() }), 0.02, Number.POSITIVE_INFINITY],
-    ['uniform', (x) => uniform_(x, -2, 2, { generator: generator() }), 2 / Math.sqrt(3), 2],
-    [
-      'xavierNormal',
-      (x) => xavierNormal_(x, { generator: generator() }),
-      Math.sqrt(2 / 585),
-      Number.POSITIVE_INFINITY,
-    ],
+    ['normal', (x) => normal_(x, 0, 0.02, { rng: rng() }), 0.02, Number.POSITIVE_INFINITY],
+    ['uniform', (x) => uniform_(x, -2, 2, { rng: rng() }), 2 / Math.sqrt(3), 2],
+    ['xavierNormal', (x) => xavierNormal_(x, { rng: rng() }), Math.sqrt(2 / 585), Number.POSITIVE_INFINITY],
     [
       'xavierUniform',
-      (x) => xavierUniform_(x, { gain: 2, generator: generator() }),
+      (x) => xavierUniform_(x, { gain: 2, rng: rng() }),
       2 * Math.sqrt(2 / 585),
       2 * Math.sqrt(6 / 585),
     ],
@@ -343,8 +338,7 @@ describe('initial values', () => {
   });
 
   test('are the same from the same seed', async () => {
-    const make = (): Promise<unknown> =>
-      readStateDict(new Linear(4, 3, { generator: generator() }).stateDict());
+    const make = (): Promise<unknown> => readStateDict(new Linear(4, 3, { rng: rng() }).stateDict());
     expect(await make()).toEqual(await make());
   });
 

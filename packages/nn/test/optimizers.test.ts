@@ -46,7 +46,7 @@ function makeParameters(): Tensor[] {
   return shapes.map((shape, i) =>
     tensor(numbers(size(shape), i), shape)
       .keep()
-      .requireGrad(),
+      .requiresGrad_(),
   );
 }
 
@@ -173,7 +173,7 @@ describe('against float64, 20 steps', () => {
 test('bias corrections are accurate at any step', async () => {
   const counts = [1, 2, 10, 100, 999, 5000, 100_000];
   const [b1, b2] = [0.9, 0.999];
-  const parameters = counts.map(() => tensor([0]).keep().requireGrad());
+  const parameters = counts.map(() => tensor([0]).keep().requiresGrad_());
   const adam = new Adam(parameters, { lr: 1, betas: [b1, b2], eps: 0 });
   adam.loadStateDict(
     new Map(
@@ -241,7 +241,7 @@ test('one step is two dispatches for a whole network', () => {
 });
 
 test('a gradient set by hand counts', async () => {
-  const p = tensor([1, 2]).keep().requireGrad();
+  const p = tensor([1, 2]).keep().requiresGrad_();
   const sgd = new SGD([p], { lr: 1 });
   p.grad = tensor([0.25, 0.5]);
   sgd.step();
@@ -250,7 +250,7 @@ test('a gradient set by hand counts', async () => {
 });
 
 test('lr takes effect at the next step', async () => {
-  const p = tensor([1]).keep().requireGrad();
+  const p = tensor([1]).keep().requiresGrad_();
   const sgd = new SGD([p], { lr: 1 });
   p.grad = tensor([0.25]);
   sgd.step();
@@ -281,7 +281,7 @@ describe('state', () => {
     const second = shapes.map((shape, i) =>
       tensor(readSafetensors(weights).tensors.get(`p${i}`)!.data as Float32Array, shape)
         .keep()
-        .requireGrad(),
+        .requiresGrad_(),
     );
     const after = new Adam(second, { lr: 0.01, betas: [0.5, 0.999] });
     after.loadStateDict(readSafetensors(moments).tensors);
@@ -290,7 +290,7 @@ describe('state', () => {
   });
 
   test('has the names of the parameters and of PyTorch', () => {
-    const named = new Map([['main.0.weight', tensor([1, 2]).requireGrad()]]);
+    const named = new Map([['main.0.weight', tensor([1, 2]).requiresGrad_()]]);
     const adam = new Adam(named);
     expect([...adam.stateDict().keys()]).toEqual([
       'main.0.weight.step',
@@ -309,8 +309,8 @@ describe('state', () => {
   });
 
   test('of other parameters is refused', () => {
-    const adam = new Adam([tensor([1, 2]).requireGrad()]);
-    const other = new Adam([tensor([1, 2, 3]).requireGrad()]);
+    const adam = new Adam([tensor([1, 2]).requiresGrad_()]);
+    const other = new Adam([tensor([1, 2, 3]).requiresGrad_()]);
     expect(() => adam.loadStateDict(other.stateDict())).toThrow(CheckpointError);
     expect(() => adam.loadStateDict(other.stateDict())).toThrow(
       /0\.exp_avg: float32 \[3\] was given, float32 \[2\]/,
@@ -357,7 +357,7 @@ describe('what cannot work is refused', () => {
   });
 
   test('a parameter in two lists, until the first optimizer is gone', async () => {
-    const [a, b] = [tensor([1]).requireGrad(), tensor([2]).requireGrad()];
+    const [a, b] = [tensor([1]).requiresGrad_(), tensor([2]).requiresGrad_()];
     const first = new SGD([a, b], { lr: 1 });
     expect(() => new SGD([a])).toThrow(/already belong/);
     first.dispose();

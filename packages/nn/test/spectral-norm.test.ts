@@ -1,7 +1,7 @@
 // Layers under spectral norm work with a weight whose largest singular value is 1; its gradient follows that value.
 
 import { Conv2d, ConvTranspose2d, Linear, type WeightedLayer } from '@forger/nn';
-import { backward, createDevice, type Device, Generator, mul, readAll, sum, tensor } from '@forger/tensor';
+import { backward, createDevice, type Device, mul, Rng, readAll, sum, tensor } from '@forger/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let device: Device;
@@ -37,15 +37,10 @@ function rowsOf(data: ArrayLike<number>, shape: readonly number[], outputDim: nu
   return rows;
 }
 
-const layers: [string, (generator: Generator) => WeightedLayer, number[], number][] = [
-  ['Linear', (generator) => new Linear(5, 7, { bias: false, generator }), [3, 5], 0],
-  ['Conv2d', (generator) => new Conv2d(2, 4, 3, { bias: false, generator }), [2, 2, 5, 5], 0],
-  [
-    'ConvTranspose2d',
-    (generator) => new ConvTranspose2d(3, 2, 2, { bias: false, generator }),
-    [2, 3, 4, 4],
-    1,
-  ],
+const layers: [string, (rng: Rng) => WeightedLayer, number[], number][] = [
+  ['Linear', (rng) => new Linear(5, 7, { bias: false, rng }), [3, 5], 0],
+  ['Conv2d', (rng) => new Conv2d(2, 4, 3, { bias: false, rng }), [2, 2, 5, 5], 0],
+  ['ConvTranspose2d', (rng) => new ConvTranspose2d(3, 2, 2, { bias: false, rng }), [2, 3, 4, 4], 1],
 ];
 
 describe.each(layers)('%s', (_, make, inputShape, outputDim) => {
@@ -53,11 +48,11 @@ describe.each(layers)('%s', (_, make, inputShape, outputDim) => {
   const values = Float32Array.from({ length: size }, (_, i) => Math.sin(i * 1.3));
 
   test('divides its result by the largest singular value', async () => {
-    const generator = new Generator(1, { device });
-    const layer = make(generator);
+    const rng = new Rng(1, { device });
+    const layer = make(rng);
     const x = tensor(values, inputShape, { device });
     const plain = layer.forward(x);
-    layer.spectralNorm({ generator, powerIterations: 300 });
+    layer.spectralNorm({ rng, powerIterations: 300 });
     const normed = layer.forward(x);
     const [weight, before, after] = await readAll([layer.weight, plain, normed]);
     const sigma = largest(rowsOf(weight!, layer.weight.shape, outputDim));
@@ -69,8 +64,8 @@ describe.each(layers)('%s', (_, make, inputShape, outputDim) => {
   });
 
   test('has the gradient of W / σ(W)', async () => {
-    const generator = new Generator(2, { device });
-    const layer = make(generator).spectralNorm({ generator, powerIterations: 300 });
+    const rng = new Rng(2, { device });
+    const layer = make(rng).spectralNorm({ rng, powerIterations: 300 });
     const x = tensor(values, inputShape, { device });
     device.scope(() => {
       const y = layer.forward(x);
@@ -92,8 +87,8 @@ describe.each(layers)('%s', (_, make, inputShape, outputDim) => {
   });
 
   test('keeps its vectors in evaluation, and moves them while training', async () => {
-    const generator = new Generator(3, { device });
-    const layer = make(generator).spectralNorm({ generator });
+    const rng = new Rng(3, { device });
+    const layer = make(rng).spectralNorm({ rng });
     const x = tensor(values, inputShape, { device });
     const u = layer.stateDict().get('weight_u')!;
     const [first] = await readAll([u]);

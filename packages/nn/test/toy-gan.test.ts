@@ -7,11 +7,11 @@ import {
   bceWithLogits,
   createDevice,
   type Device,
-  Generator,
   matmul,
   mul,
   normal,
   ones,
+  Rng,
   slice,
   type Tensor,
   tensor,
@@ -29,16 +29,16 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 test('a linear generator finds the distribution of the data', async () => {
-  const generator = new Generator(1);
+  const rng = new Rng(1);
   const A = tensor([
     [1, 2],
     [-0.1, 0.5],
   ]);
-  const data = add(matmul(normal([points, 2], { generator }), A), tensor([1, 2]));
+  const data = add(matmul(normal([points, 2], { rng }), A), tensor([1, 2]));
 
   const G = new Linear(2, 2);
   const D = new Sequential(new Linear(2, 5), new Tanh(), new Linear(5, 3), new Tanh(), new Linear(3, 1));
-  for (const p of [...G.parameters(), ...D.parameters()]) normal_(p, 0, 0.02, { generator });
+  for (const p of [...G.parameters(), ...D.parameters()]) normal_(p, 0, 0.02, { rng });
   const stepD = new Adam(D.namedParameters(), { lr: lrD });
   const stepG = new Adam(G.namedParameters(), { lr: lrG });
 
@@ -46,7 +46,7 @@ test('a linear generator finds the distribution of the data', async () => {
   const [one, zero] = [ones([batch, 1]), zeros([batch, 1])];
   const loss = (x: Tensor, target: Tensor): Tensor => bceWithLogits(D.forward(x), target);
   const trainStep = (): { d: Tensor; g: Tensor } => {
-    const z = normal([batch, 2], { generator });
+    const z = normal([batch, 2], { rng });
     D.requiresGrad(true);
     stepD.zeroGrad();
     const d = mul(add(loss(real, one), loss(G.forward(z).detach(), zero)), 0.5);
@@ -83,7 +83,7 @@ test('a linear generator finds the distribution of the data', async () => {
   // eight seeds losses were off by at most 0.02, means by 0.46 and covariances by 44%.
   expect(Math.abs(d / last - Math.LN2)).toBeLessThan(0.05);
   expect(Math.abs(g / last - Math.LN2)).toBeLessThan(0.05);
-  const { mean, covariance } = await moments(G, generator);
+  const { mean, covariance } = await moments(G, rng);
   for (const [i, b] of [1, 2].entries()) expect(Math.abs(mean[i]! - b)).toBeLessThan(0.6);
   // Var x, cov xy and var y of AᵀA.
   for (const [i, c] of [1.01, 1.95, 4.25].entries())
@@ -92,9 +92,9 @@ test('a linear generator finds the distribution of the data', async () => {
 });
 
 /** Mean, and [var x, cov xy, var y], of 2000 generated points. */
-async function moments(G: Module, generator: Generator): Promise<{ mean: number[]; covariance: number[] }> {
+async function moments(G: Module, rng: Rng): Promise<{ mean: number[]; covariance: number[] }> {
   const n = 2000;
-  const values = await device.scope(() => G.forward(normal([n, 2], { generator }))).data();
+  const values = await device.scope(() => G.forward(normal([n, 2], { rng }))).data();
   const [x, y] = [0, 1].map((k) => Array.from({ length: n }, (_, i) => values[2 * i + k]!)) as [
     number[],
     number[],

@@ -1,7 +1,7 @@
 // Weights that look like a network of a recipe: recognised by names and shapes that may lie, and built without memory.
 
 import { fileURLToPath } from 'node:url';
-import { createDevice, type Device, Generator } from '@forger/tensor';
+import { createDevice, type Device, Rng } from '@forger/tensor';
 import { findEither, openSource } from '../../../packages/forger/src/sample/source.ts';
 import { readWeights } from '../../../packages/forger/src/weights/read.ts';
 import { pickled, zip } from '../../../packages/forger/test/weights/builders.ts';
@@ -73,7 +73,7 @@ const parser: Parser = {
     const { build, sizes, weights, network: which } = findEither(await openSource(path), on);
     let [needed, held] = [0, 0];
     on.dryRun(() => {
-      const built = build(new Generator(0, { device: on }))[which];
+      const built = build(new Rng(0, { device: on }))[which];
       for (const { shape } of built.stateDict().values()) needed += countOf(shape);
     });
     for (const { shape } of weights!.values()) held += countOf(shape);

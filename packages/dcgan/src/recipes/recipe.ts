@@ -2,7 +2,7 @@
 // Each recipe is one file that can be read beside its source; everything around it (data, loop, files) is shared.
 
 import type { AdamOptions, Module, Optimizer } from '@forger/nn';
-import type { Generator, Tensor } from '@forger/tensor';
+import type { Rng, Tensor } from '@forger/tensor';
 import type { Objective, ObjectiveOf } from './objectives.ts';
 import type { TrainingOptions } from './options.ts';
 
@@ -74,7 +74,7 @@ export interface StepContext extends Networks {
   /** The losses: the recipe's own, unless an option put others in their place. */
   objective: Objective;
   /** The stream that latents are drawn from, for what else is random. */
-  random: Generator;
+  random: Rng;
   /** The part of the step that is asked for: 'step', or what the recipe's `nextPart` named. */
   part: string;
 }
@@ -124,7 +124,7 @@ export interface Recipe extends RecipeInfo {
   /** Running statistics are never used, neither in grids nor by `forger sample`. */
   alwaysBatchStatistics?: boolean;
   /** New networks with their first weights drawn from `random`, the generator's first. */
-  build(sizes: NetworkSizes, random: Generator): Networks;
+  build(sizes: NetworkSizes, random: Rng): Networks;
   /** Adam's settings, for both networks. */
   adam: Omit<AdamOptions, 'lr'>;
   /** The losses that the recipe was published with. */

@@ -1,7 +1,7 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
 import { type Module, summarize } from '@forger/nn';
-import { createDevice, Generator, type Shape } from '@forger/tensor';
+import { createDevice, Rng, type Shape } from '@forger/tensor';
 import { findEither, openSource } from '../sample/source.ts';
 import type { Describe, NetworkDescription } from '../train/types.ts';
 
@@ -18,7 +18,7 @@ export const describe: Describe = async (source, { key } = {}) => {
     const networks: NetworkDescription[] = [];
     // Nothing is computed: in a dry run networks take no memory, whatever sizes the source claims.
     device.dryRun(() => {
-      const { generator, discriminator } = build(new Generator(0, { device }));
+      const { generator, discriminator } = build(new Rng(0, { device }));
       networks.push(
         describeNetwork('generator', generator, [latentSize, 1, 1]),
         describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),

@@ -2,7 +2,7 @@
 
 import type { Recipe } from '@forger/dcgan/internal';
 import { findRecipe, networkSizes, recipes } from '@forger/dcgan/internal';
-import { createDevice, type Device, DeviceError, Generator } from '@forger/tensor';
+import { createDevice, type Device, DeviceError, Rng } from '@forger/tensor';
 import type { Description, NetworkDescription } from '../train/types.ts';
 import { describeNetwork } from './info.ts';
 
@@ -46,7 +46,7 @@ function networksOf(recipe: Recipe, device: Device): NetworkDescription[] {
   const { latentSize, channels, imageSize } = sizes;
   const networks: NetworkDescription[] = [];
   device.dryRun(() => {
-    const { generator, discriminator } = recipe.build(sizes, new Generator(0, { device }));
+    const { generator, discriminator } = recipe.build(sizes, new Rng(0, { device }));
     networks.push(
       describeNetwork('generator', generator, [latentSize, 1, 1]),
       describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),

@@ -1,7 +1,7 @@
 // `sample`: a grid of new pictures from a trained generator.
 
 import { drawLatent, generate, loadWeights, PIXELS } from '@forger/dcgan/internal';
-import { CheckpointError, createDevice, Generator } from '@forger/tensor';
+import { CheckpointError, createDevice, Rng } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
 import type { Sample } from '../train/types.ts';
 import { openSource } from './source.ts';
@@ -28,7 +28,7 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
   try {
     const { recipe, sizes, build, weights, notes } = opened.find('generator', device);
     if (!weights) throw untrained(path);
-    const random = new Generator(seed, { device });
+    const random = new Rng(seed, { device });
     const { generator } = device.scope(() => build(random));
     notes.push(...(await loadWeights(generator, weights)));
     random.manualSeed(seed);

@@ -16,7 +16,7 @@ import {
   shown,
   type WeightEntries,
 } from '@forger/dcgan/internal';
-import { CheckpointError, type Device, ForgerError, Generator, showShape } from '@forger/tensor';
+import { CheckpointError, type Device, ForgerError, Rng, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
@@ -29,7 +29,7 @@ export interface Source {
   recipe: Recipe;
   sizes: NetworkSizes;
   /** New networks of its kind. */
-  build(random: Generator): Networks;
+  build(random: Rng): Networks;
   /** Its state dict; absent in a run without a checkpoint. */
   weights?: WeightEntries;
   /** How the file was understood, where that is not plain, in sentences. */
@@ -69,7 +69,7 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
     find: (network, device) => {
       probes ??= new Probes(device);
       const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
-      const build = (random: Generator): Networks => recipe.build(sizes, random);
+      const build = (random: Rng): Networks => recipe.build(sizes, random);
       checkHeld(`${path}: the ${network} of recipe ${recipe.name}`, network, build, weights, device);
       const notes = reading(path, recipe.name, network, found);
       return { recipe, sizes, build, weights, notes };
@@ -126,7 +126,7 @@ function fromConfig(config: TrainConfig): Source {
   const recipe = findRecipe(config.recipe);
   recipe.checkSizes(config);
   const sizes = networkSizes(recipe, config);
-  const build = (random: Generator): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
+  const build = (random: Rng): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
   return { recipe, sizes, build, notes: [] };
 }
 
@@ -167,7 +167,7 @@ const SMALL = 2 ** 26;
 function checkHeld(
   what: string,
   network: NetworkName,
-  build: (random: Generator) => Networks,
+  build: (random: Rng) => Networks,
   weights: WeightEntries,
   device: Device,
 ): void {
@@ -177,7 +177,7 @@ function checkHeld(
   // In a dry run networks take no memory.
   try {
     device.dryRun(() => {
-      needed = numbers(build(new Generator(0, { device }))[network].stateDict().values());
+      needed = numbers(build(new Rng(0, { device }))[network].stateDict().values());
     });
   } catch (error) {
     if (!(error instanceof ForgerError)) throw error;

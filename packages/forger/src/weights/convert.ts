@@ -4,7 +4,7 @@ import type { NetworkName } from '@forger/dcgan/internal';
 import { exportOnnx, loadWeights } from '@forger/dcgan/internal';
 import type { Module } from '@forger/nn';
 import { readStateDict } from '@forger/nn';
-import { ConfigError, createDevice, Generator, writeSafetensors } from '@forger/tensor';
+import { ConfigError, createDevice, Rng, writeSafetensors } from '@forger/tensor';
 import { writeAtomic } from '../atomic-file.ts';
 import { untrained } from '../sample/sample.ts';
 import { findEither, openSource } from '../sample/source.ts';
@@ -53,7 +53,7 @@ export async function convert(from: string, to: string, options: ConvertOptions 
       throw new ConfigError(
         `ONNX was asked for and ${from} is a discriminator; only generators are exported: write .safetensors`,
       );
-    const module: Module = device.scope(() => build(new Generator(0, { device })))[network];
+    const module: Module = device.scope(() => build(new Rng(0, { device })))[network];
     notes.push(...(await loadWeights(module, weights)));
     const state = await readStateDict(module.stateDict());
     const { latentSize } = sizes;

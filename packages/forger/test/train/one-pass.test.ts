@@ -36,7 +36,7 @@ test.each(recipes)('%s has the same losses, gradients and statistics as by two p
     const { networks, optimizers, random } = state;
     const shape = [3, 1, sizes.imageSize, sizes.imageSize];
     expect(worthOnePass(networks.discriminator, shape, device)).toBe(true);
-    const real = normal(shape, { generator: random });
+    const real = normal(shape, { rng: random });
     // A penalty takes two passes; this one is none.
     const objective = joined ? state.objective : { ...state.objective, penalty: () => zeros([]) };
     const drawLatent = (): Tensor => state.drawLatent(3);

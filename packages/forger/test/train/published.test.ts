@@ -3,7 +3,7 @@
 
 import { type NetworkSizes, recipes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
-import { createDevice, type Device, Generator } from '@forger/tensor';
+import { createDevice, type Device, Rng } from '@forger/tensor';
 import { describeRecipe, describeRecipes } from 'forger';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recipeLines } from '../../src/cli/recipes.ts';
@@ -35,7 +35,7 @@ test.each(published)('%s %o', (name, changes, ...expected) => {
   const recipe = recipes[name]!;
   const { imageSize, width, channels } = recipe.defaults;
   const sizes = { imageSize, width, channels, latentSize: recipe.latent.size, ...changes };
-  const { generator, discriminator } = device.scope(() => recipe.build(sizes, new Generator(0, { device })));
+  const { generator, discriminator } = device.scope(() => recipe.build(sizes, new Rng(0, { device })));
   const image = [sizes.channels, imageSize, imageSize];
   expect(generator.outputShape([sizes.latentSize, 1, 1])).toEqual(image);
   const count = (network: Module, input: number[]): Counts => {

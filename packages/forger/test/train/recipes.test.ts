@@ -1,7 +1,7 @@
 // The recipes' networks: names, shapes, sizes and first weights, against pytorch/examples.
 
 import { findRecipe, recipes, TrainState } from '@forger/dcgan';
-import { ConfigError, createDevice, type Device, Generator, readAll } from '@forger/tensor';
+import { ConfigError, createDevice, type Device, Rng, readAll } from '@forger/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const pytorch = findRecipe('pytorch');
@@ -72,7 +72,7 @@ describe('the pytorch recipe', () => {
   });
 
   test('draws first weights as weights_init does', async () => {
-    const { generator } = pytorch.build({ ...published, width: 16 }, new Generator(3, { device }));
+    const { generator } = pytorch.build({ ...published, width: 16 }, new Rng(3, { device }));
     const state = generator.stateDict();
     const [weight, scale, shift] = await readAll(
       ['main.3.weight', 'main.1.weight', 'main.1.bias'].map((name) => state.get(name)!),

@@ -2,17 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  conv2d,
-  convTranspose2d,
-  createDevice,
-  type Device,
-  getChoices,
-  matmul,
-  normal,
-  setChoices,
-  tunableProblems,
-} from '@forger/tensor';
+import { conv2d, convTranspose2d, createDevice, type Device, matmul, normal } from '@forger/tensor';
+import { getChoices, setChoices, tunableProblems } from '@forger/tensor/internal';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultChoices, KERNEL_DEFAULTS, kernelDefaults } from '../../../dcgan/src/train/kernel-defaults.ts';
 import { adapterName, settleKernels } from '../../src/train/tuning.ts';

@@ -6,7 +6,7 @@ import { findRecipe, generate, recipes } from '@forger/dcgan';
 import {
   createDevice,
   type Device,
-  Generator,
+  Rng,
   readSafetensors,
   type SafetensorsEntry,
   tensor,
@@ -30,7 +30,7 @@ afterAll(() => device.destroy());
 async function draw(path: string) {
   const opened = await openSource(path);
   const { recipe, sizes, weights, notes } = opened.find('generator', device);
-  const { generator } = device.scope(() => recipe.build(sizes, new Generator(0, { device })));
+  const { generator } = device.scope(() => recipe.build(sizes, new Rng(0, { device })));
   notes.push(...(await loadWeights(generator, weights!)));
   const pictures = device.scope(() =>
     generate(generator, tensor(expected.latents, expected.shape, { device }), 'eval'),
@@ -126,7 +126,7 @@ describe('networks are recognised', () => {
     sizes: typeof small,
     rename: (name: string) => string,
   ): Promise<string> {
-    const module = device.scope(() => recipe.build(sizes, new Generator(1, { device })))[network];
+    const module = device.scope(() => recipe.build(sizes, new Rng(1, { device })))[network];
     const entries = await Promise.all(
       Array.from(module.stateDict(), async ([name, value]) => {
         const data = await value.data();
@@ -147,7 +147,7 @@ describe('networks are recognised', () => {
         const path = await renamed(recipe, network, sizes, (key) => `net.module.${key}`);
         const found = (await openSource(path)).find(network, device);
         const { generator, discriminator } = device.scope(() =>
-          found.recipe.build(found.sizes, new Generator(0, { device })),
+          found.recipe.build(found.sizes, new Rng(0, { device })),
         );
         const module = network === 'generator' ? generator : discriminator;
         // Several recipes share a network, so the name may be another's; the network may not.

@@ -25,7 +25,7 @@ import {
   uniform_,
   ZeroPad2d,
 } from '@forger/nn';
-import { createDevice, type Device, Generator, normal, type Tensor } from '@forger/tensor';
+import { createDevice, type Device, normal, Rng, type Tensor } from '@forger/tensor';
 import { convert } from 'forger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { emptyFolder } from '../cli/folders.ts';
@@ -65,14 +65,14 @@ async function runModel(bytes: Uint8Array, z: Float32Array, shape: readonly numb
 }
 
 /** Weights, biases and statistics that make every part of a network matter. */
-function stir(network: Module, random: Generator): Module {
+function stir(network: Module, random: Rng): Module {
   for (const [name, value] of network.stateDict()) {
     if (value.dtype === 'int32') continue;
-    if (name.endsWith('running_var')) uniform_(value, 0.5, 2, { generator: random });
-    else if (value.shape.length === 1) uniform_(value, -0.5, 1, { generator: random });
+    if (name.endsWith('running_var')) uniform_(value, 0.5, 2, { rng: random });
+    else if (value.shape.length === 1) uniform_(value, -0.5, 1, { rng: random });
     else {
       const bound = 2 / Math.sqrt(value.size / value.shape[0]!);
-      uniform_(value, -bound, bound, { generator: random });
+      uniform_(value, -bound, bound, { rng: random });
     }
   }
   return network;
@@ -80,7 +80,7 @@ function stir(network: Module, random: Generator): Module {
 
 /** Largest absolute difference between our pictures and the runtime's, which lie within [-1, 1]. */
 async function difference(network: Module, latentSize: number, batchStatistics = false): Promise<number> {
-  const z = normal([3, latentSize, 1, 1], { generator: new Generator(5, { device }) });
+  const z = normal([3, latentSize, 1, 1], { rng: new Rng(5, { device }) });
   const ours = device.scope(() => generate(network, z, batchStatistics ? 'train' : 'eval'));
   const pixels = await ours.data();
   // Pictures, not one flat colour.
@@ -100,7 +100,7 @@ describe.skipIf(!runtime)('the same pictures to 1e-5', () => {
   test.each(Object.keys(recipes))('from recipe %s', async (name) => {
     const recipe = findRecipe(name);
     const { imageSize, channels } = recipe.defaults;
-    const random = new Generator(1, { device });
+    const random = new Rng(1, { device });
     const sizes = { imageSize, channels, width: 8, latentSize: 10 };
     const { generator } = device.scope(() => recipe.build(sizes, random));
     const { alwaysBatchStatistics } = recipe;
@@ -110,8 +110,8 @@ describe.skipIf(!runtime)('the same pictures to 1e-5', () => {
   });
 
   test('from every layer that is exported, with settings of all kinds', async () => {
-    const random = new Generator(2, { device });
-    const options = { generator: random };
+    const random = new Rng(2, { device });
+    const options = { rng: random };
     const network = new Sequential({
       stem: new Sequential(
         new Flatten(),
@@ -173,11 +173,11 @@ describe.skipIf(!runtime)('uint8 pictures, as torch-fidelity takes them', () => 
     ['sigmoid', 3, 'rgb'],
     ['tanh', 3, 'bgr'],
   ] as const)('from %s, %i channels, %s', async (pixelRange, channels, channelOrder) => {
-    const random = new Generator(3, { device });
-    const conv = new ConvTranspose2d(4, channels, 4, { generator: random });
+    const random = new Rng(3, { device });
+    const conv = new ConvTranspose2d(4, channels, 4, { rng: random });
     const last = pixelRange === 'tanh' ? new Tanh() : new Sigmoid();
     // Products large enough to reach black and white.
-    uniform_(conv.weight, -3, 3, { generator: random });
+    uniform_(conv.weight, -3, 3, { rng: random });
     const network = new Sequential(conv, last);
     const latents = { latent: { size: 4, distribution: 'normal' as const } };
     const z: Tensor = drawLatent({ ...findRecipe('pytorch'), ...latents }, 4, 5, random);

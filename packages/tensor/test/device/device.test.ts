@@ -66,14 +66,14 @@ describe('scopes', () => {
   });
 
   test('leaf gradients outlive the scope, and are freed by dispose', async () => {
-    const x = tensor([1, 2]).requireGrad();
+    const x = tensor([1, 2]).requiresGrad_();
     device.scope(() => backward(sum(square(x))));
     device.scope(() => backward(sum(square(x))));
     expect(await values(x.grad!)).toEqual([4, 8]);
   });
 
   test('a freed tensor, and a graph whose part was freed, say so', () => {
-    const x = tensor([1, 2]).requireGrad();
+    const x = tensor([1, 2]).requiresGrad_();
     let inner = x;
     const y = device.scope(() => {
       inner = square(x);
@@ -107,7 +107,7 @@ describe('scopes', () => {
 
 describe('memory', () => {
   test('200 rounds of work allocate nothing new', async () => {
-    const x = tensor(new Float32Array(1000).fill(1)).requireGrad();
+    const x = tensor(new Float32Array(1000).fill(1)).requiresGrad_();
     const round = (): void => device.scope(() => void grad(sum(square(relu(mul(x, 2)))), [x]));
     for (let i = 0; i < 3; i++) round();
     const before = device.memory();
@@ -153,9 +153,9 @@ describe('capture and replay', () => {
       const [g] = grad(sum(square(add(square(w), -0.5))), [w]);
       device.copy(add(w, mul(g!, -0.01)).range, w.range, w.bytes);
     };
-    const eager = tensor(start).requireGrad();
+    const eager = tensor(start).requiresGrad_();
     for (let i = 0; i < 10; i++) device.scope(() => descend(eager));
-    const replayed = tensor(start).requireGrad();
+    const replayed = tensor(start).requiresGrad_();
     const plan = device.capture(() => descend(replayed));
     for (let i = 1; i < 10; i++) plan.replay();
     expect(await values(replayed)).toEqual(await values(eager));
@@ -201,7 +201,7 @@ describe('errors', () => {
     expect(() => add(zeros([2, 3]), zeros([4]))).toThrow(/\[2, 3\] and \[4\]/);
     expect(() => tensor([1, 2, 3], [2, 2])).toThrow(/3 values .* \[2, 2\]/);
     expect(() => zeros([0, 2])).toThrow(/at least 1/);
-    expect(() => backward(zeros([2]).requireGrad())).toThrow(/one element/);
+    expect(() => backward(zeros([2]).requiresGrad_())).toThrow(/one element/);
     expect(() => backward(zeros([1]))).toThrow(/needs no gradient/);
   });
 

@@ -1,14 +1,7 @@
 // Finding NaN and infinity on the device, wherever in a tensor they are.
 
-import {
-  createDevice,
-  type Device,
-  markNonFinite,
-  ShapeError,
-  type Tensor,
-  tensor,
-  zeros,
-} from '@forger/tensor';
+import { createDevice, type Device, ShapeError, type Tensor, tensor, zeros } from '@forger/tensor';
+import { markNonFinite } from '@forger/tensor/internal';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 let device: Device;

@@ -12,8 +12,8 @@ import {
   sum,
   type Tensor,
   tensor,
-  withGemmCore,
 } from '@forger/tensor';
+import { withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let device: Device;

@@ -1,16 +1,7 @@
 // Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
 // more than a row of texels, of sizes that fill no whole texel; eager and captured.
-import {
-  conv2d,
-  createDevice,
-  type Device,
-  empty,
-  matmul,
-  slice,
-  supportsCore,
-  tensor,
-  withGemmCore,
-} from '@forger/tensor';
+import { conv2d, createDevice, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
+import { supportsCore, withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 let device: Device;

@@ -1,18 +1,6 @@
 // The tuner chooses among cores that are right; what it chose can be kept and taken over; a wrong core is never chosen.
-import {
-  conv2d,
-  createDevice,
-  type Device,
-  getChoices,
-  grad,
-  linear,
-  normal,
-  setChoices,
-  sum,
-  type Tensor,
-  tune,
-  withGemmCore,
-} from '@forger/tensor';
+import { conv2d, createDevice, type Device, grad, linear, normal, sum, type Tensor } from '@forger/tensor';
+import { getChoices, setChoices, tune, withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { choicesOf } from '../../src/kernels/choices.ts';
 import { forcedCore } from '../../src/kernels/gemm.ts';
@@ -33,7 +21,7 @@ const args = { stride: 2, padding: 1 };
 const key = 'conv 8 16 16 16 32 4 4 8 8 1 2 2 1 1 1 1';
 
 function step(): void {
-  const weight = w.detach().requireGrad();
+  const weight = w.detach().requiresGrad_();
   grad(sum(conv2d(x, weight, args)), [weight]);
   linear(x.view([128, 256]), normal([64, 256]));
 }

@@ -9,9 +9,9 @@ import {
   type Device,
   DeviceError,
   DeviceLostError,
-  Generator,
   mul,
   normal,
+  Rng,
   type Tensor,
   tensor,
 } from '@forger/tensor';
@@ -86,12 +86,12 @@ describe('a dry run', () => {
     expect(Array.from(await x.data())).toEqual([1, 2, 3]);
   });
 
-  test('leaves no default generator behind', async () => {
+  test('leaves no default RNG behind', async () => {
     const device = await open();
     device.dryRun(() => void normal([4], { device }));
     const values = await normal([4], { device }).data();
     expect(values.some((value) => value !== 0)).toBe(true);
-    expect(await normal([4], { generator: new Generator(0, { device }) }).data()).toEqual(values);
+    expect(await normal([4], { rng: new Rng(0, { device }) }).data()).toEqual(values);
   });
 
   test('refuses to wait, to nest and to be captured', async () => {

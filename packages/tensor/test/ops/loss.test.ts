@@ -101,7 +101,7 @@ describe.each(losses)('$name', ({ name, reference, loss, x, target }) => {
 
   test.each(goldenFor(name).map((c) => [c.id, c] as const))('golden case %i', async (_, c) => {
     const [a, t] = c.inputs.map(toTensor);
-    const result = loss(a!.requireGrad(), t!, c.args as LossOptions);
+    const result = loss(a!.requiresGrad_(), t!, c.args as LossOptions);
     await expectClose(`golden ${name} result`, result, c.y, tolerance);
     backward(result, toTensor(c.gy));
     await expectClose(`golden ${name} gradient`, a!.grad!, c.grads.x!, tolerance);
@@ -116,7 +116,7 @@ describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }
     const t = toTensor(target([n]));
     for (const reduction of options) {
       for (const goal of [t, 0.9, 0]) {
-        const a = toTensor(x([n])).requireGrad();
+        const a = toTensor(x([n])).requiresGrad_();
         const y = loss(a, goal, { reduction });
         expect(await y.data()).toEqual(await noGrad(() => loss(a, goal, { reduction })).data());
         backward(y);
@@ -129,7 +129,7 @@ describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }
   });
 
   test('gradients of predictions and targets, through a sum, twice', async () => {
-    const [a, t] = [toTensor(x([5, 7])).requireGrad(), toTensor(target([5, 7])).requireGrad()];
+    const [a, t] = [toTensor(x([5, 7])).requiresGrad_(), toTensor(target([5, 7])).requiresGrad_()];
     const gradients = async (y: Tensor, times: number, start?: Tensor) => {
       for (let i = 0; i < times; i++) backward(y, start);
       const found = [await a.grad!.data(), await t.grad!.data()];
@@ -144,7 +144,7 @@ describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }
   });
 
   test('is one dispatch when replayed', async () => {
-    const a = toTensor(x([64])).requireGrad();
+    const a = toTensor(x([64])).requiresGrad_();
     const plan = device.capture(() => {
       const y = loss(a, 1);
       return [y, ...grad(y, [a])];
@@ -154,7 +154,7 @@ describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }
   });
 
   test('leaves nothing behind', () => {
-    const a = toTensor(x([64])).requireGrad();
+    const a = toTensor(x([64])).requiresGrad_();
     const before = device.memory();
     device.scope(() => void loss(a, 1));
     device.scope(() => void grad(loss(a, 1), [a]));
@@ -166,7 +166,7 @@ describe.each(losses)('$name and its gradient in one pass', ({ loss, x, target }
 
 describe('bce at the ends', () => {
   test('a sure mistake costs 100, with a finite gradient', async () => {
-    const x = tensor([0, 1, 0, 1]).requireGrad();
+    const x = tensor([0, 1, 0, 1]).requiresGrad_();
     const t = tensor([1, 0, 0, 1]);
     const y = bce(x, t, { reduction: 'none' });
     expect(Array.from(await y.data(), Math.abs)).toEqual([100, 100, 0, 0]);
@@ -194,7 +194,7 @@ describe('bce at the ends', () => {
 
 describe('bceWithLogits', () => {
   test('large logits neither overflow nor lose their loss', async () => {
-    const x = tensor([1000, -1000, 50, -50]).requireGrad();
+    const x = tensor([1000, -1000, 50, -50]).requiresGrad_();
     const y = bceWithLogits(x, 1, { reduction: 'none' });
     const values = await y.data();
     expect(Array.from(values.slice(0, 2))).toEqual([0, 1000]);
@@ -220,7 +220,7 @@ describe.each([
   { name: 'mse', loss: mse, at: 3, expected: 0 },
 ])('third derivatives', ({ name, loss, at, expected }) => {
   test(`of ${name}`, async () => {
-    const x = tensor([at]).requireGrad();
+    const x = tensor([at]).requiresGrad_();
     const options = { createGraph: true };
     const [first] = grad(loss(x, 1), [x], options);
     const [second] = grad(first!, [x], options);
@@ -244,7 +244,7 @@ describe('crossEntropy', () => {
   });
 
   test('gradients of two losses of one tensor add up', async () => {
-    const x = toTensor(randomRef([3, 4], 1)).requireGrad();
+    const x = toTensor(randomRef([3, 4], 1)).requiresGrad_();
     backward(add(crossEntropy(x, labels), crossEntropy(x, labels)));
     const once = references.crossEntropy.backward(
       [randomRef([3, 4], 1)],
@@ -266,7 +266,7 @@ describe('crossEntropy', () => {
 
   test.each(goldenFor('crossEntropy').map((c) => [c.id, c] as const))('golden case %i', async (_, c) => {
     const args = c.args as { labels: number[]; reduction: 'mean' };
-    const x = toTensor(c.inputs[0]!).requireGrad();
+    const x = toTensor(c.inputs[0]!).requiresGrad_();
     const result = crossEntropy(x, args.labels, args);
     await expectClose('golden crossEntropy result', result, c.y, tolerance);
     backward(result, toTensor(c.gy));

@@ -89,7 +89,7 @@ describe('every split of the work', () => {
     const gy = randomRef(shape, 9);
     const results = device.scope(() => {
       const tensors = inputs.map(toTensor);
-      const leaves = tensors.slice(0, 3).map((t) => t.requireGrad());
+      const leaves = tensors.slice(0, 3).map((t) => t.requiresGrad_());
       const y = onDevice(args)(tensors);
       return [y, ...grad(y, leaves, { gradOutputs: [toTensor(gy)] }), ...tensors.slice(3)];
     });
@@ -116,7 +116,7 @@ describe('every split of the work', () => {
       // Two values a group can lie close together: eps keeps 1/√(variance + eps) from magnifying their rounding.
       const args = { affine: true, eps: 1e-2 };
       const results = device.scope(() => {
-        const leaves = inputs.map((t) => toTensor(t).requireGrad());
+        const leaves = inputs.map((t) => toTensor(t).requiresGrad_());
         const [x, weight, bias] = leaves;
         const y = instanceNorm(x!, { weight, bias, eps: args.eps });
         return [y, ...grad(y, leaves, { gradOutputs: [toTensor(gy)] })];
@@ -176,7 +176,7 @@ describe('running statistics', () => {
   });
 
   test('moving on after an evaluation does not change its gradient', async () => {
-    const x = tensor([[1], [3]]).requireGrad();
+    const x = tensor([[1], [3]]).requiresGrad_();
     const runningMean = tensor([0]);
     const runningVar = tensor([4]);
     const y = batchNorm(x, { runningMean, runningVar, eps: 0 });
@@ -212,11 +212,13 @@ describe('batches one after another', () => {
       // Of two values in a group a large eps keeps 1/√(variance + eps) from magnifying their rounding.
       const options = { training: true, momentum: 0.25, negativeSlope: 0.2, eps: 1e-2 };
       const found = device.scope(() => {
-        const xs = Array.from({ length: parts }, (_, i) => toTensor(randomRef(shape, 10 + i)).requireGrad());
+        const xs = Array.from({ length: parts }, (_, i) =>
+          toTensor(randomRef(shape, 10 + i)).requiresGrad_(),
+        );
         const [gy, direction] = [20, 21].map((seed) =>
           toTensor(randomRef([parts * rows, ...sample], seed)),
         ) as [Tensor, Tensor];
-        const [weight, bias] = [2, 3].map((seed) => toTensor(randomRef(channels, seed)).requireGrad()) as [
+        const [weight, bias] = [2, 3].map((seed) => toTensor(randomRef(channels, seed)).requiresGrad_()) as [
           Tensor,
           Tensor,
         ];
@@ -256,8 +258,8 @@ describe('batches one after another', () => {
 });
 
 describe('with an activation in the same pass', () => {
-  const x = (): Tensor => toTensor(randomRef([9, 40, 8, 8], 1)).requireGrad();
-  const parameters = (): Tensor[] => [2, 3].map((seed) => toTensor(randomRef([40], seed)).requireGrad());
+  const x = (): Tensor => toTensor(randomRef([9, 40, 8, 8], 1)).requiresGrad_();
+  const parameters = (): Tensor[] => [2, 3].map((seed) => toTensor(randomRef([40], seed)).requiresGrad_());
 
   // One kernel may round v = (x - mean) · scale + shift as two operations and another as one; where that changes the sign
   // of v, v is as small as the rounding, and a result that is off by as much. No v here is that small.
@@ -357,7 +359,7 @@ describe('bad input', () => {
     ],
     [
       'running statistics with gradient',
-      () => batchNorm(x(), { runningMean: three().requireGrad(), runningVar: three() }),
+      () => batchNorm(x(), { runningMean: three().requiresGrad_(), runningVar: three() }),
       ShapeError,
       /no gradient/,
     ],
@@ -376,7 +378,7 @@ test.each(goldenFor('batchNorm', 'instanceNorm').map((c) => [`${c.family} ${c.id
       const tensors = inputs.map(toTensor);
       const named: Record<string, Tensor> = Object.fromEntries(tensors.map((t, i) => [inputNames[i]!, t]));
       const { x, ...others } = named;
-      const wanted = Object.keys(grads).map((name) => named[name]!.requireGrad());
+      const wanted = Object.keys(grads).map((name) => named[name]!.requiresGrad_());
       const norm = op === 'batchNorm' ? batchNorm : instanceNorm;
       const result = norm(x!, { ...(args as BatchNormArgs), ...others });
       const found = grad(result, wanted, { gradOutputs: [toTensor(gy)] });

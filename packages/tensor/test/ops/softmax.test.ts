@@ -75,7 +75,7 @@ describe.each(pairs)('$name', ({ call, reference }) => {
     'golden case %s',
     async (_, { inputs, args, y, gy, grads }) => {
       const { dim } = args as { dim: number };
-      const x = toTensor(inputs[0]!).requireGrad();
+      const x = toTensor(inputs[0]!).requiresGrad_();
       const result = call(x, dim);
       await expectClose(`golden ${reference.name} result`, result, y, tolerance);
       backward(result, toTensor(gy));

@@ -1,12 +1,12 @@
-// Generators of random numbers: a seed and a counter that live on the device, so that a captured list of commands
+// Random number generators (RNGs): a seed and a counter that live on the device, so that a captured list of commands
 // draws fresh numbers each time it is replayed, and a run continues exactly where its saved state left it.
 import type { Device } from './device/device.ts';
 import { ConfigError, DeviceError, ShapeError } from './errors.ts';
 import { type Distribution, fillRandom, stateWords } from './kernels/random.ts';
 import { empty, getDefaultDevice, type Tensor } from './tensor.ts';
 
-/** A generator's place in its stream. Decimal digits, so that JSON keeps all of them. */
-export interface GeneratorState {
+/** An RNG's place in its stream. Decimal digits, so that JSON keeps all of them. */
+export interface RngState {
   /** 0 to 2^64 - 1. */
   readonly seed: string;
   /** Blocks of four 32-bit words drawn so far, 0 to 2^128 - 1. */
@@ -41,7 +41,7 @@ function parse(value: number | bigint | string, bits: number, what: string): big
  * A stream of random numbers: Philox 4x32-10 (Salmon et al., SC 2011) keyed by the seed. The same seed draws the same
  * numbers on one adapter; the bits are the same on all, the normal numbers as far as logarithm and sine agree.
  */
-export class Generator {
+export class Rng {
   readonly device: Device;
   /** What kernels read and move on; see kernels/random.ts. */
   readonly stateTensor: Tensor;
@@ -52,7 +52,7 @@ export class Generator {
     this.device = options.device ?? getDefaultDevice();
     if (this.device.capturing) {
       throw new DeviceError(
-        'A random generator was first needed inside device.capture(); make it, or call manualSeed(), before.',
+        'An RNG was first needed inside device.capture(); make it, or call manualSeed(), before.',
       );
     }
     this.stateTensor = empty([stateWords], { device: this.device, dtype: 'uint32' }).keep();
@@ -65,7 +65,7 @@ export class Generator {
   }
 
   /** The seed and how far the stream has been drawn, read from the device. */
-  async state(): Promise<GeneratorState> {
+  async state(): Promise<RngState> {
     const words = await this.stateTensor.data();
     return {
       seed: fromWords(words.subarray(keyAt, keyAt + 2)).toString(),
@@ -74,10 +74,10 @@ export class Generator {
   }
 
   /** Continues from a state that `state()` gave. Throws ConfigError when it is none. */
-  setState(state: GeneratorState): this {
+  setState(state: RngState): this {
     return this.#write(
-      parse(state.seed, 64, "A generator state's seed"),
-      parse(state.counter, 128, "A generator state's counter"),
+      parse(state.seed, 64, "An RNG state's seed"),
+      parse(state.counter, 128, "An RNG state's counter"),
     );
   }
 
@@ -91,31 +91,31 @@ export class Generator {
   }
 }
 
-const defaults = new WeakMap<Device, Generator>();
+const defaults = new WeakMap<Device, Rng>();
 
-/** The generator that a device's operations use when none is named; seeded with 0 until manualSeed() is called. */
-export function defaultGenerator(device: Device = getDefaultDevice()): Generator {
-  let generator = defaults.get(device);
-  if (!generator) {
-    generator = new Generator(0, { device });
-    if (!device.dry) defaults.set(device, generator);
+/** The RNG that a device's operations use when none is named; seeded with 0 until manualSeed() is called. */
+export function defaultRng(device: Device = getDefaultDevice()): Rng {
+  let rng = defaults.get(device);
+  if (!rng) {
+    rng = new Rng(0, { device });
+    if (!device.dry) defaults.set(device, rng);
   }
-  return generator;
+  return rng;
 }
 
-/** Seeds a device's default generator. Throws ConfigError unless `seed` is a whole number, 0 to 2^64 - 1. */
-export function manualSeed(seed: number | bigint, device: Device = getDefaultDevice()): Generator {
-  return defaultGenerator(device).manualSeed(seed);
+/** Seeds a device's default RNG. Throws ConfigError unless `seed` is a whole number, 0 to 2^64 - 1. */
+export function manualSeed(seed: number | bigint, device: Device = getDefaultDevice()): Rng {
+  return defaultRng(device).manualSeed(seed);
 }
 
-/** Overwrites `target` (float32) with draws from `generator`, or from its device's default generator. */
-export function draw(target: Tensor, generator: Generator | undefined, distribution: Distribution): Tensor {
-  const source = generator ?? defaultGenerator(target.device);
+/** Overwrites `target` (float32) with draws from `rng`, or from its device's default RNG. */
+export function draw(target: Tensor, rng: Rng | undefined, distribution: Distribution): Tensor {
+  const source = rng ?? defaultRng(target.device);
   if (target.dtype !== 'float32')
     throw new ShapeError(`Random numbers: a tensor of ${target.dtype} was given; expected float32.`);
   if (source.device !== target.device)
     throw new DeviceError(
-      "Random numbers: the generator and the tensor are on different devices; make a generator on the tensor's device.",
+      "Random numbers: the RNG and the tensor are on different devices; make an RNG on the tensor's device.",
     );
   return fillRandom(target, source.stateTensor, distribution);
 }
