@@ -1,7 +1,16 @@
 // @forger/dcgan: recipes, the trainer, data sets in memory and weight formats, in Node, in a page and in a worker.
 
 export { type BatchOptions, BatchSource, type BatchState } from './data/batches.ts';
-export type { DatasetOptions, ImageDataset } from './data/types.ts';
+export { type ImageDatasetSpec, imageDataset, type LabelSpec } from './data/image-dataset.ts';
+export type {
+  Dataset,
+  DatasetOptions,
+  Field,
+  ImageDataset,
+  ImageField,
+  LabelField,
+  NumbersField,
+} from './data/types.ts';
 export { findRecipe, recipes } from './recipes/index.ts';
 export { gradientPenalty, LOSSES, type LossName, type Objective } from './recipes/objectives.ts';
 export type { TrainingOptions } from './recipes/options.ts';

@@ -4,6 +4,7 @@ export * from './data/cifar.ts';
 export * from './data/fit.ts';
 export * from './data/glyphs.ts';
 export * from './data/idx.ts';
+export * from './data/image-dataset.ts';
 export * from './data/random.ts';
 export * from './data/raw-images.ts';
 export * from './data/types.ts';

@@ -2,23 +2,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchSource } from '../../../dcgan/src/data/batches.ts';
+import { imageDataset } from '../../../dcgan/src/data/image-dataset.ts';
 import type { ImageDataset } from '../../src/data/dataset.ts';
 
 /** Images of two pixels that hold their own index, low byte and high byte. */
 function counting(length: number): ImageDataset {
-  return {
+  return imageDataset({
     name: 'counting',
     length,
     channels: 1,
     height: 1,
     width: 2,
-    notes: [],
     fingerprint: '',
     read(index, out, offset) {
       out[offset] = index % 256;
       out[offset + 1] = Math.floor(index / 256);
     },
-  };
+  });
 }
 
 /** The indices in a batch made with range 'sigmoid'. */
