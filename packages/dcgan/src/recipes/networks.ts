@@ -12,7 +12,8 @@ import {
   Sigmoid,
 } from '@forger/nn';
 import { ConfigError, type Rng } from '@forger/tensor';
-import type { NetworkSizes } from './recipe.ts';
+
+import type { Sizes } from '../train/task.ts';
 
 const LEAST_SIZE = 16;
 
@@ -23,7 +24,7 @@ const LEAST_SIZE = 16;
  * @param most the factor that is never exceeded.
  */
 export function hiddenChannels(
-  { imageSize, width }: Pick<NetworkSizes, 'imageSize' | 'width'>,
+  { imageSize, width }: Pick<Sizes, 'imageSize' | 'width'>,
   most = Number.POSITIVE_INFINITY,
 ): number[] {
   const doublings = Math.log2(imageSize / 4);
@@ -32,7 +33,7 @@ export function hiddenChannels(
 
 /** A 4×4 layer from the latents, doubled until the picture is as large as asked; batch norm and ReLU between. @param hidden channels of the hidden layers. */
 export function doublingGenerator(
-  sizes: NetworkSizes,
+  sizes: Sizes,
   hidden: readonly number[],
   last: Module,
   random: Rng,
@@ -54,7 +55,7 @@ export function doublingGenerator(
 }
 
 /** The generator's mirror image: halved down to 4×4, then one probability; no batch norm at the picture. */
-export function halvingDiscriminator(sizes: NetworkSizes, hidden: readonly number[], random: Rng): Module {
+export function halvingDiscriminator(sizes: Sizes, hidden: readonly number[], random: Rng): Module {
   const options = { bias: false, rng: random };
   const halving = { ...options, stride: 2, padding: 1 };
   const widening = [...hidden].reverse();
@@ -72,7 +73,7 @@ export function halvingDiscriminator(sizes: NetworkSizes, hidden: readonly numbe
 }
 
 /** @throws ConfigError for other sizes than 16, 32, 64, … */
-export function checkDoublingSize({ imageSize }: Pick<NetworkSizes, 'imageSize'>): void {
+export function checkDoublingSize({ imageSize }: Pick<Sizes, 'imageSize'>): void {
   if (imageSize >= LEAST_SIZE && Number.isInteger(Math.log2(imageSize))) return;
   throw new ConfigError(
     `An image size of ${imageSize} was given; this network doubles a 4×4 layer, so it makes pictures of 16, 32, 64, 128, … pixels: choose one of these.`,
