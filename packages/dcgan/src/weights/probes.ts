@@ -76,7 +76,7 @@ export class Probes {
     this.#device.dryRun(() => {
       for (const width of WIDTHS) {
         const sizes = { imageSize, channels, width, latentSize: LATENTS };
-        const networks = recipe.build(sizes, new Rng(0, { device: this.#device }), {});
+        const networks = recipe.build(sizes, new Rng(0, { device: this.#device }));
         for (const name of NETWORKS) found[name].push(shapesOf(networks[name]));
       }
     });

@@ -45,7 +45,7 @@ function networksOf(recipe: Recipe, device: Device): NetworkDescription[] {
   const sizes = networkSizes(recipe, recipe.defaults);
   const networks: NetworkDescription[] = [];
   device.dryRun(() => {
-    networks.push(...describeNetworks(recipe.build(sizes, new Rng(0, { device }), {}), sizes));
+    networks.push(...describeNetworks(recipe.build(sizes, new Rng(0, { device })), sizes));
   });
   return networks;
 }

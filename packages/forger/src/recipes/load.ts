@@ -80,7 +80,8 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
       target: `node${process.versions.node}`,
       sourcemap: 'inline',
       logLevel: 'silent',
-      define: { 'import.meta.url': JSON.stringify(pathToFileURL(path).href) },
+      // In two words, since a bundler of this file would replace them here.
+      define: { [['import.meta', 'url'].join('.')]: JSON.stringify(pathToFileURL(path).href) },
       plugins: [
         {
           name: 'shared-packages',

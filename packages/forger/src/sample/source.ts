@@ -81,7 +81,7 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
       const network = name;
       probes ??= new Probes(device);
       const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
-      const build = (random: Rng): Networks => recipe.build(sizes, random, {});
+      const build = (random: Rng): Networks => recipe.build(sizes, random);
       checkHeld(`${path}: the ${network} of recipe ${recipe.name}`, network, build, weights, device);
       const notes = reading(path, recipe.name, network, found);
       const inputs = imageInputs(recipe, sizes);
