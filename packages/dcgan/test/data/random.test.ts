@@ -1,7 +1,7 @@
 // Philox against Random123's published answers, and the draws made from it.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { permutation, philox4x32, Random } from '../../../dcgan/src/data/random.ts';
+import { permutation, philox4x32, Random } from '../../src/data/random.ts';
 
 test.each([
   // Random123 1.14, tests/kat_vectors, "philox4x32 10": counter, key, answer.

@@ -1,9 +1,11 @@
 // Resizing against Pillow's own results, and against the formula in floating point.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Fitter } from '../../../dcgan/src/data/fit.ts';
-import { PlaneResizer } from '../../../dcgan/src/data/resize.ts';
-import { bytes } from './helpers.ts';
+import { Fitter } from '../../src/data/fit.ts';
+import { PlaneResizer } from '../../src/data/resize.ts';
+
+/** Deterministic bytes that fast-check can shrink away from. */
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
 function resize(pixels: Uint8Array, height: number, width: number, size: number): Uint8Array {
   const out = new Uint8Array(size * size);

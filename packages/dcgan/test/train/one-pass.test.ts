@@ -1,14 +1,20 @@
 // Real and generated pictures through the discriminator in one pass: the same to rounding as in two, in every recipe that
-// does it; where it is done; and to the same bits eagerly, captured and resumed.
+// does it; and where it is done. Whole runs of it are in packages/forger/test/train/same-bits.test.ts.
 
-import { findRecipe, type StepContext, TrainState } from '@forger/dcgan';
+import {
+  findRecipe,
+  type GanContext,
+  type Recipe,
+  type Sizes,
+  type TrainingOptions,
+  TrainState,
+} from '@forger/dcgan';
 import { createDevice, type Device, normal, type Tensor, zeros } from '@forger/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { worthOnePass } from '../../../dcgan/src/recipes/one-pass.ts';
-import type { TrainingOptions } from '../../../dcgan/src/recipes/options.ts';
-import { drawFakes, judge } from '../../../dcgan/src/recipes/steps.ts';
 import { expectClose } from '../../../tensor/test/ops/against-reference.ts';
-import { checkpointBytes, runTraining, tiny } from './helpers.ts';
+import { worthOnePass } from '../../src/recipes/one-pass.ts';
+import { discriminatorLoss, drawFakes } from '../../src/recipes/updates.ts';
+import { latentsOf } from '../helpers.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -16,16 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-interface Sizes {
-  imageSize: number;
-  width: number;
-  channels: number;
-  latentSize: number;
-}
 const small = { imageSize: 16, width: 32, channels: 1, latentSize: 8 };
 
-function open(name: string, sizes: Sizes, options: TrainingOptions = {}): TrainState {
-  return new TrainState(findRecipe(name), { sizes, lr: 2e-4, seed: 3, device, options });
+function open(name: string, sizes: Sizes, options: TrainingOptions = {}): TrainState<Recipe> {
+  return new TrainState(findRecipe(name).withOptions(options), { sizes, lr: 2e-4, seed: 3, device });
 }
 
 const recipes = ['quick', 'pytorch', 'd2l', 'elix', 'notebook', 'radford'];
@@ -33,25 +33,31 @@ test.each(recipes)('%s has the same losses, gradients and statistics as by two p
   const sizes = { ...small, imageSize: name === 'd2l' ? 64 : 16 };
   const found = [true, false].map((joined) => {
     const state = open(name, sizes);
-    const { networks, optimizers, random } = state;
+    const { networks, optimizers, averages, rng, inputInfos } = state;
     const shape = [3, 1, sizes.imageSize, sizes.imageSize];
     expect(worthOnePass(networks.discriminator, shape, device)).toBe(true);
-    const real = normal(shape, { rng: random });
+    const real = normal(shape, { rng });
     // A penalty takes two passes; this one is none.
-    const objective = joined ? state.objective : { ...state.objective, penalty: () => zeros([]) };
-    const drawLatent = (): Tensor => state.drawLatent(3);
-    const context: StepContext = {
+    const own = state.task.gan.objective(1);
+    const objective = joined ? own : { ...own, penalty: () => zeros([]) };
+    const context: GanContext = {
       ...networks,
+      networks,
       optimizers,
+      inputs: { real },
       real,
-      drawLatent,
+      drawLatents: () => latentsOf(state, 3),
       objective,
-      random,
-      part: 'step',
+      rng,
+      averages,
+      state: {},
+      sizes,
+      inputInfos,
     };
-    const result = judge(context, drawFakes(context), 0.5);
+    const result = discriminatorLoss(context, drawFakes(context), 0.5);
+    expect(Object.keys(result).sort()).toEqual(['dFake', 'dReal', 'lossD']);
     const gradients = networks.discriminator.parameters().map((p) => p.grad!);
-    return [...(Object.values(result).flat() as Tensor[]), ...gradients, ...networks.discriminator.buffers()];
+    return [...Object.values(result), ...gradients, ...networks.discriminator.buffers()];
   });
   const [together, apart] = found as [Tensor[], Tensor[]];
   expect(together).toHaveLength(apart.length);
@@ -98,16 +104,4 @@ describe('one pass is taken', () => {
     expect(worth(2, small, {}, 'pytorch', binding(bytes))).toBe(true);
     expect(worth(2, small, {}, 'pytorch', binding(bytes - 4))).toBe(false);
   });
-});
-
-test('a run of one pass gives the same checkpoint eagerly, captured, and half of each', async () => {
-  const settings = { ...tiny, width: 32, batchSize: 3 };
-  const state = open('quick', small);
-  expect(worthOnePass(state.networks.discriminator, [3, 1, 16, 16], device)).toBe(true);
-  const captured = await runTraining(settings);
-  const eager = await runTraining(settings, { eager: true });
-  expect(checkpointBytes(eager.dir, 6).equals(checkpointBytes(captured.dir, 6))).toBe(true);
-  const half = await runTraining({ ...settings, steps: 3 }, { eager: true });
-  await runTraining(settings, { resume: half.dir });
-  expect(checkpointBytes(half.dir, 6).equals(checkpointBytes(captured.dir, 6))).toBe(true);
 });

@@ -1,8 +1,6 @@
-// The options that every recipe takes: what each does to losses, networks, turns and rates, that every recipe trains with
-// them, and that a run with them resumes to the bit.
+// The options that every recipe takes: what each does to losses, networks, turns and rates, and that every recipe trains
+// with them. Whole runs with them are in packages/forger/test/train/same-bits.test.ts.
 
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   findRecipe,
   LOSSES,
@@ -13,9 +11,8 @@ import {
   type TrainingOptions,
   TrainState,
 } from '@forger/dcgan';
-import { ConfigError, createDevice, type Device, readAll, readSafetensors, tensor } from '@forger/tensor';
+import { ConfigError, createDevice, type Device, readAll, tensor } from '@forger/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkpointBytes, runTraining, tiny } from './helpers.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -26,8 +23,8 @@ afterAll(() => device.destroy());
 const sizes = { imageSize: 16, width: 8, channels: 1, latentSize: 6 };
 const batch = 4;
 
-function open(recipe: Recipe, options: TrainingOptions, lr = 1e-3): TrainState {
-  return new TrainState(recipe, { sizes, lr, seed: 3, device, options });
+function open(recipe: Recipe, options: TrainingOptions, lr = 1e-3): TrainState<Recipe> {
+  return new TrainState(recipe.withOptions(options), { sizes, lr, seed: 3, device });
 }
 
 /** Values of some captured steps, and how often each network was updated. */
@@ -37,7 +34,7 @@ async function trained(recipe: Recipe, options: TrainingOptions, steps: number) 
   const values: StepValues[] = [];
   for (let i = 0; i < steps; i++) {
     const pixels = Float32Array.from({ length: batch * 256 }, (_, k) => Math.sin(k * (i + 1)) / 2 + 0.5);
-    values.push(await (await runner.step(pixels)).values);
+    values.push(await (await runner.step({ real: pixels })).values);
   }
   const { generator, discriminator } = state.optimizers;
   const counts = [generator, discriminator].map((optimizer) => [...optimizer.stateDict().values()][0]!);
@@ -142,10 +139,10 @@ test.each(['hinge', 'wgan-gp'] as const)('labels that %s does not have cannot be
 test('elix judges even batches and updates while its loss is above 0.1; radford begins with the generator', () => {
   const parts = (name: string, stepsDone: number, lossD: number, options: TrainingOptions = {}) => {
     const done: string[] = [];
-    const { nextPart } = findRecipe(name);
-    for (let part = nextPart!({ stepsDone, done, losses: {}, options }); part !== undefined; ) {
+    const schedule = findRecipe(name).withOptions(options).schedule!;
+    for (let part = schedule({ stepsDone, done, metrics: {} }); part !== undefined; ) {
       done.push(part);
-      part = nextPart!({ stepsDone, done: [...done], losses: { lossD }, options });
+      part = schedule({ stepsDone, done: [...done], metrics: { lossD } });
     }
     return done;
   };
@@ -153,33 +150,10 @@ test('elix judges even batches and updates while its loss is above 0.1; radford 
   expect(parts('elix', 2, 0.1)).toEqual(['discriminator']);
   expect(parts('elix', 3, 0.5)).toEqual(['generator']);
   expect(parts('elix', 2, -3, { loss: 'wgan-gp' })).toEqual(['discriminator', 'update']);
+  expect([findRecipe('elix'), findRecipe('radford')].map((task) => task.scheduleReadsMetrics)).toEqual([
+    true,
+    undefined,
+  ]);
   expect(parts('radford', 0, 0)).toEqual(['generator']);
   expect(parts('radford', 1, 0)).toEqual(['discriminator']);
-});
-
-test('a run with options saves both generators, and goes on to the bit', async () => {
-  const settings = {
-    ...tiny,
-    loss: 'hinge',
-    ema: 0.9,
-    nDis: 2,
-    dLr: 4e-4,
-    spectralNorm: true,
-    noise: 0.1,
-  } as const;
-  const straight = await runTraining(settings);
-  expect(straight.told.notes).toEqual([]);
-  const names = [...readSafetensors(checkpointBytes(straight.dir, 6)).tensors.keys()];
-  for (const name of ['generator.main.0.weight', 'ema.main.0.weight', 'discriminator.main.0.weight_u'])
-    expect(names).toContain(name);
-  expect(readdirSync(join(straight.dir, 'samples')).sort()).toEqual(
-    [0, 4, 6].flatMap((step) => [`step-00000${step}-ema.png`, `step-00000${step}.png`]),
-  );
-  const half = await runTraining({ ...settings, steps: 3 });
-  await runTraining(settings, { resume: half.dir });
-  expect(checkpointBytes(half.dir, 6).equals(checkpointBytes(straight.dir, 6))).toBe(true);
-  const { ema: _, ...without } = settings;
-  await expect(runTraining(without, { resume: half.dir })).rejects.toThrow(
-    'was trained with ema 0.9 (now not set)',
-  );
 });
