@@ -306,7 +306,7 @@ function goldenNames(networks: Networks): Map<string, Named> {
       const cancels: boolean = kind === 'batch_norm' && bias !== null;
       if (cancels) found.get(bias!)!.cancelled = true;
       for (const [name, tensor] of state) {
-        if (tensor.dtype !== 'float32') continue; // PyTorch's batch counters are not part of the format
+        if (!tensor.isFloatingPoint()) continue; // PyTorch's batch counters are not part of the format
         found.set(`${prefix}.${name}`, { net, tensor, cancelled: cancels && name === 'running_mean' });
       }
       if (state.size > 0) number++;

@@ -21,6 +21,7 @@ import {
   ConfigError,
   createDevice,
   type Device,
+  type DType,
   mean,
   normal,
   Rng,
@@ -53,7 +54,7 @@ function network(): Module {
 }
 
 /** Results, gradients and buffers of a network that saw the batches. */
-function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor[] {
+function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor<DType>[] {
   const ys = forward(net);
   backward(ys.map((y, i) => mean(y.mul(y)).mul(i + 1)).reduce(add));
   return [...ys, ...net.parameters().map((p) => p.grad!), ...net.buffers()];

@@ -1,7 +1,7 @@
 // What training changes: networks, optimizers and the random stream; one step of it; and pictures drawn in between.
 
 import { EMA, type Module, type StateDict } from '@forger/nn';
-import { type Device, empty, noGrad, normal, Rng, type Tensor, uniform } from '@forger/tensor';
+import { type Device, type DType, empty, noGrad, normal, Rng, type Tensor, uniform } from '@forger/tensor';
 import { markNonFinite } from '@forger/tensor/internal';
 import type { Objective } from '../recipes/objectives.ts';
 import {
@@ -164,9 +164,9 @@ export class TrainState {
   }
 
   /** Everything that later steps depend on, the data's order aside: the live tensors by name. */
-  stateDict(): Map<string, Tensor> {
+  stateDict(): Map<string, Tensor<DType>> {
     const { networks, optimizers, random, ema } = this;
-    return new Map([
+    return new Map<string, Tensor<DType>>([
       ...prefixed('generator', networks.generator.stateDict()),
       ...prefixed('discriminator', networks.discriminator.stateDict()),
       ...prefixed('optimizer.generator', optimizers.generator.stateDict()),
@@ -177,7 +177,7 @@ export class TrainState {
   }
 
   /** Which of the state's arrays hold NaN or infinity; nothing waits. */
-  markNonFinite(): { names: string[]; flags: Tensor } {
+  markNonFinite(): { names: string[]; flags: Tensor<'uint32'> } {
     const floats = [...this.stateDict()].filter(([, { dtype }]) => dtype === 'float32');
     return { names: floats.map(([name]) => name), flags: markNonFinite(floats.map(([, t]) => t)) };
   }
@@ -217,12 +217,12 @@ function joined(results: readonly StepResult[]): StepResult {
   return whole;
 }
 
-function prefixed(prefix: string, state: StateDict): [string, Tensor][] {
+function prefixed(prefix: string, state: StateDict): [string, Tensor<DType>][] {
   return Array.from(state, ([name, value]) => [`${prefix}.${name}`, value]);
 }
 
 /** Copies a tensor's values; @returns a function that puts them back. */
-function copyAside(t: Tensor): () => void {
+function copyAside(t: Tensor<DType>): () => void {
   const copy = empty(t.shape, t);
   t.device.copy(t.range, copy.range, t.bytes);
   return () => t.device.copy(copy.range, t.range, t.bytes);

@@ -41,7 +41,7 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
       const batch = device.scope(() =>
         generate(generator, drawLatent(recipe, sizes.latentSize, BATCH, random), mode),
       );
-      const values = (await batch.data()) as Float32Array;
+      const values = await batch.data();
       batch.dispose();
       pictures.set(values.subarray(0, Math.min(BATCH, count - done) * size), done * size);
     }

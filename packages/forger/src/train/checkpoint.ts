@@ -3,7 +3,14 @@
 import type { TrainState } from '@forger/dcgan/internal';
 import { DivergenceError } from '@forger/dcgan/internal';
 import { loadStateDict, readStateDict } from '@forger/nn';
-import { CheckpointError, ConfigError, readSafetensors, type Tensor, writeSafetensors } from '@forger/tensor';
+import {
+  CheckpointError,
+  ConfigError,
+  type DType,
+  readSafetensors,
+  type Tensor,
+  writeSafetensors,
+} from '@forger/tensor';
 import { z } from 'zod';
 import { describeFaults } from '../schema-faults.ts';
 import type { Checkpoint } from './checkpoint-store.ts';
@@ -27,7 +34,7 @@ const metaSchema = z.object({
 export type CheckpointMeta = z.infer<typeof metaSchema> & { config: TrainConfig };
 
 /** Every array of a run: the state of training, and the latents of its sample grids. */
-function arrays(state: TrainState, fixedLatents: Tensor): Map<string, Tensor> {
+function arrays(state: TrainState, fixedLatents: Tensor): Map<string, Tensor<DType>> {
   return state.stateDict().set('fixed_latents', fixedLatents);
 }
 

@@ -208,7 +208,7 @@ export class Training {
     const { imageSize, channels } = this.#config;
     const { pixelRange, channelOrder } = this.#state.recipe;
     const pictures = this.#state.preview(this.#fixedLatents, weights);
-    const values = (await pictures.data()) as Float32Array;
+    const values = await pictures.data();
     pictures.dispose();
     if (!values.every(Number.isFinite))
       throw new DivergenceError(`a sample picture holds NaN or infinity after step ${this.stepsDone}`);

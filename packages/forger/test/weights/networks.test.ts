@@ -35,7 +35,7 @@ async function draw(path: string) {
   const pictures = device.scope(() =>
     generate(generator, tensor(expected.latents, expected.shape, { device }), 'eval'),
   );
-  const values = (await pictures.data()) as Float32Array;
+  const values = await pictures.data();
   generator.dispose();
   return { recipe: recipe.name, sizes, notes, shape: [...pictures.shape], values };
 }

@@ -97,7 +97,7 @@ abstract class BatchNorm extends Norm {
   readonly runningMean: Tensor | null = null;
   readonly runningVar: Tensor | null = null;
   /** Training batches seen, an int32 on the device. Nothing computes with it; PyTorch's files have it. */
-  readonly numBatchesTracked: Tensor | null = null;
+  readonly numBatchesTracked: Tensor<'int32'> | null = null;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options.affine ?? true, options);

@@ -102,7 +102,7 @@ export function reducedLoss(
 }
 
 /** -logP[n, labels[n]] of logP (N, C) and labels (N) of int32 or uint32: (N). NaN where a label is not in 0..C-1. */
-export function pickLabels(logP: Tensor, labels: Tensor): Tensor {
+export function pickLabels(logP: Tensor, labels: Tensor<'int32' | 'uint32'>): Tensor {
   const [rows, classes] = logP.shape as [number, number];
   const losses = empty([rows], { device: logP.device });
   const quietNaN = 0x7fc00000;
@@ -121,7 +121,7 @@ export function pickLabels(logP: Tensor, labels: Tensor): Tensor {
 }
 
 /** The adjoint of pickLabels: (N, classes) with -g[n] at each row's label, else 0. */
-export function placeLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+export function placeLabels(g: Tensor, labels: Tensor<'int32' | 'uint32'>, classes: number): Tensor {
   const y = empty([g.size, classes], { device: g.device });
   g.device.dispatch(
     {

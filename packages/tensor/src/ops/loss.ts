@@ -11,8 +11,9 @@ import {
 } from '../kernels/loss.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { Tensor, tensor } from '../tensor.ts';
+import { type DType, Tensor, tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
+import type { IndexTensor } from './gather.ts';
 import { mean, sum } from './reduce.ts';
 import { logSoftmax } from './softmax.ts';
 import { sumTo } from './sum-to.ts';
@@ -163,7 +164,7 @@ export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}
  */
 export function crossEntropy(
   logits: Tensor,
-  labels: Tensor | readonly number[],
+  labels: IndexTensor | readonly number[],
   options: LossOptions = {},
 ): Tensor {
   const reduction = reductionOf('crossEntropy', options);
@@ -175,7 +176,7 @@ export function crossEntropy(
   return reduction === 'mean' ? mean(losses) : sum(losses);
 }
 
-function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor {
+function labelTensor(logits: Tensor, labels: Tensor<DType> | readonly number[]): IndexTensor {
   const [rows, classes] = logits.shape as [number, number];
   if (labels instanceof Tensor) {
     if (labels.dtype === 'float32' || !sameShape(labels.shape, [rows])) {
@@ -183,7 +184,7 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
         `crossEntropy: labels are ${labels.toString()}; logits of shape ${showShape(logits.shape)} need int32 or uint32 [${rows}].`,
       );
     }
-    return labels;
+    return labels as IndexTensor;
   }
   if (labels.length !== rows) {
     throw new ShapeError(
@@ -199,14 +200,14 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
   return tensor(Int32Array.from(labels), [rows], { device: logits.device, dtype: 'int32' });
 }
 
-function negativeLogLikelihood(logP: Tensor, labels: Tensor): Tensor {
+function negativeLogLikelihood(logP: Tensor, labels: IndexTensor): Tensor {
   return record('negativeLogLikelihood', pickLabels(logP, labels), [logP], (gy) => [
     spreadToLabels(gy, labels, logP.shape[1]!),
   ]);
 }
 
 /** The adjoint of negativeLogLikelihood, linear in g. */
-function spreadToLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+function spreadToLabels(g: Tensor, labels: IndexTensor, classes: number): Tensor {
   return record('spreadToLabels', placeLabels(g, labels, classes), [g], (gy) => [
     negativeLogLikelihood(gy, labels),
   ]);

@@ -48,7 +48,7 @@ export interface BatchNormOptions extends InstanceNormOptions {
   /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
   readonly momentum?: number | undefined;
   /** One int32, to which training adds 1, or `parts`. Goes with runningMean and runningVar. */
-  readonly numBatchesTracked?: Tensor | null | undefined;
+  readonly numBatchesTracked?: Tensor<'int32'> | null | undefined;
   /**
    * How many batches of one size x holds, one after another: each is normalised by statistics of its own, and the running
    * ones follow them in order, as if they had come alone. Default 1.

@@ -1,7 +1,7 @@
 /** Random values, comparisons with the float64 reference, and golden cases, for tests of single operations. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Tensor, tensor } from '@forger/tensor';
+import { type DType, type Tensor, tensor } from '@forger/tensor';
 import { expect } from 'vitest';
 import { type GoldenCase, goldenCases } from '../../../../test/golden/cases.ts';
 import type { Ref } from '../../../../test/reference/array.ts';
@@ -26,7 +26,7 @@ export function randomRef(
 export const toTensor = (r: Ref): Tensor => tensor(r.data, r.shape);
 
 /** The largest difference relative to the largest expected magnitude; NaN when the shapes or any value are wrong. */
-export async function errorOf(actual: Tensor, expected: Ref): Promise<number> {
+export async function errorOf(actual: Tensor<DType>, expected: Ref): Promise<number> {
   if (actual.shape.join() !== expected.shape.join()) return Number.NaN;
   const values = await actual.data();
   let [worst, largest] = [0, 0];
@@ -44,7 +44,7 @@ const worstErrors = new Map<string, number>();
 
 export async function expectClose(
   name: string,
-  actual: Tensor,
+  actual: Tensor<DType>,
   expected: Ref,
   tolerance: number,
 ): Promise<void> {

@@ -6,6 +6,7 @@ import {
   cat,
   createDevice,
   type Device,
+  type DType,
   grad,
   instanceNorm,
   leakyRelu,
@@ -23,6 +24,7 @@ import {
   instanceNorm as referenceInstanceNorm,
   updatedRunningStats,
 } from '../../../../test/reference/norm.ts';
+import { untyped } from '../../../../test/support/tensors.ts';
 import { expectClose, goldenFor, randomRef, showWorstErrors, toTensor } from './against-reference.ts';
 
 let device: Device;
@@ -222,7 +224,7 @@ describe('batches one after another', () => {
           Tensor,
           Tensor,
         ];
-        const run = (batches: Tensor[], parts: number): (Tensor | null)[] => {
+        const run = (batches: Tensor[], parts: number): Tensor<DType>[] => {
           const runningMean = toTensor(randomRef(channels, 4));
           const runningVar = toTensor(randomRef(channels, 5, (u) => 0.5 + u));
           const numBatchesTracked = tensor(7, [], { dtype: 'int32' });
@@ -232,7 +234,7 @@ describe('batches one after another', () => {
           const gradOutputs = [gy];
           const inKernels = grad(y, leaves, { gradOutputs });
           const recorded = grad(y, leaves, { gradOutputs, createGraph: true });
-          const inputGradients = cat(recorded.slice(0, xs.length) as Tensor[]);
+          const inputGradients = cat(recorded.slice(0, xs.length));
           // The bias has no part in the gradients of x.
           const second = grad(inputGradients, [...xs, weight], { gradOutputs: [direction] });
           return [y, ...inKernels, ...recorded, ...second, runningMean, runningVar, numBatchesTracked];
@@ -331,7 +333,7 @@ describe('bad input', () => {
     ['rank 1', () => batchNorm(zeros([3])), ShapeError, /\[3\].*\(N, C\)/],
     ['rank 5', () => batchNorm(zeros([1, 1, 1, 2, 2])), ShapeError, /\(N, C, H, W\)/],
     ['rank 2 of instanceNorm', () => instanceNorm(zeros([3, 2])), ShapeError, /\(N, C, L\)/],
-    ['integers', () => batchNorm(zeros([2, 3], { dtype: 'int32' })), ShapeError, /int32.*float32/],
+    ['integers', () => batchNorm(untyped(zeros([2, 3], { dtype: 'int32' }))), ShapeError, /int32.*float32/],
     ['weight of another size', () => batchNorm(x(), { weight: two() }), ShapeError, /weight.*\[2\].*\[3\]/],
     ['one running statistic', () => batchNorm(x(), { runningMean: three() }), ShapeError, /only one of/],
     [
