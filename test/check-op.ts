@@ -74,7 +74,6 @@ export async function checkOp(
     });
     return results.map((actual, k): Comparison => {
       const what = k === 0 ? 'result' : `gradient of input ${wanted[k - 1]} among [${wanted}]`;
-      if (!actual) throw new Error(`${name}: there is no ${what}.`);
       const at = k === 0 ? 0 : wanted[k - 1]! + 1;
       return { name: `${name}: ${what}`, actual, expected: expected[at]!, cancelled: scales[at]! };
     });

@@ -121,7 +121,7 @@ test.each(Object.entries(discriminators))('through %s', async (_, layers) => {
   const results = device.scope(() => {
     const leaves = weights.map((w) => toTensor(w).requiresGrad_());
     const value = penaltyOnDevice(layers, toTensor(x), leaves);
-    return [value, ...grad(value, leaves)] as Tensor[];
+    return [value, ...grad(value, leaves)];
   });
   const [value, ...gradients] = await readAll(results);
   const expected = penalty(layers, x, weights);

@@ -97,9 +97,9 @@ export function gradientPenalty(discriminator: Module, real: Tensor, fake: Tenso
   const between = add(real, mul(share, sub(fake.detach(), real)))
     .detach()
     .requiresGrad_();
-  const [slope] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
-  // The small number keeps the root's slope finite where the discriminator is flat.
-  const norms = sqrt(add(sum(square(slope!), [1, 2, 3]), 1e-12));
+  const [gradient] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
+  // The small number keeps the root's derivative finite where the discriminator is flat.
+  const norms = sqrt(add(sum(square(gradient), [1, 2, 3]), 1e-12));
   return mean(square(sub(norms, 1)));
 }
 

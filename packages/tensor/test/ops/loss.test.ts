@@ -224,10 +224,10 @@ describe.each([
     const x = tensor([at]).requiresGrad_();
     const options = { createGraph: true };
     const [first] = grad(loss(x, 1), [x], options);
-    const [second] = grad(first!, [x], options);
-    const [third] = grad(second!, [x], options);
+    const [second] = grad(first, [x], options);
+    const [third] = grad(second, [x], options);
     expect(await third!.item()).toBeCloseTo(expected, 4);
-    expect(() => grad(third!, [x])).toThrow(/above the 3rd/);
+    expect(() => grad(third, [x])).toThrow(/above the 3rd/);
   });
 });
 

@@ -10,7 +10,6 @@ import {
   normal,
   Rng,
   ShapeError,
-  type Tensor,
   uniform,
 } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
