@@ -123,8 +123,8 @@ function judge(
     ...expectation,
     results: [...results, ...recorded.map((one) => ({ ...one, what: `recorded ${one.what}` }))],
     sensitivities: () => {
-      const slopes = expectation.sensitivities();
-      return [...slopes, ...slopes.slice(1, 1 + gradients)];
+      const sensitivities = expectation.sensitivities();
+      return [...sensitivities, ...sensitivities.slice(1, 1 + gradients)];
     },
   };
   const misshapen = tensors.findIndex((t, i) => t && !sameShape(t.shape, all.results[i]!.values.shape));

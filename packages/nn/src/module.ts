@@ -72,9 +72,10 @@ export abstract class Module {
     const children: [string, Module][] = [];
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Module) children.push([name, value]);
-      else if (Array.isArray(value) && value.some((item) => item instanceof Module)) {
+      else if (holdsModules(value)) {
+        const [kind, instead] = Array.isArray(value) ? ['list', 'ModuleList'] : ['object', 'ModuleDict'];
         throw new ConfigError(
-          `${this.describe()} keeps modules in the list '${name}', where they have no names; put them into a Sequential.`,
+          `${this.describe()} keeps modules in the ${kind} '${name}', where they have no names; put them into a ${instead} or a Sequential.`,
         );
       }
     }
@@ -138,8 +139,8 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Freezes (false) or thaws all parameters: no gradients are computed for frozen ones. */
-  requiresGrad(on: boolean): this {
+  /** Sets requiresGrad of all parameters; false freezes them: backward passes compute no gradients for them. */
+  requiresGrad_(on = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
   }
@@ -171,6 +172,13 @@ export abstract class Module {
   dispose(): void {
     for (const value of this.stateDict().values()) value.dispose();
   }
+}
+
+/** Whether a plain array or object has modules in it. */
+function holdsModules(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return plain && Object.values(value).some((item) => item instanceof Module);
 }
 
 function unique<D extends DType>(named: Map<string, Tensor<D>>): Map<string, Tensor<D>> {

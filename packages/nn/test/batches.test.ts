@@ -3,10 +3,10 @@ import {
   BatchNorm1d,
   BatchNorm2d,
   Conv2d,
-  canForwardEach,
+  canForwardBatches,
   Dropout,
   Flatten,
-  forwardEach,
+  forwardBatches,
   GaussianNoise,
   GroupNorm,
   LeakyReLU,
@@ -63,7 +63,7 @@ function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor<DType>[] 
 test('three batches in one pass have what each has alone', async () => {
   const rng = new Rng(1);
   const batches = [0, 1, 2].map((i) => add(normal([4, 2, 8, 8], { rng }), i));
-  const together = seen(network(), (net) => forwardEach(net, batches));
+  const together = seen(network(), (net) => forwardBatches(net, batches));
   const apart = seen(network(), (net) => batches.map((batch) => net.forward(batch)));
   expect(together).toHaveLength(apart.length);
   for (const [i, t] of apart.entries()) {
@@ -76,8 +76,8 @@ test('three batches in one pass have what each has alone', async () => {
 test('afterwards the network takes single batches again', async () => {
   const net = network();
   const batch = normal([4, 2, 8, 8], { rng: new Rng(1) });
-  forwardEach(net, [batch, batch]);
-  expect(() => forwardEach(net, [batch.view([4, 1, 8, 16])])).toThrow(ShapeError);
+  forwardBatches(net, [batch, batch]);
+  expect(() => forwardBatches(net, [batch.view([4, 1, 8, 16])])).toThrow(ShapeError);
   const fresh = network();
   expect(await net.forward(batch).data()).toEqual(await fresh.forward(batch).data());
 });
@@ -86,14 +86,14 @@ test('layers that differ from call to call are refused', () => {
   const linear = (): Linear => new Linear(2, 2);
   for (const layer of [new Dropout(0.5), new GaussianNoise(0.1), linear().spectralNorm()]) {
     const net = new Sequential(linear(), new Sequential(layer));
-    expect(canForwardEach(net)).toBe(false);
-    expect(() => forwardEach(net, [zeros([1, 2]), zeros([1, 2])])).toThrow(ConfigError);
+    expect(canForwardBatches(net)).toBe(false);
+    expect(() => forwardBatches(net, [zeros([1, 2]), zeros([1, 2])])).toThrow(ConfigError);
   }
-  expect(canForwardEach(network())).toBe(true);
+  expect(canForwardBatches(network())).toBe(true);
 });
 
 test('batches must be of one shape', () => {
   const net = new Linear(2, 2);
-  expect(() => forwardEach(net, [])).toThrow(ShapeError);
-  expect(() => forwardEach(net, [zeros([1, 2]), zeros([3, 2])])).toThrow(/\[1, 2\], \[3, 2\]/);
+  expect(() => forwardBatches(net, [])).toThrow(ShapeError);
+  expect(() => forwardBatches(net, [zeros([1, 2]), zeros([3, 2])])).toThrow(/\[1, 2\], \[3, 2\]/);
 });

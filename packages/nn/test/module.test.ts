@@ -172,11 +172,11 @@ test('train and eval reach every part', () => {
 
 test('a frozen module gets no gradients, and lets them through', async () => {
   const [g, d] = [new Linear(3, 3), new Linear(3, 1)];
-  d.requiresGrad(false);
+  d.requiresGrad_(false);
   device.scope(() => backward(mean(d.forward(g.forward(normal([4, 3]))))));
   expect(g.weight.grad).not.toBeNull();
   expect(d.parameters().map((p) => p.grad)).toEqual([null, null]);
-  d.requiresGrad(true);
+  d.requiresGrad_(true);
   device.scope(() => backward(mean(d.forward(normal([4, 3])))));
   expect(d.parameters().every((p) => p.grad)).toBe(true);
 });

@@ -47,12 +47,12 @@ test('a linear generator finds the distribution of the data', async () => {
   const loss = (x: Tensor, target: Tensor): Tensor => bceWithLogits(D.forward(x), target);
   const trainStep = (): { d: Tensor; g: Tensor } => {
     const z = normal([batch, 2], { rng });
-    D.requiresGrad(true);
+    D.requiresGrad_(true);
     stepD.zeroGrad();
     const d = mul(add(loss(real, one), loss(G.forward(z).detach(), zero)), 0.5);
     backward(d);
     stepD.step();
-    D.requiresGrad(false);
+    D.requiresGrad_(false);
     stepG.zeroGrad();
     const g = loss(G.forward(z), one);
     backward(g);

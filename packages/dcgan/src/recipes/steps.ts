@@ -1,6 +1,6 @@
 // Updates that recipes are made of, and the orders in which they come. A recipe's own file says which it takes.
 
-import { forwardEach, type Module } from '@forger/nn';
+import { forwardBatches, type Module } from '@forger/nn';
 import { add, backward, mean, mul, noGrad, type Tensor } from '@forger/tensor';
 import { worthOnePass } from './one-pass.ts';
 import type { StepContext, StepProgress, StepResult } from './recipe.ts';
@@ -48,7 +48,7 @@ export function judge(t: StepContext, fake: Tensor, scale = 1): StepResult {
   const scaled = (loss: Tensor): Tensor => (scale === 1 ? loss : mul(loss, scale));
   optimizers.discriminator.zeroGrad();
   if (!objective.penalty && worthOnePass(discriminator, real.shape, real.device)) {
-    const [onReal, onFake] = forwardEach(discriminator, [real, fake.detach()]) as [Tensor, Tensor];
+    const [onReal, onFake] = forwardBatches(discriminator, [real, fake.detach()]) as [Tensor, Tensor];
     const lossD = add(scaled(objective.real(onReal)), scaled(objective.fake(onFake)));
     backward(lossD);
     return { lossD: lossD.detach(), ...beliefs(t, onReal, onFake) };
@@ -107,9 +107,9 @@ export function updateSimultaneously(t: StepContext): StepResult {
 
 /** Runs `fn` while a network's parameters take no gradients. */
 function frozen(network: Module, fn: () => void): void {
-  network.requiresGrad(false);
+  network.requiresGrad_(false);
   fn();
-  network.requiresGrad(true);
+  network.requiresGrad_(true);
 }
 
 /** Mean beliefs in real and in generated pictures. */

@@ -36,10 +36,10 @@ function judge({ generator, discriminator, optimizers, real, drawLatent }: StepC
 
 function updateGenerator({ generator, discriminator, optimizers, drawLatent }: StepContext) {
   optimizers.generator.zeroGrad();
-  discriminator.requiresGrad(false);
+  discriminator.requiresGrad_(false);
   const lossG = bce(discriminator.forward(generator.forward(drawLatent())), 1);
   backward(lossG);
-  discriminator.requiresGrad(true);
+  discriminator.requiresGrad_(true);
   optimizers.generator.step();
   return { lossG: [lossG.detach()] };
 }

@@ -73,11 +73,11 @@ export function reducedLoss(
   x: Tensor,
   target: Tensor | number,
   scale: number,
-): { y: Tensor; slope: Tensor } {
+): { y: Tensor; gradient: Tensor } {
   const { device, size } = x;
   const targets = target instanceof Tensor ? target : null;
   const { parts, part } = partsOf(size);
-  const slope = empty(x.shape, { device });
+  const gradient = empty(x.shape, { device });
   const sums = empty(parts === 1 ? [] : [parts], { device });
   device.dispatch(
     {
@@ -92,13 +92,13 @@ export function reducedLoss(
       bindings: ['read', 'read', 'write', 'write'],
     },
     [size, part, f32(parts === 1 ? scale : 1), f32(scale), f32(targets ? 0 : (target as number))],
-    [x.range, (targets ?? x).range, sums.range, slope.range],
+    [x.range, (targets ?? x).range, sums.range, gradient.range],
     [parts, 1, 1],
   );
-  if (parts === 1) return { y: sums, slope };
+  if (parts === 1) return { y: sums, gradient };
   const y = reduce('sum', sums, [0], false, scale);
   sums.dispose();
-  return { y, slope };
+  return { y, gradient };
 }
 
 /** -logP[n, labels[n]] of logP (N, C) and labels (N) of int32 or uint32: (N). NaN where a label is not in 0..C-1. */

@@ -65,11 +65,12 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
   const scale = reduction === 'mean' ? 1 / x.size : 1;
   const operands = variables(x, target);
   if (reduction !== 'none' && x.requiresGrad && isGradEnabled() && x.size <= fusedUpTo) {
-    const { y, slope } = reducedLoss(kind, x, target, scale);
+    const { y, gradient } = reducedLoss(kind, x, target, scale);
     return record(kind, y, operands, (gy, needs) => {
-      if (!isOne(gy) || isGradEnabled() || slope.disposed) return slopes(f, x, target, scale, gy, needs);
-      const [, inTarget] = slopes(f, x, target, scale, gy, [false, needs[1] ?? false]);
-      return [needs[0] ? handOver(slope) : null, inTarget ?? null].slice(0, operands.length);
+      if (!isOne(gy) || isGradEnabled() || gradient.disposed)
+        return gradients(f, x, target, scale, gy, needs);
+      const [, inTarget] = gradients(f, x, target, scale, gy, [false, needs[1] ?? false]);
+      return [needs[0] ? moveOut(gradient) : null, inTarget ?? null].slice(0, operands.length);
     });
   }
   let y = pointwiseLoss(f, x, target, 1);
@@ -79,18 +80,18 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
     y = reduce('sum', losses, dims, false, scale);
     losses.dispose();
   }
-  return record(kind, y, operands, (gy, needs) => slopes(f, x, target, scale, gy, needs));
+  return record(kind, y, operands, (gy, needs) => gradients(f, x, target, scale, gy, needs));
 }
 
-/** The values of `t` in the hands, and the scope, of who asks; `t` itself is gone. */
-function handOver(t: Tensor): Tensor {
+/** Moves the values of `t` into a new tensor that belongs to the current scope, and disposes `t`. */
+function moveOut(t: Tensor): Tensor {
   const own = t.view(t.shape);
   t.dispose();
   return own;
 }
 
 /** scale · g · the next derivative of f, for each variable that needs it. */
-function slopes(
+function gradients(
   f: PointwiseLoss,
   x: Tensor,
   target: Tensor | number,
@@ -111,7 +112,7 @@ function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale:
   const inputs = [...variables(x, target), g];
   return record(`${f.kind}Backward`, y, inputs, (gy, needs) => [
     ...(needs.slice(0, -1).includes(true)
-      ? slopes(f, x, target, scale, mul(gy, g), needs)
+      ? gradients(f, x, target, scale, mul(gy, g), needs)
       : variables(x, target).map(() => null)),
     needs.at(-1) ? sumTo(derivative(f, x, target, scale, gy), g.shape) : null,
   ]);

@@ -229,7 +229,9 @@ describe('batches one after another', () => {
           const runningVar = toTensor(randomRef(channels, 5, (u) => 0.5 + u));
           const numBatchesTracked = tensor(7, [], { dtype: 'int32' });
           const state = { runningMean, runningVar, numBatchesTracked };
-          const y = cat(batches.map((x) => batchNorm(x, { ...options, ...state, weight, bias, parts })));
+          const y = cat(
+            batches.map((x) => batchNorm(x, { ...options, ...state, weight, bias, ghostBatches: parts })),
+          );
           const leaves = [...xs, weight, bias];
           const gradOutputs = [gy];
           const inKernels = grad(y, leaves, { gradOutputs });
@@ -254,7 +256,7 @@ describe('batches one after another', () => {
   test('evaluation has nothing to take apart', async () => {
     const x = toTensor(randomRef([4, 3, 2, 2], 1));
     const running = { runningMean: zeros([3]), runningVar: toTensor(ref([3], [1, 2, 3])) };
-    const [alone, apart] = [1, 2].map((parts) => batchNorm(x, { ...running, parts }));
+    const [alone, apart] = [1, 2].map((ghostBatches) => batchNorm(x, { ...running, ghostBatches }));
     expect(await apart!.data()).toEqual(await alone!.data());
   });
 });
@@ -346,12 +348,12 @@ describe('bad input', () => {
     ['momentum', () => batchNorm(x(), { momentum: 2 }), ConfigError, /momentum 2/],
     ['eps', () => instanceNorm(x(), { eps: -1 }), ConfigError, /eps -1/],
     [
-      'uneven parts',
-      () => batchNorm(zeros([5, 3]), { parts: 2 }),
+      'uneven ghost batches',
+      () => batchNorm(zeros([5, 3]), { ghostBatches: 2 }),
       ShapeError,
-      /2 parts.*divides its 5 samples/,
+      /2 ghost batches.*divides its 5 samples/,
     ],
-    ['no parts', () => batchNorm(x(), { parts: 0 }), ShapeError, /0 parts/],
+    ['no ghost batches', () => batchNorm(x(), { ghostBatches: 0 }), ShapeError, /0 ghost batches/],
     ['slope', () => batchNorm(x(), { negativeSlope: Number.NaN }), ConfigError, /negativeSlope NaN/],
     [
       'a count without running statistics',
