@@ -7,9 +7,6 @@
  */
 import { map, type Ref } from './reference/array.ts';
 
-/** float32's unit roundoff. */
-export const unitRoundoff = 2 ** -24;
-
 /** The relative move by which derivatives are taken: small beside any distance from a kink. */
 export const move = 2 ** -20;
 

@@ -7,15 +7,16 @@
 import { createDevice, type Device, grad } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkOp, opToleranceOf, toTensor } from './check-op.ts';
-import { unitRoundoff } from './conditioning.ts';
-import { type Deviation, deviations } from './golden/errors.ts';
+import { checkOp } from './check-op.ts';
 import { corners, kinks, magnitudes } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
 import { addScaled } from './reference/array.ts';
 import * as draw from './reference/draw.ts';
 import type { ReferenceOpName } from './reference/index.ts';
 import { referenceOp } from './reference/index.ts';
+import { type Deviation, deviations } from './support/errors.ts';
+import { toTensor } from './support/tensors.ts';
+import { opToleranceOf, unitRoundoff } from './support/tolerances.ts';
 
 let device: Device;
 beforeAll(async () => {

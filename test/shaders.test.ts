@@ -48,10 +48,11 @@ import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';
 import { fillRandom } from '../packages/tensor/src/kernels/random.ts';
 import { type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
 import type { Sample } from './check-op.ts';
-import { differentiable, toTensor } from './check-op.ts';
+import { differentiable } from './check-op.ts';
 import { corners } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
 import type { ReferenceOpName } from './reference/index.ts';
+import { toTensor } from './support/tensors.ts';
 import { opNames } from './verify/cases.ts';
 import { samplesOf } from './verify/samples.ts';
 

@@ -2,7 +2,6 @@
 import {
   backward,
   conv2d,
-  createDevice,
   type Device,
   grad,
   leakyRelu,
@@ -15,13 +14,13 @@ import {
   tanh,
   tensor,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from './support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 test('tensors come from numbers and go back to numbers', async () => {
   const x = tensor([

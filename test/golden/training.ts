@@ -18,7 +18,7 @@ import { Dropout, GaussianNoise, loadStateDict, type Module, readStateDict } fro
 import { type Device, readAll, type Tensor, tensor } from '@forger/tensor';
 import { withGemmCore } from '@forger/tensor/internal';
 import type { Ref } from '../reference/array.ts';
-import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
+import { type Deviation, relativeError, rmsError, worst } from '../support/errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
 import { type Snapshot, shadow } from './shadow.ts';
 

@@ -1,5 +1,5 @@
 /** Holds what a device gave against what float64 says, special numbers and the ends of float32's range included. */
-import { unitRoundoff } from '../conditioning.ts';
+import { leastNormal, unitRoundoff } from '../support/tolerances.ts';
 import type { Expectation, Expected } from './expected.ts';
 
 /** How one tensor compares. */
@@ -12,8 +12,6 @@ export interface Verdict {
   readonly at: string;
 }
 
-/** float32's least normal number: what is smaller may be flushed to 0, also where it is a term or a factor. */
-const leastNormal = 2 ** -126;
 /** float32 has no numbers from here on: they round to infinity. */
 const overflow = 2 ** 128;
 

@@ -14,8 +14,9 @@ import {
   tensor,
 } from '@forger/tensor';
 import { deviceOps } from '../ops-table.ts';
-import { type Ref, sameShape, sizeOf } from '../reference/array.ts';
+import { sameShape, sizeOf } from '../reference/array.ts';
 import type { ReferenceOpName } from '../reference/index.ts';
+import { toTensor } from '../support/tensors.ts';
 import { type Case, drawCase } from './cases.ts';
 import { compare, type Verdict } from './compare.ts';
 import { Draw, seedOf } from './draw.ts';
@@ -42,8 +43,6 @@ export interface Row {
   readonly worst: Outcome | null;
   readonly wrong: readonly Outcome[];
 }
-
-const toTensor = (x: Ref, device: Device): Tensor => tensor(x.data, x.shape, { device });
 
 /** The tensors of `labelsOf`, and the gradients of the recorded backward pass behind them. */
 function runOnDevice(device: Device, c: Case): (Tensor | null)[] {

@@ -19,8 +19,6 @@ import {
   add,
   backward,
   ConfigError,
-  createDevice,
-  type Device,
   type DType,
   mean,
   normal,
@@ -29,14 +27,11 @@ import {
   type Tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectClose } from '../../tensor/test/ops/against-reference.ts';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
+import { expectClose } from '../../../test/support/expect.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
-});
-afterAll(() => device.destroy());
+useDevice();
 
 function network(): Module {
   const options = { rng: new Rng(3) };

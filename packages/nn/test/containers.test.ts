@@ -2,7 +2,7 @@
 import { BatchNorm1d, Dropout, Linear, Module, ModuleDict, ModuleList, ReLU } from '@forger/nn';
 import { ConfigError, type Tensor, tensor } from '@forger/tensor';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { useDevice } from '../../tensor/test/support.ts';
+import { useDevice } from '../../../test/support/device.ts';
 
 useDevice();
 

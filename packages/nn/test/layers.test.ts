@@ -30,23 +30,14 @@ import {
   Unflatten,
   ZeroPad2d,
 } from '@forger/nn';
-import {
-  ConfigError,
-  createDevice,
-  type Device,
-  normal,
-  Rng,
-  type Shape,
-  ShapeError,
-  tensor,
-} from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, type Device, normal, Rng, type Shape, ShapeError, tensor } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const layers: [string, Shape, () => Module][] = [
   ['Linear', [5], () => new Linear(5, 3)],

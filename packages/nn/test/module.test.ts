@@ -29,7 +29,6 @@ import {
   backward,
   CheckpointError,
   ConfigError,
-  createDevice,
   type Device,
   empty,
   mean,
@@ -41,13 +40,13 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 class Net extends Module {
   readonly features = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2), new ReLU());

@@ -4,7 +4,6 @@ import {
   backward,
   CheckpointError,
   ConfigError,
-  createDevice,
   type Device,
   mul,
   readSafetensors,
@@ -13,14 +12,14 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 import * as reference from './optimizer-reference.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 /** Sizes that end inside a vec4, fill a chunk of 1024 exactly, and span several. */
 const shapes = [[3], [32, 32], [7, 5, 4, 4], [1], [2500]];

@@ -5,7 +5,6 @@ import {
   add,
   backward,
   bceWithLogits,
-  createDevice,
   type Device,
   matmul,
   mul,
@@ -17,16 +16,16 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 const [points, batch, epochs] = [1000, 8, 20];
 const [lrD, lrG] = [0.05, 0.005];
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 test('a linear generator finds the distribution of the data', async () => {
   const rng = new Rng(1);

@@ -16,7 +16,7 @@ import {
   zerosLike,
 } from '@forger/tensor';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { useDevice } from './support.ts';
+import { useDevice } from '../../../test/support/device.ts';
 
 useDevice();
 

@@ -1,9 +1,12 @@
 // grad(): a gradient for every input, an error for those that take no part, null for them on request.
-import { grad, mul, noGrad, ShapeError, square, sum, Tensor, tensor } from '@forger/tensor';
+import { type Device, grad, mul, noGrad, ShapeError, square, sum, Tensor, tensor } from '@forger/tensor';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { useDevice } from './support.ts';
+import { useDevice } from '../../../test/support/device.ts';
 
-const context = useDevice();
+let device: Device;
+useDevice((opened) => {
+  device = opened;
+});
 
 const leaf = (...values: number[]): Tensor => tensor(values).requiresGrad_();
 
@@ -40,11 +43,11 @@ describe('grad', () => {
 
   it('leaves no memory behind when it throws', () => {
     const [a, b] = [leaf(1, 2), leaf(3)];
-    context.device.scope(() => {
+    device.scope(() => {
       const y = sum(square(a));
-      const before = context.device.memory().liveBuffers;
+      const before = device.memory().liveBuffers;
       expect(() => grad(y, [a, b])).toThrow(ShapeError);
-      expect(context.device.memory().liveBuffers).toBe(before);
+      expect(device.memory().liveBuffers).toBe(before);
     });
     expect(a).toBeInstanceOf(Tensor);
   });

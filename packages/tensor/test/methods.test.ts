@@ -1,8 +1,8 @@
 // The chaining methods do what the functions do, and every operation that the rule of methods.ts asks for is one.
 import { add, relu, sum, Tensor, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 import * as operations from '../src/ops/index.ts';
-import { useDevice } from './support.ts';
 
 useDevice();
 

@@ -1,9 +1,12 @@
 // scope(): device.scope of the default device.
-import { DeviceError, getDefaultDevice, scope, setDefaultDevice, tensor } from '@forger/tensor';
+import { type Device, DeviceError, getDefaultDevice, scope, setDefaultDevice, tensor } from '@forger/tensor';
 import { expect, test } from 'vitest';
-import { useDevice } from './support.ts';
+import { useDevice } from '../../../test/support/device.ts';
 
-const context = useDevice();
+let device: Device;
+useDevice((opened) => {
+  device = opened;
+});
 
 test('frees what is neither returned nor kept', async () => {
   const { x, y, kept } = scope(() => {
@@ -22,13 +25,13 @@ test('frees what is neither returned nor kept', async () => {
 });
 
 test('is the scope of the default device', () => {
-  expect(getDefaultDevice()).toBe(context.device);
-  expect(scope(() => context.device.scopes.depth)).toBe(1);
+  expect(getDefaultDevice()).toBe(device);
+  expect(scope(() => device.scopes.depth)).toBe(1);
   setDefaultDevice(null);
   try {
     expect(() => scope(() => 1)).toThrow(/createDevice/);
   } finally {
-    setDefaultDevice(context.device);
+    setDefaultDevice(device);
   }
 });
 

@@ -10,15 +10,15 @@ import {
   TrainState,
 } from '@forger/dcgan';
 import { bce, type LoadReport, loadStateDict, readStateDict } from '@forger/nn';
-import { backward, createDevice, type Device, mean, noGrad, type SafetensorsEntry } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backward, type Device, mean, noGrad, type SafetensorsEntry } from '@forger/tensor';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { checkpointBytes, runTraining, tiny } from './helpers.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const quick = findRecipe('quick');
 const sizes = { imageSize: 16, width: 4, channels: 1, latentSize: 8 };

@@ -2,19 +2,19 @@
 // does it; where it is done; and to the same bits eagerly, captured and resumed.
 
 import { findRecipe, type StepContext, TrainState } from '@forger/dcgan';
-import { createDevice, type Device, normal, type Tensor, zeros } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Device, normal, type Tensor, zeros } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose } from '../../../../test/support/expect.ts';
 import { worthOnePass } from '../../../dcgan/src/recipes/one-pass.ts';
 import type { TrainingOptions } from '../../../dcgan/src/recipes/options.ts';
 import { drawFakes, judge } from '../../../dcgan/src/recipes/steps.ts';
-import { expectClose } from '../../../tensor/test/ops/against-reference.ts';
 import { checkpointBytes, runTraining, tiny } from './helpers.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 interface Sizes {
   imageSize: number;

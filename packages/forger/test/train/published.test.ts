@@ -3,16 +3,16 @@
 
 import { type NetworkSizes, recipes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
-import { createDevice, type Device, Rng } from '@forger/tensor';
+import { type Device, Rng } from '@forger/tensor';
 import { describeRecipe, describeRecipes } from 'forger';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { recipeLines } from '../../src/cli/recipes.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 type Counts = [parameters: number, statistics: number, macs: number];
 

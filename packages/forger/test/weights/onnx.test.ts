@@ -25,9 +25,10 @@ import {
   uniform_,
   ZeroPad2d,
 } from '@forger/nn';
-import { createDevice, type Device, normal, Rng, type Tensor } from '@forger/tensor';
+import { type Device, normal, Rng, type Tensor } from '@forger/tensor';
 import { convert } from 'forger';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { expected, fixture } from './files.ts';
 
@@ -53,10 +54,9 @@ try {
 }
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 async function runModel(bytes: Uint8Array, z: Float32Array, shape: readonly number[]) {
   const session = await runtime!.InferenceSession.create(bytes, { logSeverityLevel: 3 });

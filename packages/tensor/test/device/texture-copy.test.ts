@@ -1,14 +1,14 @@
 // Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
 // more than a row of texels, of sizes that fill no whole texel; eager and captured.
-import { conv2d, createDevice, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
+import { conv2d, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
 import { supportsCore, withGemmCore } from '@forger/tensor/internal';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const wave = (size: number): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.37));

@@ -1,7 +1,8 @@
 // Dropout: its mask, its gradients, its limits.
 import { backward, ConfigError, dropout, grad, mul, noGrad, ones, Rng, sum, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { scrambled, useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { scrambled } from '../../../../test/support/tensors.ts';
 
 useDevice();
 

@@ -4,7 +4,6 @@ import {
   batchNorm,
   ConfigError,
   cat,
-  createDevice,
   type Device,
   type DType,
   grad,
@@ -16,7 +15,7 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type Ref, ref } from '../../../../test/reference/array.ts';
 import {
   type BatchNormArgs,
@@ -24,17 +23,16 @@ import {
   instanceNorm as referenceInstanceNorm,
   updatedRunningStats,
 } from '../../../../test/reference/norm.ts';
-import { untyped } from '../../../../test/support/tensors.ts';
-import { expectClose, goldenFor, randomRef, showWorstErrors, toTensor } from './against-reference.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose, showWorstErrors } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { randomRef, toTensor, untyped } from '../../../../test/support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => {
-  showWorstErrors();
-  device.destroy();
-});
+afterAll(showWorstErrors);
 
 // A unit in the last place is 1.2e-7. Results and gradients go through a mean, a variance, a root and a division, each
 // good to a few units, and a cancellation in gy - mean(gy) - x̂ mean(gy x̂).
@@ -90,7 +88,7 @@ describe('every split of the work', () => {
     const inputs = batchNormInputs(shape, args);
     const gy = randomRef(shape, 9);
     const results = device.scope(() => {
-      const tensors = inputs.map(toTensor);
+      const tensors = inputs.map((r) => toTensor(r));
       const leaves = tensors.slice(0, 3).map((t) => t.requiresGrad_());
       const y = onDevice(args)(tensors);
       return [y, ...grad(y, leaves, { gradOutputs: [toTensor(gy)] }), ...tensors.slice(3)];
@@ -170,7 +168,7 @@ describe('running statistics', () => {
     const x = randomRef([64, 1, 32, 32], 1);
     const args = { training: true, affine: false, runningStats: true, momentum: 0.25, eps: 1e-5 };
     const before = [ref([1], [0.5]), ref([1], [2])];
-    const [runningMean, runningVar] = before.map(toTensor);
+    const [runningMean, runningVar] = before.map((r) => toTensor(r));
     batchNorm(toTensor(x), { runningMean, runningVar, training: true, momentum: 0.25 });
     const [mean, variance] = updatedRunningStats([x, ...before], args);
     await expectClose('running mean: split', runningMean!, mean, tolerance);
@@ -379,7 +377,7 @@ test.each(goldenFor('batchNorm', 'instanceNorm').map((c) => [`${c.family} ${c.id
   'golden case %s',
   async (_, { op, args, inputs, inputNames, y, gy, grads, extra }) => {
     const results = device.scope(() => {
-      const tensors = inputs.map(toTensor);
+      const tensors = inputs.map((r) => toTensor(r));
       const named: Record<string, Tensor> = Object.fromEntries(tensors.map((t, i) => [inputNames[i]!, t]));
       const { x, ...others } = named;
       const wanted = Object.keys(grads).map((name) => named[name]!.requiresGrad_());

@@ -1,6 +1,7 @@
 // Random numbers: the known answers of Philox, the stream of an RNG, and the distributions drawn from it.
 import {
   ConfigError,
+  type Device,
   DeviceError,
   defaultRng,
   empty,
@@ -13,11 +14,14 @@ import {
   uniform,
 } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { untyped } from '../../../../test/support/tensors.ts';
 import { fillRandom } from '../../src/kernels/random.ts';
-import { useDevice } from '../support.ts';
 
-const context = useDevice();
+let device: Device;
+useDevice((opened) => {
+  device = opened;
+});
 
 const hex = (words: ArrayLike<number>): string[] =>
   Array.from(words, (word) => word.toString(16).padStart(8, '0'));
@@ -96,7 +100,7 @@ describe('Rng', () => {
     const eager = [];
     for (let i = 0; i < 3; i++) eager.push(await normal([10], { rng }).data());
     rng.manualSeed(9);
-    const plan = context.device.capture(() => normal([10], { rng }));
+    const plan = device.capture(() => normal([10], { rng }));
     expect(await plan.result.data()).toEqual(eager[0]);
     for (const expected of eager.slice(1)) {
       plan.replay();
@@ -106,13 +110,13 @@ describe('Rng', () => {
   });
 
   it('must be made before a capture', () => {
-    expect(() => context.device.capture(() => normal([4], { rng: new Rng(1) }))).toThrow(
+    expect(() => device.capture(() => normal([4], { rng: new Rng(1) }))).toThrow(
       /make it, or call manualSeed\(\), before/,
     );
   });
 
   it('outlives the scopes it is made in', async () => {
-    const rng = context.device.scope(() => {
+    const rng = device.scope(() => {
       const made = new Rng(1);
       uniform([4], { rng: made });
       return { made };
