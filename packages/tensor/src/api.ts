@@ -4,7 +4,15 @@
 // What takes knowledge of how the library computes is in internal.ts, "@forger/tensor/internal".
 import './methods.ts';
 
-export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
+export {
+  type BackwardOptions,
+  backward,
+  type Gradients,
+  type GradOptions,
+  grad,
+  isGradEnabled,
+  noGrad,
+} from './autograd/tape.ts';
 export type { AdapterReport, HalfMatrix, SubgroupMatrix } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
 export type { Plan, PlanNeeds } from './device/capture.ts';
@@ -36,11 +44,13 @@ export { defaultRng, manualSeed, Rng, type RngState } from './rng.ts';
 export { type Pair, type Shape, showShape, sizeOf } from './shape.ts';
 export {
   type CreateOptions,
+  type DataOf,
   type DType,
   empty,
   getDefaultDevice,
   type NestedNumbers,
   readAll,
+  scope,
   setDefaultDevice,
   Tensor,
   type TypedData,

@@ -44,7 +44,7 @@ function parse(value: number | bigint | string, bits: number, what: string): big
 export class Rng {
   readonly device: Device;
   /** What kernels read and move on; see kernels/random.ts. */
-  readonly stateTensor: Tensor;
+  readonly stateTensor: Tensor<'uint32'>;
 
   /** @param seed a whole number, 0 to 2^64 - 1; ConfigError otherwise. */
   constructor(seed: number | bigint, options: { readonly device?: Device | undefined } = {}) {

@@ -80,7 +80,12 @@ export async function openTrainer<T extends AnyTask>(task: T, options: TrainOpti
     signal,
     ...(eager !== undefined && { eager }),
   });
-  if (resume) trainer.restore(resume);
+  try {
+    if (resume) trainer.restore(resume);
+  } catch (error) {
+    trainer.dispose();
+    throw error;
+  }
   return trainer;
 }
 

@@ -25,7 +25,7 @@ export class FlatGroup {
   /** All values, gaps included. */
   readonly values: Tensor;
   /** uint32: which of `parameters` each chunk belongs to. */
-  readonly owners: Tensor;
+  readonly owners: Tensor<'uint32'>;
   /** The first chunk of each parameter, and at the end the number of all chunks. */
   readonly starts: readonly number[];
   #gradients: Tensor | null = null;
