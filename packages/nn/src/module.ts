@@ -20,7 +20,7 @@ export abstract class Module {
   readonly #buffers = new Map<string, Tensor<DType>>();
 
   /** The result for a batch; the first dimension of every tensor is the batch. */
-  abstract forward(...inputs: Tensor[]): Tensor;
+  abstract forward(...inputs: Tensor<DType>[]): Tensor;
 
   /**
    * The shape of the result for one sample of shape `input`.

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { DatasetOptions, ImageDataset } from '@forger/dcgan/internal';
-import { RawImages, type RawPictures } from '@forger/dcgan/internal';
+import { openRawImages, type RawPictures } from '@forger/dcgan/internal';
 import { DataError } from '@forger/tensor';
 import { openArchive } from './archive.ts';
 import { type Download, download, hashOf } from './download.ts';
@@ -30,7 +30,7 @@ export function rawSet(
   pixelHash?: string,
 ): NamedSet['open'] {
   return async (files, options) => {
-    const dataset = new RawImages(name, await read(files), options);
+    const dataset = await openRawImages(name, await read(files), options);
     if (dataset.length !== count || (pixelHash && dataset.pixelHash !== pixelHash)) {
       throw new DataError(
         `'${files[0]}' holds ${dataset.length} images that are not the ${count} training images of ${name}; ${REMOVE_IT}`,

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetOptions, ImageDataset } from '@forger/dcgan/internal';
-import { CIFAR_ARCHIVE, CIFAR_BATCH, IDX_NAME, RawImages } from '@forger/dcgan/internal';
+import { CIFAR_ARCHIVE, CIFAR_BATCH, IDX_NAME, openRawImages } from '@forger/dcgan/internal';
 import { DataError } from '@forger/tensor';
 import { ARCHIVE_NAME, openArchive } from './archive.ts';
 import { listFiles, unreadable } from './files.ts';
@@ -32,7 +32,7 @@ async function openFile(file: string, options: DatasetOptions): Promise<ImageDat
     : /\.bin$/i.test(file)
       ? readCifarBatches([file])
       : readIdx(file);
-  return new RawImages(path.basename(file), await read, options);
+  return openRawImages(path.basename(file), await read, options);
 }
 
 async function openFolder(folder: string, options: DatasetOptions): Promise<ImageDataset> {
@@ -55,11 +55,11 @@ async function openFolder(folder: string, options: DatasetOptions): Promise<Imag
   }
   if (idx.length > 0) {
     const notes = idx[0]!.includes('train') ? [] : [`No training images were found, so ${idx[0]} is used.`];
-    return new RawImages(label, await readIdx(absolute(idx)[0]!), options, notes);
+    return openRawImages(label, await readIdx(absolute(idx)[0]!), options, notes);
   }
-  if (batches.length > 0) return new RawImages(label, await readCifarBatches(absolute(batches)), options);
+  if (batches.length > 0) return openRawImages(label, await readCifarBatches(absolute(batches)), options);
   if (archives.length > 0) {
-    return new RawImages(label, await readCifarArchive(absolute(archives)[0]!), options);
+    return openRawImages(label, await readCifarArchive(absolute(archives)[0]!), options);
   }
   if (pictures.length === 0) {
     const content = files.length === 0 ? 'is empty' : `holds ${files.length} files but no images`;
@@ -67,8 +67,11 @@ async function openFolder(folder: string, options: DatasetOptions): Promise<Imag
   }
   const dataset = await openPictures(filesOf(folder, pictures), options);
   const ignored = files.length - pictures.length;
-  if (ignored > 0) dataset.notes.push(`Files ignored because they are not pictures: ${ignored}.`);
-  return dataset;
+  if (ignored === 0) return dataset;
+  return {
+    ...dataset,
+    notes: [...dataset.notes, `Files ignored because they are not pictures: ${ignored}.`],
+  };
 }
 
 /** IDX image files, those for training if any is; of a plain file and its gzip twin only the plain one. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
-import { checkIndex, type DatasetOptions, Fitter, type ImageDataset, shown } from '@forger/dcgan/internal';
+import { type DatasetOptions, Fitter, type ImageDataset, imageDataset, shown } from '@forger/dcgan/internal';
 import { ConfigError, DataError } from '@forger/tensor';
 import sharp from 'sharp';
 import { decode, type Pixels } from './decode.ts';
@@ -100,7 +100,7 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
   }
   const fingerprint = createHash('sha256').update(`pictures ${imageSize} ${channels} ${background}`);
   for (const slot of slots) fingerprint.update(hashes[slot]!);
-  return {
+  return imageDataset({
     name: path.basename(path.resolve(files.path)),
     length: slots.length,
     channels,
@@ -109,10 +109,9 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
     notes,
     fingerprint: fingerprint.digest('hex'),
     read(index, out, offset) {
-      checkIndex(index, slots.length);
       out.set(store.at(slots[index]!), offset);
     },
-  };
+  });
 }
 
 /** "3 of 900 pictures could not be read and were skipped: a.png (why), b.png (why), c.png (why)." */
