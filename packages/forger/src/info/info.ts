@@ -1,8 +1,9 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
+import { findEither } from '@forger/dcgan/internal';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, Rng, type Shape } from '@forger/tensor';
-import { findEither, openSource } from '../sample/source.ts';
+import { openSource } from '../sample/source.ts';
 import type { Describe, NetworkDescription } from '../train/types.ts';
 
 /**
