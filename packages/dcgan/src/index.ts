@@ -1,8 +1,10 @@
 // @forger/dcgan: recipes, the trainer, data sets in memory and weight formats, in Node, in a page and in a worker.
 
 export { type BatchOptions, BatchSource, type BatchState } from './data/batches.ts';
+export { type CifarFile, cifarDataset } from './data/cifar.ts';
 export { openGlyphs } from './data/glyphs.ts';
 export { type GridImage, type GridOptions, gridPixels } from './data/grid.ts';
+export { type IdxFiles, idxDataset } from './data/idx.ts';
 export { type ImageDatasetSpec, imageDataset, type LabelSpec } from './data/image-dataset.ts';
 export type {
   Dataset,

@@ -13,6 +13,7 @@ export * from './data/types.ts';
 export * from './index.ts';
 export * from './printable.ts';
 export * from './recipes/options.ts';
+export * from './sha256.ts';
 export * from './train/compile.ts';
 export * from './train/kernel-defaults.ts';
 export * from './train/limits.ts';
