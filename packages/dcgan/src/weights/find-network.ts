@@ -1,20 +1,24 @@
 // Which network a file's weights are, ready to be built: the one of its kind among them, under the network's own names.
 
-import { CheckpointError, type Device, ForgerError, Rng, showShape } from '@forger/tensor';
+import { CheckpointError, ConfigError, type Device, ForgerError, Rng, showShape } from '@forger/tensor';
 import { shown } from '../printable.ts';
-import type { NetworkSizes, Networks, Recipe } from '../recipes/recipe.ts';
+import { imageInputs } from '../train/state.ts';
+import type { AnyTask, InputInfos, Networks, Sizes } from '../train/task.ts';
 import { quote, type WeightEntries } from './entry.ts';
-import { type NetworkName, Probes } from './probes.ts';
+import { NETWORKS, type NetworkName, Probes } from './probes.ts';
 import { type Recognized, recognize } from './recognize.ts';
 
 /** A network as it was found. */
 export interface Source {
-  recipe: Recipe;
-  sizes: NetworkSizes;
+  task: AnyTask;
+  sizes: Sizes;
+  inputs: InputInfos;
   /** New networks of its kind. */
   build(random: Rng): Networks;
   /** Its state dict; absent in a run without a checkpoint. */
   weights?: WeightEntries;
+  /** The state dicts of all networks that there are, by name. */
+  all: ReadonlyMap<string, WeightEntries>;
   /** How the file was understood, where that is not plain, in sentences. */
   notes: string[];
 }
@@ -22,10 +26,12 @@ export interface Source {
 /** Something that networks can be found in. */
 export interface NetworkFinder {
   /**
-   * Finds out which network the weights are.
+   * Finds out which network the weights are. Those of a run are known; others are compared with the recipes' networks.
    * @throws CheckpointError when no recipe makes such a network, or when several of them are there.
    */
-  find(network: NetworkName, device: Device): Source;
+  find(network: string, device: Device): Source;
+  /** Names of the networks that there are; absent for bare weights, which do not say. */
+  networks?(device: Device): readonly string[];
 }
 
 /**
@@ -42,23 +48,33 @@ export function openWeights(all: WeightEntries, name: string, key?: string): Net
     );
   let probes: Probes | undefined;
   return {
-    find: (network, device) => {
+    find: (wanted, device) => {
+      if (!isNetworkName(wanted))
+        throw new ConfigError(
+          `The network ${wanted} was asked for, and bare weights are a generator or a discriminator`,
+        );
       probes ??= new Probes(device);
-      const { recipe, sizes, entries: weights, ...found } = pick(name, entries, network, probes);
+      const { recipe, sizes, entries: weights, ...found } = pick(name, entries, wanted, probes);
       const build = (random: Rng): Networks => recipe.build(sizes, random);
-      checkHeld(`${name}: the ${network} of recipe ${recipe.name}`, network, build, weights, device);
-      const notes = reading(name, recipe.name, network, found);
-      return { recipe, sizes, build, weights, notes };
+      checkHeld(`${name}: the ${wanted} of recipe ${recipe.name}`, wanted, build, weights, device);
+      const notes = reading(name, recipe.name, wanted, found);
+      const inputs = imageInputs(recipe, sizes);
+      return { task: recipe, sizes, inputs, build, weights, all: new Map([[wanted, weights]]), notes };
     },
   };
 }
 
-/** The generator, or the discriminator where bare weights are nothing else. @throws as `find`. */
-export function findEither(opened: NetworkFinder, device: Device): Source & { network: NetworkName } {
+/**
+ * The generator; else, of a run, its first network, and of bare weights the discriminator where they are nothing else.
+ * @throws as `find`.
+ */
+export function findEither(opened: NetworkFinder, device: Device): Source & { network: string } {
+  const names = opened.networks?.(device);
+  const first = names && !names.includes('generator') ? names[0]! : 'generator';
   try {
-    return { network: 'generator', ...opened.find('generator', device) };
+    return { network: first, ...opened.find(first, device) };
   } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
+    if (names || !(error instanceof CheckpointError)) throw error;
     try {
       return { network: 'discriminator', ...opened.find('discriminator', device) };
     } catch {
@@ -66,6 +82,8 @@ export function findEither(opened: NetworkFinder, device: Device): Source & { ne
     }
   }
 }
+
+const isNetworkName = (name: string): name is NetworkName => NETWORKS.some((known) => known === name);
 
 /** How networks are called in checkpoints that hold several. */
 const USUAL: Readonly<Record<NetworkName, RegExp>> = {
@@ -114,7 +132,7 @@ function checkHeld(
   // In a dry run networks take no memory.
   try {
     device.dryRun(() => {
-      needed = numbers(build(new Rng(0, { device }))[network].stateDict().values());
+      needed = numbers(build(new Rng(0, { device }))[network]!.stateDict().values());
     });
   } catch (error) {
     if (!(error instanceof ForgerError)) throw error;

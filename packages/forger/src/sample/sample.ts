@@ -1,6 +1,6 @@
 // `sample`: a grid of new pictures from a trained generator.
 
-import { samplePictures } from '@forger/dcgan';
+import { findEither, samplePictures } from '@forger/dcgan';
 import { CheckpointError, createDevice } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
 import type { Sample } from '../train/types.ts';
@@ -22,7 +22,7 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
   const opened = await openSource(path, key);
   const device = await createDevice();
   try {
-    const source = opened.find('generator', device);
+    const source = findEither(opened, device);
     if (!source.weights) throw untrained(path);
     const { pictures, grid, notes } = await samplePictures(source, { count, seed, device });
     const { width, height } = await writeGrid(out, pictures, grid);

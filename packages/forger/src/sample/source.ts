@@ -2,24 +2,26 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
+import type { InputInfos } from '@forger/dcgan';
 import {
-  buildNetworks,
-  findRecipe,
+  imageInputs,
   type NetworkFinder,
-  type Networks,
   networkSizes,
   openWeights,
   quote,
   readSafetensorsWeights,
   type Source,
   under,
+  type WeightEntries,
 } from '@forger/dcgan/internal';
-import { CheckpointError, type Rng } from '@forger/tensor';
+import { CheckpointError, type Device, Rng } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
+import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
-import { optionsOf, type TrainConfig } from '../train/config.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { withOptions } from '../train/train.ts';
 import { readWeights } from '../weights/read.ts';
 
 /** What a path holds. */
@@ -46,38 +48,69 @@ async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const found = await run.latestCheckpoint();
   if (found) return fromCheckpoint('run', found.checkpoint, key);
   const { config } = run;
-  return { kind: 'run', step: 0, config, find: () => fromConfig(config) };
+  const source = await fromConfig(config, undefined);
+  return { kind: 'run', step: 0, config, ...named(source, path, () => new Map()) };
 }
 
-/** The average's name among a checkpoint's arrays. */
-const AVERAGE = 'ema';
-
-function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint, key: string | undefined): Opened {
-  const { config } = readMeta(checkpoint);
+async function fromCheckpoint(
+  kind: Opened['kind'],
+  checkpoint: Checkpoint,
+  key: string | undefined,
+): Promise<Opened> {
+  const { config, inputs } = readMeta(checkpoint);
   const entries = readSafetensorsWeights(checkpoint.bytes);
-  const average = key === AVERAGE ? under(AVERAGE, entries) : new Map();
-  if (key !== undefined && average.size === 0)
+  const source = await fromConfig(config, inputs);
+  const averages = source.task.averages ?? {};
+  const average = key === undefined ? undefined : averages[key];
+  if (key !== undefined && average === undefined)
     throw new CheckpointError(
-      `${checkpoint.path} holds nothing under the key ${quote(key)}: the only one is ${AVERAGE}, in runs with --ema`,
+      `${checkpoint.path} holds nothing under the key ${quote(key)}: ${Object.keys(averages).length > 0 ? `there is ${Object.keys(averages).join(', ')}` : 'the only one is ema, in runs with --ema'}`,
     );
+  // Parameters are averaged; running statistics are the network's own.
+  const weightsOf = (network: string): WeightEntries =>
+    new Map([...under(network, entries), ...(average?.network === network ? under(key!, entries) : [])]);
+  const all = (networks: readonly string[]): Map<string, WeightEntries> =>
+    new Map(networks.map((name) => [name, weightsOf(name)]));
+  return { kind, step: checkpoint.step, config, ...named(source, checkpoint.path, all) };
+}
+
+/** Finds one of a run's networks by name. */
+function named(
+  source: Omit<Source, 'weights' | 'all'>,
+  path: string,
+  weightsOf: (networks: readonly string[]) => Map<string, WeightEntries>,
+): Pick<Opened, 'find' | 'networks'> {
+  /** What the networks are called, found in a dry run, where they take no memory. */
+  const networks = (device: Device): string[] => {
+    const names: string[] = [];
+    device.dryRun(() => {
+      names.push(...Object.keys(source.build(new Rng(0, { device }))));
+    });
+    return names;
+  };
   return {
-    kind,
-    step: checkpoint.step,
-    config,
-    // Parameters are averaged; running statistics are the generator's.
-    find: (network) => ({
-      ...fromConfig(config),
-      weights: new Map([...under(network, entries), ...(network === 'generator' ? average : [])]),
-    }),
+    networks,
+    find: (network, device) => {
+      const names = networks(device);
+      if (!names.includes(network))
+        throw new CheckpointError(`${path} has no network ${quote(network)}: there are ${names.join(', ')}`);
+      const all = weightsOf(names);
+      const weights = all.get(network);
+      return { ...source, all, ...(weights && { weights }) };
+    },
   };
 }
 
-function fromConfig(config: TrainConfig): Source {
-  const recipe = findRecipe(config.recipe);
-  recipe.checkSizes(config);
-  const sizes = networkSizes(recipe, config);
-  const build = (random: Rng): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
-  return { recipe, sizes, build, notes: [] };
+async function fromConfig(
+  config: TrainConfig,
+  saved: InputInfos | undefined,
+): Promise<Omit<Source, 'weights' | 'all'>> {
+  const { task: published } = await loadTask(config.recipe);
+  const task = withOptions(published, config);
+  task.checkSizes?.(config);
+  const sizes = networkSizes(task, config);
+  const inputs = saved ?? imageInputs(task, sizes);
+  return { task, sizes, inputs, build: (rng) => task.build(sizes, rng, inputs), notes: [] };
 }
 
 async function isFolder(path: string): Promise<boolean> {
