@@ -15,6 +15,7 @@ export type {
   LabelField,
   NumbersField,
 } from './data/types.ts';
+export * from './evaluate/index.ts';
 export type * from './evaluate/types.ts';
 export {
   drawLatents,

@@ -25,6 +25,8 @@ export interface ImageSource {
    * @param part which images of a finite source: parts of one seed share none. Default 0.
    */
   batches(count: number, seed: number, part?: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Where these images stand in the source's data set; absent for a generator. */
+  indices?(count: number, seed: number, part?: number): Uint32Array;
 }
 
 /** A network whose features tell images apart. */
@@ -75,6 +77,8 @@ export interface Sample {
   readonly pixels?: Uint8Array;
   /** [N, C]: the most probable class of each channel taken as a grey image. */
   readonly channelClasses?: Uint8Array;
+  /** Where the images stand in their data set. */
+  readonly indices?: Uint32Array;
 }
 
 /** How one value of a metric is read. */

@@ -1,0 +1,120 @@
+// The labelled images that classifiers are trained and tested on.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { type ImageDataset, imageDataset, openGlyphs } from '@forger/dcgan';
+import { openRawImages, parseIdx, Random } from '@forger/dcgan/internal';
+import { CLASSIFIER_SIZE } from '../../packages/dcgan/src/evaluate/classifier.ts';
+
+export interface Split {
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+}
+
+export interface ClassifierSpec {
+  readonly name: string;
+  readonly subject: string;
+  readonly epochs: number;
+  /** Whether a mirrored image is of the same class. */
+  readonly mirror: boolean;
+  /** @param dataDir folder with one subfolder for each data set. */
+  open(dataDir: string): Promise<Split>;
+}
+
+const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
+const CLOTHES = [
+  'T-shirt/top',
+  'trouser',
+  'pullover',
+  'dress',
+  'coat',
+  'sandal',
+  'shirt',
+  'sneaker',
+  'bag',
+  'ankle boot',
+];
+
+export const SPECS: readonly ClassifierSpec[] = [
+  {
+    name: 'mnist',
+    subject: 'MNIST digits',
+    epochs: 4,
+    mirror: false,
+    open: (dataDir) => openIdx(path.join(dataDir, 'mnist'), 'mnist', DIGITS),
+  },
+  {
+    name: 'fashion-mnist',
+    subject: 'Fashion-MNIST clothes',
+    epochs: 6,
+    mirror: true,
+    open: (dataDir) => openIdx(path.join(dataDir, 'fashion-mnist'), 'fashion-mnist', CLOTHES),
+  },
+  {
+    name: 'glyphs',
+    subject: 'drawn digits',
+    epochs: 2,
+    mirror: false,
+    // Runs draw their training data from small seeds; the classifier has digits of its own.
+    open: async () => ({ train: drawn(1_000_001, 60_000), test: drawn(1_000_002, 10_000) }),
+  },
+];
+
+async function openIdx(folder: string, name: string, classes: readonly string[]): Promise<Split> {
+  const part = async (prefix: string): Promise<ImageDataset> => {
+    const [images, labels] = await Promise.all(
+      [`${prefix}-images-idx3-ubyte.gz`, `${prefix}-labels-idx1-ubyte.gz`].map(async (file) =>
+        gunzipSync(await readFile(path.join(folder, file))),
+      ),
+    );
+    const raw = parseIdx(images!, `${prefix}-images-idx3-ubyte.gz`);
+    const label = { classes, read: (index: number) => labels![8 + index]! };
+    return openRawImages(name, { ...raw, label }, { imageSize: CLASSIFIER_SIZE, channels: 1 });
+  };
+  return { train: await part('train'), test: await part('t10k') };
+}
+
+function drawn(seed: number, length: number): ImageDataset {
+  const all = openGlyphs({ imageSize: CLASSIFIER_SIZE, channels: 1, seed });
+  const { image, label } = all.fields;
+  return imageDataset({ ...all, length, read: image.read, label: label! });
+}
+
+/** A stream of random numbers of its own. */
+const AUGMENT = 101;
+
+/**
+ * The images of `data`, `copies` times over, each moved by up to 2 pixels and mirrored if asked for: other ones in each
+ * copy. So an epoch of it is `copies` epochs of `data`, and an image is the same whenever it is read.
+ */
+export function augmented(data: ImageDataset, copies: number, mirror: boolean): ImageDataset {
+  const { length, channels, height, width } = data;
+  const plain = new Uint8Array(channels * height * width);
+  return imageDataset({
+    ...data,
+    length: length * copies,
+    fingerprint: `${data.fingerprint} ${copies} ${mirror}`,
+    label: {
+      ...data.fields.label!,
+      read: (index) => data.fields.label!.read(index % length),
+      fingerprint: '',
+    },
+    read(index, out, offset) {
+      data.read(index % length, plain, 0);
+      const random = new Random(0, AUGMENT, index);
+      const [dx, dy] = [random.below(5) - 2, random.below(5) - 2];
+      const flip = mirror && random.below(2) === 1;
+      const background = plain[0]!;
+      for (let c = 0; c < channels; c++)
+        for (let y = 0; y < height; y++)
+          for (let x = 0; x < width; x++) {
+            const [fromY, fromX] = [y + dy, (flip ? width - 1 - x : x) + dx];
+            const inside = fromY >= 0 && fromY < height && fromX >= 0 && fromX < width;
+            out[offset + (c * height + y) * width + x] = inside
+              ? plain[(c * height + fromY) * width + fromX]!
+              : background;
+          }
+    },
+  });
+}
