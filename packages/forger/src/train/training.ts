@@ -3,10 +3,14 @@
 import {
   type AnyTask,
   type Batches,
+  type Dataset,
+  type DiagnosisHook,
+  diagnose,
   every,
   type Goal,
   type Hook,
   PIXELS,
+  sentence,
   type TrainEvent,
   Trainer,
   type TrainResult,
@@ -31,29 +35,41 @@ export interface Beginning {
   because?: ((step: number) => string) | undefined;
 }
 
+/** What an attempt trains. */
+export interface Prepared {
+  readonly state: TrainState;
+  readonly batches: Batches;
+  /** The data set of the task's first input. */
+  readonly dataset: Dataset;
+  /** Further hooks, of the task's own file. */
+  readonly hooks?: readonly Hook[];
+}
+
 export class Training {
   readonly #config: TrainConfig;
   readonly #io: RunIO;
   readonly #trainer: Trainer;
+  readonly #diagnosis: DiagnosisHook;
   #savedAt = -1;
   #savedAs: string | undefined;
 
-  /** @param hooks further ones, of the task's own file. */
-  constructor(
-    config: TrainConfig,
-    io: RunIO,
-    state: TrainState,
-    batches: Batches,
-    hooks: readonly Hook[] = [],
-  ) {
+  constructor(config: TrainConfig, io: RunIO, { state, batches, dataset, hooks = [] }: Prepared) {
     this.#config = config;
     this.#io = io;
+    this.#diagnosis = this.#diagnose(state.task, dataset.length);
     const { steps, epochs, minutes } = config;
     const goal: Goal = { steps, epochs, minutes };
     this.#trainer = new Trainer(state, {
       batches,
       goal,
-      hooks: [this.#progress(), ...hooks, this.#samples(), this.#checkpoints(), ...this.#profile()],
+      hooks: [
+        this.#progress(),
+        this.#diagnosis,
+        ...hooks,
+        this.#samples(),
+        this.#checkpoints(),
+        ...this.#profile(),
+      ],
       signal: io.signal,
       ...(io.eager !== undefined && { eager: io.eager }),
     });
@@ -98,6 +114,22 @@ export class Training {
     };
   }
 
+  /** What goes wrong, into diagnosis.jsonl, and for the first time of its kind to the reporter. */
+  #diagnose(task: AnyTask, images: number): DiagnosisHook {
+    const { run, reporter } = this.#io;
+    return diagnose({
+      task,
+      images,
+      onEvent: (event) => {
+        const { kind, state, step } = event;
+        const known = run.diagnosis.read().filter((line) => line.kind === kind);
+        // A run that was stopped before its first checkpoint begins anew.
+        if (!known.some((line) => line.step === step && line.state === state)) run.diagnosis.append(event);
+        if (state === 'began' && known.length === 0) reporter.note(sentence(event));
+      },
+    });
+  }
+
   /** Sample grids into the run folder. */
   #samples(): Hook {
     const { run, reporter } = this.#io;
@@ -106,10 +138,12 @@ export class Training {
       await trainer.checkFinite();
       const step = trainer.stepsDone;
       const path = run.samplePath(step);
-      await this.#writeGrid(path);
+      const drawn = await trainer.preview();
+      await this.#writeGrid(path, drawn);
       for (const average of Object.keys(trainer.state.averages))
-        await this.#writeGrid(run.samplePath(step, average), average);
+        await this.#writeGrid(run.samplePath(step, average), await trainer.preview(average));
       reporter.sample(path);
+      this.#diagnosis.preview(trainer, drawn);
     };
     return every('samples', this.#config.sampleEvery, write, {
       atStart: true,
@@ -117,8 +151,7 @@ export class Training {
     });
   }
 
-  async #writeGrid(path: string, average?: string): Promise<void> {
-    const { images, shape } = await this.#trainer.preview(average);
+  async #writeGrid(path: string, { images, shape }: Drawn): Promise<void> {
     const { pixelRange = 'tanh', channelOrder } = this.#trainer.state.task as AnyTask;
     const [count, channels, height, width] = shape as [number, number, number, number];
     await writeGrid(path, images, {
@@ -220,6 +253,12 @@ export class Training {
       this.#io.reporter.note(`${count} buffers (${bytes} bytes) were never freed. They were ${where}`);
     }
   }
+}
+
+/** Images as a trainer's preview gives them. */
+interface Drawn {
+  readonly images: Float32Array;
+  readonly shape: readonly number[];
 }
 
 type AnyNetworks = Record<string, { parameters(): Tensor[] }>;
