@@ -16,7 +16,7 @@ export type {
   NumbersField,
 } from './data/types.ts';
 export * from './evaluate/index.ts';
-export type * from './evaluate/types.ts';
+export * from './evaluate/index.ts';
 export {
   drawLatents,
   type GanContext,

@@ -91,7 +91,7 @@ const OVER_AFTER = 200;
 
 const WON_REAL = 0.99;
 const WON_FAKE = 0.01;
-const WON_LOSS = 0.02;
+const WON_LOSS = 0.005;
 const LOST_BY = { probability: 0.02, score: 0.01 } as const;
 const SWING_LOW = 0.2;
 const SWING_HIGH = 0.8;

@@ -72,7 +72,8 @@ export type Evaluate = (trainer: Trainer) => Promise<number | Ranked> | number |
  * was interrupted goes on to the same evaluations.
  */
 export function evaluateEvery(steps: number, evaluate: Evaluate, options: EvaluateOptions = {}): Hook {
-  const { name = 'evaluate', better = 'smaller', patience = Number.POSITIVE_INFINITY, onBest } = options;
+  const { name = 'evaluate', title = name, better = 'smaller', onBest } = options;
+  const { patience = Number.POSITIVE_INFINITY } = options;
   const tracker = new BestTracker();
   let doneAt = 0;
   const act = async (trainer: Trainer): Promise<void> => {
@@ -96,8 +97,8 @@ export function evaluateEvery(steps: number, evaluate: Evaluate, options: Evalua
     if (since >= patience)
       trainer.stop(
         best === null
-          ? `${name} gave no number in ${since} evaluations`
-          : `${name} was not better than ${best.value} of step ${best.step} in ${since} evaluations`,
+          ? `${title} was no number in ${since} evaluations`
+          : `${title} was not better than ${best.value} of step ${best.step} in ${since} evaluations`,
       );
   };
   const atIts = async (trainer: Trainer): Promise<void> => {
@@ -122,6 +123,8 @@ export function evaluateEvery(steps: number, evaluate: Evaluate, options: Evalua
 export interface EvaluateOptions {
   /** Another name for each such hook of a run. Default 'evaluate'. */
   readonly name?: string;
+  /** What the number is, for sentences. Default: the name. */
+  readonly title?: string;
   /** Whether smaller or larger numbers are better. Default 'smaller'. */
   readonly better?: 'smaller' | 'larger';
   /** Stop the run when this many evaluations in a row brought no better value. Default: never. */

@@ -22,12 +22,12 @@ export interface Line {
 /** Appends to, reads and shortens one such file. */
 export class JsonLines<T extends Line> {
   readonly path: string;
-  readonly #isWhole: (value: Partial<T> & Line) => boolean;
+  readonly #parse: (value: unknown) => T | undefined;
 
-  /** @param isWhole whether an object read has what a line must have; others are left out. */
-  constructor(path: string, isWhole: (value: Partial<T> & Line) => boolean) {
+  /** @param parse gives a line from what was read, or undefined for what is none: that is left out. */
+  constructor(path: string, parse: (value: unknown) => T | undefined) {
     this.path = path;
-    this.#isWhole = isWhole;
+    this.#parse = parse;
   }
 
   /** Adds a line, also after a power cut. @throws ConfigError when it cannot be written; then the file is as before. */
@@ -51,29 +51,34 @@ export class JsonLines<T extends Line> {
 
   /** All whole lines. One that a crash cut short is left out. */
   read(): T[] {
-    if (!existsSync(this.path)) return [];
-    return readFileSync(this.path, 'utf8')
-      .split('\n')
-      .flatMap((line) => this.#parse(line) ?? []);
+    return this.#lines().map(({ line }) => line);
   }
 
   /** Drops the lines after a step, and any torn one, so that a resumed run repeats none. */
   async truncate(lastStep: number): Promise<void> {
     if (!existsSync(this.path)) return;
-    const kept = this.read().filter(({ step }) => step <= lastStep);
+    const kept = this.#lines().filter(({ line }) => line.step <= lastStep);
     if (kept.length === 0) await rm(this.path, { force: true });
-    else await writeAtomic(this.path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    else await writeAtomic(this.path, kept.map(({ text }) => `${text}\n`).join(''));
   }
 
-  #parse(line: string): T | undefined {
-    let value: (Partial<T> & Line) | null;
+  #lines(): { text: string; line: T }[] {
+    if (!existsSync(this.path)) return [];
+    return readFileSync(this.path, 'utf8')
+      .split('\n')
+      .flatMap((text) => {
+        const line = this.#lineOf(text);
+        return line ? [{ text, line }] : [];
+      });
+  }
+
+  #lineOf(text: string): T | undefined {
+    let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = JSON.parse(text);
     } catch {
       return undefined;
     }
-    const whole =
-      typeof value === 'object' && value !== null && Number.isSafeInteger(value.step) && this.#isWhole(value);
-    return whole ? (value as T) : undefined;
+    return this.#parse(value);
   }
 }

@@ -4,26 +4,18 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { DiagnosisEvent, Evaluation, StepMetrics } from '@forger/dcgan';
+import type { DiagnosisEvent, StepMetrics } from '@forger/dcgan';
 import { shown } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
 import { fileError, makeFolders, removeTemporaries, writeAtomic } from '../atomic-file.ts';
 import { type Checkpoint, CheckpointStore, type Kept, stepName } from './checkpoint-store.ts';
 import { parseConfig, type TrainConfig } from './config.ts';
+import { type EvaluationLine, parseEvaluation, parseEvent } from './found-lines.ts';
 import { JsonLines } from './json-lines.ts';
 import { type MetricsLine, MetricsLog } from './metrics-log.ts';
 import { lockFolder } from './run-lock.ts';
 
 const DEFAULT_KEEP = 3;
-
-/** A line of evaluations.jsonl. */
-export type EvaluationLine = Evaluation & {
-  readonly step: number;
-  /** Seconds of training so far. */
-  readonly seconds: number;
-  /** The average of weights that was evaluated; absent for the networks' own. */
-  readonly average?: string;
-};
 
 export interface RunFolderOptions {
   /** Checkpoints to keep; the older ones are removed. Default 3. */
@@ -50,14 +42,8 @@ export class RunFolder {
     this.dir = dir;
     this.#config = config;
     this.#metrics = new MetricsLog(join(dir, 'metrics.jsonl'));
-    this.evaluations = new JsonLines(
-      join(dir, 'evaluations.jsonl'),
-      ({ values }) => typeof values === 'object' && values !== null,
-    );
-    this.diagnosis = new JsonLines(
-      join(dir, 'diagnosis.jsonl'),
-      ({ kind, evidence }) => typeof kind === 'string' && typeof evidence === 'string',
-    );
+    this.evaluations = new JsonLines(join(dir, 'evaluations.jsonl'), parseEvaluation);
+    this.diagnosis = new JsonLines(join(dir, 'diagnosis.jsonl'), parseEvent);
     this.#checkpoints = new CheckpointStore(
       join(dir, 'checkpoints'),
       options.keepCheckpoints ?? DEFAULT_KEEP,

@@ -19,8 +19,10 @@ import {
 import { PROFILE_AFTER } from '@forger/dcgan/internal';
 import type { AdapterReport, Tensor } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
+import { bestOf } from './best.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
+import { type Evaluating, evaluating } from './evaluating.ts';
 import { profileHook } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
 import type { RunIO } from './types.ts';
@@ -50,6 +52,7 @@ export class Training {
   readonly #io: RunIO;
   readonly #trainer: Trainer;
   readonly #diagnosis: DiagnosisHook;
+  readonly #evaluating: Evaluating | undefined;
   #savedAt = -1;
   #savedAs: string | undefined;
 
@@ -57,6 +60,7 @@ export class Training {
     this.#config = config;
     this.#io = io;
     this.#diagnosis = this.#diagnose(state.task, dataset.length);
+    this.#evaluating = evaluating(config, io, dataset, (trainer) => this.#keepBest(trainer));
     const { steps, epochs, minutes } = config;
     const goal: Goal = { steps, epochs, minutes };
     this.#trainer = new Trainer(state, {
@@ -67,6 +71,7 @@ export class Training {
         this.#diagnosis,
         ...hooks,
         this.#samples(),
+        ...(this.#evaluating ? [this.#evaluating.hook] : []),
         this.#checkpoints(),
         ...this.#profile(),
       ],
@@ -98,7 +103,11 @@ export class Training {
       const { done, value } = await events.next();
       if (done) return value;
       if (value.type === 'note') reporter.note(value.message);
-      else if (value.type === 'hook') reporter.hook?.(value.hook, value.value);
+      else if (value.type === 'hook') {
+        const evaluated = this.#evaluating?.evaluated(value.hook, value.value);
+        if (evaluated) reporter.evaluation?.(evaluated);
+        else reporter.hook?.(value.hook, value.value);
+      }
     }
   }
 
@@ -175,6 +184,12 @@ export class Training {
     return every('checkpoints', this.#config.checkpointEvery, save, { doneAt: () => this.#savedAt });
   }
 
+  /** The best checkpoint so far, beside the last ones. */
+  async #keepBest(trainer: Trainer): Promise<void> {
+    const { run, reporter } = this.#io;
+    reporter.checkpoint(await saveCheckpoint(run, await trainer.checkpoint(), this.#config, 'best'));
+  }
+
   #profile(): Hook[] {
     const { run, reporter, profile } = this.#io;
     if (profile === undefined) return [];
@@ -234,6 +249,7 @@ export class Training {
   }: TrainResult): Promise<TrainSummary> {
     const { run } = this.#io;
     const sample = (await run.samples()).at(-1)?.path;
+    const best = await bestOf(run);
     return {
       run: run.dir,
       reason,
@@ -245,6 +261,7 @@ export class Training {
       ...(last && { last }),
       ...(sample !== undefined && { sample }),
       ...(this.#savedAs !== undefined && { checkpoint: this.#savedAs }),
+      ...(best && { best }),
     };
   }
 
