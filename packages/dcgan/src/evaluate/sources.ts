@@ -80,8 +80,8 @@ export function generatedImages(options: GeneratedOptions): ImageSource {
           t.dispose();
           if (drawn !== [BATCH, ...shape].join('×'))
             throw new ConfigError(`A batch of ${drawn} was drawn; expected ${[BATCH, ...shape].join('×')}.`);
-          const count_ = Math.min(BATCH, count - from);
-          const batch = toBytes(values.subarray(0, count_ * size), black, white);
+          const taken = Math.min(BATCH, count - from);
+          const batch = toBytes(values.subarray(0, taken * size), black, white);
           if (channelOrder === 'bgr' && channels === 3) swapColours(batch, height * width);
           yield batch;
         }

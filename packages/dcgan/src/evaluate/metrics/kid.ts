@@ -7,11 +7,14 @@
 //
 // Products are float32 on the device, kernels and sums float64 on the host.
 
-import { ConfigError, type Device, linear, type Tensor, tensor } from '@forger/tensor';
+import { ConfigError, type Device, matmul, readAll, tensor, transpose } from '@forger/tensor';
 import { Random } from '../../data/random.ts';
 import { choose, DRAWS, meanAndVariance } from '../draws.ts';
 import type { Matrix, Metric } from '../types.ts';
 import { needFeatures } from './needs.ts';
+
+/** Products read back at once: 48 MiB. */
+const PRODUCTS = 12 * 2 ** 20;
 
 export interface KidOptions {
   /** Default 100. */
@@ -32,13 +35,20 @@ export function kidWith({ subsets = 100, subsetSize = 1000 }: KidOptions = {}): 
       const n = Math.min(x.rows, y.rows);
       const size = Math.min(subsetSize, Math.floor(n / 2));
       if (size < 2) throw new ConfigError(`The kernel distance needs at least 4 images; ${n} were given.`);
-      const estimates = new Float64Array(subsets);
-      for (let s = 0; s < subsets; s++) {
+      const estimates: number[] = [];
+      // As many subsets at once as memory allows: a wait for the device costs more than a small product.
+      const atOnce = Math.max(1, Math.min(subsets, Math.floor(PRODUCTS / (3 * size * size))));
+      for (let first = 0; first < subsets; first += atOnce) {
         signal?.throwIfAborted();
-        const a = gather(x, choose(size, x.rows, new Random(seed, DRAWS.kidGenerated, s)));
-        const b = gather(y, choose(size, y.rows, new Random(seed, DRAWS.kidReal, s)));
-        estimates[s] = await squaredMmd(a, b, device);
-        onProgress?.((s + 1) / subsets);
+        const indices = Array.from({ length: Math.min(atOnce, subsets - first) }, (_, i) => first + i);
+        const chosen = (matrix: Matrix, stream: number): Float32Array =>
+          gather(
+            matrix,
+            indices.map((i) => choose(size, matrix.rows, new Random(seed, stream, i))),
+          );
+        const [a, b] = [chosen(x, DRAWS.kidGenerated), chosen(y, DRAWS.kidReal)];
+        estimates.push(...(await squaredMmds(a, b, [indices.length, size, x.columns], device)));
+        onProgress?.(estimates.length / subsets);
       }
       const { mean, variance } = meanAndVariance(estimates);
       return {
@@ -51,27 +61,41 @@ export function kidWith({ subsets = 100, subsetSize = 1000 }: KidOptions = {}): 
 
 export const kid: Metric = kidWith();
 
-/** The unbiased estimate for two sets of the same number of vectors. */
-export async function squaredMmd(a: Matrix, b: Matrix, device: Device): Promise<number> {
-  const m = a.rows;
+/**
+ * The unbiased estimates for pairs of sets.
+ * @param a of each pair one set after the other, as `shape` says; `b` the other sets.
+ */
+export async function squaredMmds(
+  a: Float32Array,
+  b: Float32Array,
+  shape: readonly [pairs: number, m: number, d: number],
+  device: Device,
+): Promise<number[]> {
+  const [pairs, m, d] = shape;
   const products = device.scope(() => {
-    const [x, y] = [a, b].map(({ rows, columns, values }) => tensor(values, [rows, columns], { device })) as [
-      Tensor,
-      Tensor,
-    ];
-    return [linear(x, x), linear(y, y), linear(x, y)];
+    const [x, y] = [tensor(a, shape, { device }), tensor(b, shape, { device })];
+    const [xt, yt] = [transpose(x, 1, 2), transpose(y, 1, 2)];
+    return [matmul(x, xt), matmul(y, yt), matmul(x, yt)];
   });
-  const [xx, yy, xy] = (await Promise.all(products.map((t) => t.data()))) as Float32Array[];
+  const values = (await readAll(products)) as Float32Array[];
   for (const t of products) t.dispose();
-  const d = a.columns;
-  const within =
-    (sumOfKernels(xx!, d) - diagonal(xx!, m, d) + sumOfKernels(yy!, d) - diagonal(yy!, m, d)) / (m * (m - 1));
-  return within - (2 * sumOfKernels(xy!, d)) / (m * m);
+  return Array.from({ length: pairs }, (_, i) => {
+    const [xx, yy, xy] = values.map((all) => all.subarray(i * m * m, (i + 1) * m * m)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const within = sumOfKernels(xx, d) - diagonal(xx, m, d) + sumOfKernels(yy, d) - diagonal(yy, m, d);
+    return within / (m * (m - 1)) - (2 * sumOfKernels(xy, d)) / (m * m);
+  });
 }
 
 function sumOfKernels(products: Float32Array, d: number): number {
   let sum = 0;
-  for (let i = 0; i < products.length; i++) sum += (products[i]! / d + 1) ** 3;
+  for (let i = 0; i < products.length; i++) {
+    const value = products[i]! / d + 1;
+    sum += value * value * value;
+  }
   return sum;
 }
 
@@ -81,9 +105,15 @@ function diagonal(products: Float32Array, m: number, d: number): number {
   return sum;
 }
 
-function gather({ columns, values }: Matrix, rows: Uint32Array): Matrix {
-  const result = new Float32Array(rows.length * columns);
-  for (const [i, row] of rows.entries())
-    result.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
-  return { rows: rows.length, columns, values: result };
+/** The rows of several lists, one list after the other. */
+function gather({ columns, values }: Matrix, lists: readonly Uint32Array[]): Float32Array {
+  const rows = lists.reduce((sum, { length }) => sum + length, 0);
+  const result = new Float32Array(rows * columns);
+  let at = 0;
+  for (const list of lists)
+    for (const row of list) {
+      result.set(values.subarray(row * columns, (row + 1) * columns), at);
+      at += columns;
+    }
+  return result;
 }

@@ -6,6 +6,7 @@ import { ConfigError, type Device, linear, tensor } from '@forger/tensor';
 import { Random } from '../../data/random.ts';
 import { meanOf } from '../distances.ts';
 import { DRAWS, meanAndVariance, unitVectors } from '../draws.ts';
+import { sortFloats } from '../sort.ts';
 import type { Matrix, Metric } from '../types.ts';
 import { needFeatures } from './needs.ts';
 
@@ -67,7 +68,8 @@ export async function sortedProjections(
       );
       const projected = (await t.data()) as Float32Array;
       t.dispose();
-      for (let at = 0; at < projected.length; at += rows) sorted.push(projected.slice(at, at + rows).sort());
+      for (let at = 0; at < projected.length; at += rows)
+        sorted.push(sortFloats(projected.slice(at, at + rows)));
     }
   } finally {
     points.dispose();

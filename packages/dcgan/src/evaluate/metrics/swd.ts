@@ -162,18 +162,16 @@ function halve(from: Float32Array, to: Float32Array, h: number, w: number): void
 function double(from: Float32Array, to: Float32Array, h: number, w: number): void {
   const [sh, sw] = [h / 2, w / 2];
   const rows = new Float64Array(sh * w);
-  const tap = (read: (at: number) => number, at: number, size: number): number => {
-    let sum = 0;
-    for (let k = 0; k < 5; k++) {
-      const place = mirror(at + k - 2, size);
-      if (place % 2 === 0) sum += KERNEL[k]! * read(place / 2);
-    }
-    return sum / 8;
-  };
-  for (let i = 0; i < sh; i++)
-    for (let j = 0; j < w; j++) rows[i * w + j] = tap((at) => from[i * sw + at]!, j, w);
-  for (let i = 0; i < h; i++)
-    for (let j = 0; j < w; j++) to[i * w + j] = tap((at) => rows[at * w + j]!, i, h);
+  for (let i = 0; i < sh; i++) for (let j = 0; j < w; j++) rows[i * w + j] = between(from, i * sw, 1, j, w);
+  for (let i = 0; i < h; i++) for (let j = 0; j < w; j++) to[i * w + j] = between(rows, j, w, i, h);
+}
+
+/** One output of `double` along one axis: the inputs stand at the even places. */
+function between(values: ArrayLike<number>, start: number, step: number, at: number, size: number): number {
+  let sum = 0;
+  for (let k = at % 2; k < 5; k += 2)
+    sum += KERNEL[k]! * values[start + (mirror(at + k - 2, size) / 2) * step]!;
+  return sum / 8;
 }
 
 /** Patches of all images, [images · patches, C · 49], each channel normalised over all of them. */
