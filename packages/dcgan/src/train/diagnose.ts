@@ -1,5 +1,6 @@
 // The diagnosis as a hook of the trainer: it hears of every step's metrics, and of the previews that are drawn anyway.
 
+import type { Optimizer } from '@forger/nn';
 import { Diagnosis, type DiagnosisEvent, type DiagnosisState, type TrainingImages } from './diagnosis.ts';
 import { thumbnails } from './diversity.ts';
 import { GRID_PICTURES } from './state.ts';
@@ -21,7 +22,7 @@ export interface DiagnosisHook extends Hook {
    * Takes a preview of the networks' own weights, as `Trainer.preview` gives it. Images of another shape than all inputs
    * of the task, such as two side by side, are left alone.
    */
-  preview(trainer: Trainer, drawn: { images: Float32Array; shape: readonly number[] }): void;
+  preview(trainer: Trainer, drawn: { images: Float32Array; shape: readonly number[] }): Promise<void>;
 }
 
 /** Numbers that may be compared with each image of a preview. */
@@ -47,9 +48,11 @@ export function diagnose({ task, images, onEvent }: DiagnoseOptions): DiagnosisH
       if (hasImages(trainer)) tell(trainer, diagnosis.data(imagesOf(trainer)));
     },
     metrics: ({ step, metrics }, trainer) => tell(trainer, diagnosis.metrics(step, metrics)),
-    preview: (trainer, { images: values, shape }) => {
+    preview: async (trainer, { images: values, shape }) => {
       const [, channels, height, width] = shape as [number, number, number, number];
       const size = [channels, height, width] as const;
+      const norm = trainer.stepsDone > 0 ? await gradientNorm(trainer) : undefined;
+      if (norm !== undefined) diagnosis.gradient({ step: trainer.stepsDone, norm });
       if (training?.shape !== size.join())
         training = { shape: size.join(), facts: trainingImages(trainer, size, imagesOf(trainer)) };
       if (training.facts)
@@ -67,6 +70,23 @@ export function sentence({ title, evidence, advice }: DiagnosisEvent): string {
 
 function hasImages({ state }: Trainer): boolean {
   return Object.values(state.inputInfos).some(({ shape }) => shape.length === 3);
+}
+
+/** The optimizer whose gradients are looked at. */
+const GENERATOR = 'generator';
+
+/**
+ * The norm of the generator's gradient: of Adam's first moment, a mean over the last few steps that outlives them.
+ * Undefined without an optimizer of that name that has one.
+ */
+async function gradientNorm({ state }: Trainer): Promise<number | undefined> {
+  const optimizers = state.optimizers as Readonly<Record<string, Optimizer>>;
+  if (!Object.hasOwn(optimizers, GENERATOR)) return undefined;
+  const moments = [...optimizers[GENERATOR]!.stateDict()].filter(([name]) => name.endsWith('.exp_avg'));
+  if (moments.length === 0) return undefined;
+  let sum = 0;
+  for (const [, moment] of moments) for (const value of await moment.data()) sum += value * value;
+  return Math.sqrt(sum);
 }
 
 /** Training images of a preview's shape: all of them where they are few, else some. */

@@ -94,13 +94,13 @@ const WON_FAKE = 0.01;
 const WON_LOSS = 0.005;
 const LOST_BY = { probability: 0.02, score: 0.01 } as const;
 const SWING_LOW = 0.2;
-const SWING_HIGH = 0.8;
-const SWINGS = 6;
+const SWING_HIGH = 0.6;
+const SWINGS = 4;
 const EXPLODING = 200;
 const GROWTH = 10;
 /** Ratios of the images' distances to those of training images. */
 const COLLAPSED = 0.1;
-const COPIED = 1 / 3;
+const COPIED = 0.5;
 /** Fewer images than this are few. */
 export const FEW_IMAGES = 1000;
 
@@ -125,6 +125,18 @@ interface PreviewFacts {
   readonly copied: number;
 }
 
+/** How large the generator's gradient was: first, and last. */
+interface Gradients {
+  readonly first: Gradient;
+  readonly last: Gradient;
+}
+
+/** The Euclidean norm of a gradient after a step. */
+export interface Gradient {
+  readonly step: number;
+  readonly norm: number;
+}
+
 /** Of a kind that was found: since when, when last, and whether it is over. */
 interface Status {
   readonly since: number;
@@ -138,6 +150,7 @@ export interface DiagnosisState {
   readonly open: OpenBlock;
   readonly previews: readonly (Omit<PreviewFacts, 'spread' | 'nearest' | 'copied'> & Ratios)[];
   readonly found: Readonly<Partial<Record<FindingKind, Status>>>;
+  readonly gradients?: Gradients | undefined;
 }
 
 /** JSON has no NaN: it is written as null. */
@@ -150,6 +163,7 @@ export class Diagnosis {
   #open: OpenBlock = { count: 0, sums: {} };
   #previews: PreviewFacts[] = [];
   #found: Partial<Record<FindingKind, Status>> = {};
+  #gradients: Gradients | undefined;
 
   constructor(options: DiagnosisOptions = {}) {
     this.#options = options;
@@ -159,8 +173,8 @@ export class Diagnosis {
   data(count: number): DiagnosisEvent[] {
     if (count >= FEW_IMAGES) return [];
     const { batchSize } = this.#options;
-    const passes = batchSize === undefined ? '' : `; a pass over them is ${shown(count / batchSize)} steps`;
-    return this.#seen('few-images', 0, `${count} images${passes}.`);
+    const pass = batchSize === undefined ? '' : ` A pass over them is ${Math.ceil(count / batchSize)} steps.`;
+    return this.#seen('few-images', 0, `There are ${count}.${pass}`);
   }
 
   /** Takes the metrics of a step, in order. @returns what began or ended with it. */
@@ -172,7 +186,7 @@ export class Diagnosis {
     this.#blocks = [...this.#blocks, { step, means }].slice(-BLOCKS);
     this.#open = { count: 0, sums: {} };
     return (Object.keys(METRIC_RULES) as (keyof typeof METRIC_RULES)[]).flatMap((kind) => {
-      const evidence = METRIC_RULES[kind](this.#blocks, this.#options.unit);
+      const evidence = METRIC_RULES[kind](this.#blocks, this.#options.unit, this.#gradients);
       return evidence === undefined ? this.#unseen(kind, step) : this.#seen(kind, step, evidence);
     });
   }
@@ -188,9 +202,15 @@ export class Diagnosis {
     });
   }
 
+  /** Takes the generator's gradient, for the evidence. */
+  gradient(gradient: Gradient): void {
+    this.#gradients = { first: this.#gradients?.first ?? gradient, last: gradient };
+  }
+
   state(): DiagnosisState {
     const { sums, count } = this.#open;
     return {
+      ...(this.#gradients && { gradients: this.#gradients }),
       blocks: [...this.#blocks],
       open: { count, sums: { ...sums } },
       previews: [...this.#previews],
@@ -199,7 +219,8 @@ export class Diagnosis {
   }
 
   /** Goes on from a state, also one that has been through JSON. */
-  restore({ blocks, open, previews, found }: DiagnosisState): void {
+  restore({ blocks, open, previews, found, gradients }: DiagnosisState): void {
+    this.#gradients = gradients;
     this.#blocks = blocks.map(({ step, means }) => ({ step, means: withNaN(means) }));
     this.#open = { count: open.count, sums: withNaN(open.sums) };
     this.#previews = previews.map(({ step, ...ratios }) => ({ step, ...withNaN(ratios) }));
@@ -224,7 +245,7 @@ export class Diagnosis {
 
 /** What the discriminator's outputs and the losses say. @returns the evidence, where it is so. */
 const METRIC_RULES = {
-  'discriminator-won': (blocks, unit) => {
+  'discriminator-won': (blocks, unit, gradients) => {
     const window = lastBlocks(blocks, WINDOW);
     if (!window) return undefined;
     const [real, fake] = [valuesOf(window, 'dReal'), valuesOf(window, 'dFake')];
@@ -234,7 +255,7 @@ const METRIC_RULES = {
     // Of losses that are never below 0 and reach it where all images are told apart; a Wasserstein loss is below.
     const nothingLeft = lossD.every((loss) => loss >= 0 && loss < WON_LOSS) && median(real) > median(fake);
     if (!certain && !nothingLeft) return undefined;
-    return `${over(window)} D(x) was ${shown(median(real))} and D(G(z)) ${shown(median(fake))}, loss D ${shown(median(lossD))} and loss G ${shown(median(lossG))}: the generator learns little from it.`;
+    return `${over(window)} D(x) was ${shown(median(real))} and D(G(z)) ${shown(median(fake))}, loss D ${shown(median(lossD))} and loss G ${shown(median(lossG))}${gradientText(gradients)}.`;
   },
   'discriminator-lost': (blocks, unit) => {
     const window = lastBlocks(blocks, WINDOW);
@@ -264,7 +285,14 @@ const METRIC_RULES = {
     return `Over the last ${5 * BLOCK} steps the larger of the losses was ${shown(now)}; before it was ${shown(before)}.`;
   },
 } as const satisfies Partial<
-  Record<FindingKind, (blocks: readonly Block[], unit: OutputUnit | undefined) => string | undefined>
+  Record<
+    FindingKind,
+    (
+      blocks: readonly Block[],
+      unit: OutputUnit | undefined,
+      gradients: Gradients | undefined,
+    ) => string | undefined
+  >
 >;
 
 /** What previews say. @returns the evidence, where it is so. */
@@ -346,6 +374,13 @@ function swings(values: readonly number[]): number {
     side = now;
   }
   return count;
+}
+
+function gradientText(gradients: Gradients | undefined): string {
+  if (!gradients) return '';
+  const { first, last } = gradients;
+  const before = first.step === last.step ? '' : `, at step ${first.step} ${shown(first.norm)}`;
+  return `; the norm of the generator's gradient was ${shown(last.norm)} at step ${last.step}${before}`;
 }
 
 /** NaN where there is nothing to compare with. */

@@ -1,5 +1,6 @@
 // One attempt at a run, on one device: the trainer with the hooks that write the run folder and tell whoever watches.
 
+import { existsSync } from 'node:fs';
 import {
   type AnyTask,
   type Batches,
@@ -16,8 +17,9 @@ import {
   type TrainResult,
   type TrainState,
 } from '@forger/dcgan';
-import { PROFILE_AFTER } from '@forger/dcgan/internal';
+import { GRID_PICTURES, PROFILE_AFTER } from '@forger/dcgan/internal';
 import type { AdapterReport, Tensor } from '@forger/tensor';
+import { flagsOf } from '../info/findings.ts';
 import { writeGrid } from '../report/grid.ts';
 import { bestOf } from './best.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -134,7 +136,7 @@ export class Training {
         const known = run.diagnosis.read().filter((line) => line.kind === kind);
         // A run that was stopped before its first checkpoint begins anew.
         if (!known.some((line) => line.step === step && line.state === state)) run.diagnosis.append(event);
-        if (state === 'began' && known.length === 0) reporter.note(sentence(event));
+        if (state === 'began' && known.length === 0) reporter.note(`${sentence(event)} ${flagsOf(kind)}`);
       },
     });
   }
@@ -152,12 +154,32 @@ export class Training {
       for (const average of Object.keys(trainer.state.averages))
         await this.#writeGrid(run.samplePath(step, average), await trainer.preview(average));
       reporter.sample(path);
-      this.#diagnosis.preview(trainer, drawn);
+      // Not of a step at which the run happens to be stopped: a resumed run is to find the same.
+      if (step % this.#config.sampleEvery === 0) await this.#diagnosis.preview(trainer, drawn);
     };
-    return every('samples', this.#config.sampleEvery, write, {
+    const hook = every('samples', this.#config.sampleEvery, write, {
       atStart: true,
       doneAt: async () => (await run.samples()).at(-1)?.step ?? -1,
     });
+    return {
+      ...hook,
+      start: async (trainer) => {
+        if (!existsSync(run.realPath)) await this.#writeReal(trainer);
+        await hook.start?.(trainer);
+      },
+    };
+  }
+
+  /** A grid of training images, to compare the samples with. */
+  async #writeReal({ state, batches }: Trainer): Promise<void> {
+    const input = Object.entries(state.inputInfos).find(
+      ([, { shape, dtype }]) => shape.length === 3 && dtype === 'float32',
+    );
+    if (!input) return;
+    const [name, { shape }] = input;
+    if (shape[0] !== 1 && shape[0] !== 3) return;
+    const images = batches.first(name, GRID_PICTURES) as Float32Array;
+    await this.#writeGrid(this.#io.run.realPath, { images, shape: [GRID_PICTURES, ...shape] });
   }
 
   async #writeGrid(path: string, { images, shape }: Drawn): Promise<void> {
