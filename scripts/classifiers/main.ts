@@ -28,9 +28,9 @@ async function make(
   device: Device,
   epochs: number,
 ): Promise<Classifier> {
-  const { name, subject, mirror } = spec;
+  const { name, subject } = spec;
   const { train, test } = await spec.open(dataDir);
-  const data = augmented(train, epochs, mirror);
+  const data = augmented(train, epochs, spec);
   const trainer = await openTrainer(classifierTask, {
     data,
     device,
@@ -97,20 +97,22 @@ async function accuracyOf(classifier: Classifier, test: ImageDataset, device: De
 
 /** The module that holds a classifier. */
 function moduleText({ weights, ...facts }: Classifier): string {
-  const lines = weights.match(/.{1,100}/g)!.map((line) => `  '${line}',`);
+  const quoted = (text: string): string => `'${text.replaceAll("'", "\\'")}'`;
+  const literal = (value: unknown): string => {
+    if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+    return typeof value === 'string' ? quoted(value) : String(value);
+  };
   return [
     `// A classifier of ${facts.subject}: made by \`pnpm classifiers\`, not by hand. See docs/evaluation.md.`,
     '',
     "import type { Classifier } from '../evaluate/classifier.ts';",
     '',
-    '// biome-ignore format: generated',
     'const weights = [',
-    ...lines,
+    ...weights.match(/.{1,100}/g)!.map((line) => `  '${line}',`),
     "].join('');",
     '',
-    '/** @type the classifier with its weights; see `classifierNetwork`. */',
     'export const classifier: Classifier = {',
-    ...Object.entries(facts).map(([key, value]) => `  ${key}: ${JSON.stringify(value)},`),
+    ...Object.entries(facts).map(([key, value]) => `  ${key}: ${literal(value)},`),
     '  weights,',
     '};',
     '',

@@ -100,7 +100,10 @@ export async function openEvaluator(real: ImageSource, options: EvaluationOption
         count,
         seed,
         network: { name, title, hash, size },
-        values: Object.assign({}, ...metrics.map((metric) => valuesOf(metric, results, floor))),
+        values: Object.assign(
+          {},
+          ...metrics.map((metric) => valuesOf(metric, results, floor, network.titles)),
+        ),
         details: Object.fromEntries(
           metrics.flatMap(({ name }) =>
             results[name]!.details === undefined ? [] : [[name, results[name]!.details]],
@@ -185,6 +188,7 @@ function valuesOf(
   { name: metric, values: specs }: Metric,
   results: Readonly<Record<string, MetricResult>>,
   floors: Readonly<Record<string, MetricResult>> | undefined,
+  titles: Readonly<Record<string, string>> = {},
 ): Record<string, EvaluatedValue> {
   return Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => {
@@ -194,6 +198,7 @@ function valuesOf(
         name,
         {
           ...spec,
+          ...(titles[name] !== undefined && { title: titles[name] }),
           ...value,
           metric,
           ...(floor && { floor: floor.value }),

@@ -2,6 +2,7 @@
 
 export { type Classifier, classifierNetwork } from './classifier.ts';
 export { distanceFromBest, evaluate, openEvaluator } from './evaluate.ts';
+export { type InceptionOptions, inceptionNetwork } from './inception.ts';
 export { defaultMetrics, findMetric, METRICS } from './metrics/index.ts';
 export { type KidOptions, kidWith } from './metrics/kid.ts';
 export type { NearestPair } from './metrics/nearest-images.ts';

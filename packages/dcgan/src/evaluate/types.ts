@@ -41,6 +41,8 @@ export interface FeatureNetwork {
   readonly size: number;
   /** Names of the classes, where the network is a classifier. */
   readonly classes?: readonly string[];
+  /** Titles of values that have a name of their own in these features, by the values' names: `{ frechet: 'FID' }`. */
+  readonly titles?: Readonly<Record<string, string>>;
   /** Largest batch that it should be given, for the sake of memory. Default 256. */
   readonly batchSize?: number;
   /**
