@@ -30,7 +30,7 @@ async function make(
 ): Promise<Classifier> {
   const { name, subject } = spec;
   const { train, test } = await spec.open(dataDir);
-  const data = augmented(train, epochs, spec);
+  const data = augmented(train, epochs, spec.shift);
   const trainer = await openTrainer(classifierTask, {
     data,
     device,
