@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idx, idxLabels } from '../../packages/forger/test/data/builders.ts';
-import { bundle, FOR_BROWSER } from '../bundle.ts';
+import { bundle, FOR_BROWSER } from '../support/bundle.ts';
 import { findChromium, NO_CHROMIUM, type Opened, openPage } from './chromium.ts';
 import { type Drawn, drawFrom, fingerprintOf, type Outcome, trainSmall } from './work.ts';
 
@@ -22,7 +22,7 @@ const images = gzipSync(
 const labels = gzipSync(idxLabels([0, 1, 2, 3, 4, 5, 6, 7]));
 
 const PAGE = `
-  import { drawFrom, fingerprintOf, trainSmall } from './browser/work.ts';
+  import { drawFrom, fingerprintOf, trainSmall } from './work.ts';
   const bytes = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
   const worker = () =>
     new Promise((resolve, reject) => {
@@ -38,7 +38,7 @@ const PAGE = `
   });
 `;
 const WORKER = `
-  import { trainSmall } from './browser/work.ts';
+  import { trainSmall } from './work.ts';
   trainSmall().then(postMessage, (error) => postMessage({ error: String(error) }));
 `;
 
@@ -52,7 +52,9 @@ describe.skipIf(!findChromium())(`in Chromium${NO_CHROMIUM}`, () => {
     )) as T;
 
   beforeAll(async () => {
-    const [page, worker] = await Promise.all([PAGE, WORKER].map((text) => bundle(text, FOR_BROWSER)));
+    const [page, worker] = await Promise.all(
+      [PAGE, WORKER].map((text) => bundle(text, FOR_BROWSER, import.meta.dirname)),
+    );
     opened = await openPage({
       '/index.html': '<!doctype html><title>Forger</title><script type="module" src="/page.js"></script>',
       '/page.js': page!.text,

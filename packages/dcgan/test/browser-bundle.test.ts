@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import type { BuildOptions } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { bundle, FOR_BROWSER, FOR_NODE } from '../../../test/bundle.ts';
+import { bundle, FOR_BROWSER, FOR_NODE } from '../../../test/support/bundle.ts';
 
 const ALL = "export * from '@forger/dcgan';";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bundle, FOR_BROWSER, FOR_NODE } from '../../../test/bundle.ts';
+import { bundle, FOR_BROWSER, FOR_NODE } from '../../../test/support/bundle.ts';
 
 const ALL = "export * from '@forger/tensor';";
 

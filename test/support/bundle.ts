@@ -17,10 +17,17 @@ export interface Bundle {
   imports: string[];
 }
 
-/** Bundles the text of a module, whose imports are resolved as from this folder. */
-export async function bundle(contents: string, options: BuildOptions): Promise<Bundle> {
+/**
+ * Bundles the text of a module.
+ * @param resolveDir folder that its relative imports start from.
+ */
+export async function bundle(
+  contents: string,
+  options: BuildOptions,
+  resolveDir = import.meta.dirname,
+): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
-    stdin: { contents, resolveDir: import.meta.dirname, loader: 'ts' },
+    stdin: { contents, resolveDir, loader: 'ts' },
     bundle: true,
     format: 'esm',
     write: false,
