@@ -32,17 +32,13 @@ export {
   type SafetensorsTensor,
   writeSafetensors,
 } from './io/safetensors.ts';
-export { getChoices, type ProblemFamily, setChoices, type Tunable } from './kernels/choices.ts';
-export { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
+export { type Algorithm, allowedUnits, unitRoundoff } from './kernels/algorithm.ts';
+export { algorithms, algorithmsNamed } from './kernels/algorithms.ts';
+export { getChoices, setChoices } from './kernels/choose.ts';
 export { markNonFinite } from './kernels/nonfinite.ts';
 export * from './kernels/optimizer.ts';
-export {
-  type TunedProblem,
-  type TuneOptions,
-  type TuneReport,
-  tunableProblems,
-  tune,
-} from './kernels/tune.ts';
+export { type ProblemFamily, type Tunable, tunableProblems } from './kernels/tunable.ts';
+export { type TunedProblem, type TuneOptions, type TuneReport, tune } from './kernels/tune.ts';
 export * from './ops/index.ts';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
 export {

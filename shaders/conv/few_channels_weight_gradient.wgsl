@@ -6,7 +6,7 @@
 // load the part of x that the four see, and share it by broadcasts. The partial results [parts, K, C, R, S] are summed
 // in fixed order by the reduction kernel.
 // Constants: CHANNELS, KERNEL_R, KERNEL_S, STRIDE_H, STRIDE_W, PAD_H, PAD_W, BLOCKS (4 at most), RESULT_BINDING (3).
-// LANES (of a subgroup, 8 or more). Linked with thin_share, thin_take_* (gy) and thin_put_*.wgsl.
+// LANES (of a subgroup, 8 or more). Linked with few_channels_share, few_channels_take_* (gy) and few_channels_put_*.wgsl.
 // Grid: x parts of the rows, y blocks of LANES·BLOCKS output channels.
 
 struct Params {

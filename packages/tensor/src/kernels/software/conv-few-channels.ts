@@ -1,13 +1,12 @@
 // The three products of a convolution of few input channels, such as a discriminator's first layer and, transposed, a
-// generator's last: as near to one pass over the large operand as loads and stores allow. For software adapters.
-import type { Device } from '../device/device.ts';
-import type { Constant } from '../device/pipelines.ts';
-import { ConfigError } from '../errors.ts';
-import type { ShaderFile } from '../shaders.generated.ts';
-import { empty, type Tensor } from '../tensor.ts';
-import type { ConvSizes } from './conv.ts';
-import { forcedCore, supportsCore } from './gemm.ts';
-import { reduce } from './reduce.ts';
+// generator's last: as near to one pass over the large operand as loads and stores allow.
+import type { Device } from '../../device/device.ts';
+import type { Constant } from '../../device/pipelines.ts';
+import type { ShaderFile } from '../../shaders.generated.ts';
+import { empty, type Tensor } from '../../tensor.ts';
+import { type Algorithm, type ConvSizes, convMacs, plainSums } from '../algorithm.ts';
+import { reduce } from '../reduce.ts';
+import { hasSubgroups } from './gemm-subgroup.ts';
 
 /** Weights of an output channel, and taps each way, that an invocation can hold. */
 const mostTaps = 48;
@@ -31,25 +30,43 @@ const parts = 32;
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
 /** Whether an invocation can hold the weights of an output channel. */
-export function isThin(z: ConvSizes): boolean {
+export function hasFewChannels(z: ConvSizes): boolean {
   return z.c * z.r * z.s <= mostTaps && Math.max(z.r, z.s) <= mostKernel;
 }
 
-/** Whether a product takes this path: it can, and it is forced, or the adapter is a software one and it pays. */
-export function onThin(device: Device, z: ConvSizes): boolean {
-  const forced = forcedCore();
-  if (forced && forced !== 'thin') return false;
+/** Whether the kernels serve a convolution: few channels, one group, no dilation, strides up to 2, within a grid. */
+export function fits(z: ConvSizes): boolean {
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
-  if (!isThin(z)) return false;
+  if (!hasFewChannels(z)) return false;
   if (z.n * Math.max(z.p * ceilDiv(z.q, 4), z.h * ceilDiv(z.w, 4)) > 65_535 * workgroup) return false; // a grid
-  if (Math.max(...z.stride) > 2 || z.padding[0] >= z.r || z.padding[1] >= z.s) return false;
-  if (forced) {
-    if (!supportsCore(device, 'thin')) throw new ConfigError('This adapter cannot run the thin kernels.');
-    return true;
-  }
-  if (!device.adapter.software || !supportsCore(device, 'thin')) return false;
-  return z.k >= leastOutputs && z.n * z.k * z.p * z.q * z.c * z.r * z.s >= leastMacs;
+  return Math.max(...z.stride) <= 2 && z.padding[0] < z.r && z.padding[1] < z.s;
 }
+
+/** Whether all subgroups of an adapter have the same number of lanes, 8 or more: a lane is an output channel. */
+export function equalSubgroups(device: Device): boolean {
+  const [least, most] = device.adapter.subgroupSize;
+  return hasSubgroups(device) && least === most;
+}
+
+export const fewChannels: Algorithm = {
+  name: 'few-channels',
+  ...plainSums,
+  // Four positions at once, of which a row's last have a zero for their gradient.
+  specialValues: { forward: 'exact', inputGradient: 'exact', weightGradient: 'spread' },
+  shaders: [
+    'conv/few_channels_forward.wgsl',
+    'conv/few_channels_input_gradient.wgsl',
+    'conv/few_channels_weight_gradient.wgsl',
+  ],
+  runsOn: equalSubgroups,
+  convolution: {
+    supports: (_, { z, matmul }) => matmul === null && fits(z),
+    suits: (_, { z }) => z.k >= leastOutputs && convMacs(z) >= leastMacs,
+    forward,
+    inputGradient,
+    weightGradient,
+  },
+};
 
 function constantsOf(z: ConvSizes): Record<string, Constant> {
   return {
@@ -67,16 +84,16 @@ const paramsOf = (z: ConvSizes): number[] => [z.n, z.h, z.w, z.k, z.p, z.q];
 
 /** Runs of four at once, where every row starts at a multiple of four. */
 const putFile = (row: number): ShaderFile =>
-  row % 4 === 0 ? 'conv/thin_put_vec4.wgsl' : 'conv/thin_put_f32.wgsl';
+  row % 4 === 0 ? 'conv/few_channels_put_vec4.wgsl' : 'conv/few_channels_put_f32.wgsl';
 const takeFile = (row: number): ShaderFile =>
-  row % 4 === 0 ? 'conv/thin_take_vec4.wgsl' : 'conv/thin_take_f32.wgsl';
+  row % 4 === 0 ? 'conv/few_channels_take_vec4.wgsl' : 'conv/few_channels_take_f32.wgsl';
 
 /** The files of a kernel of neighbours that reads rows of `source` values and writes rows of `result`. */
 const filesOf = (kernel: ShaderFile, source: number, result: number): ShaderFile[] => [
   kernel,
-  'conv/thin_weights.wgsl',
-  'conv/thin_share.wgsl',
-  'conv/thin_line.wgsl',
+  'conv/few_channels_weights.wgsl',
+  'conv/few_channels_share.wgsl',
+  'conv/few_channels_line.wgsl',
   takeFile(source),
   putFile(result),
 ];
@@ -89,7 +106,7 @@ const neighbours = (across: number, held: number, length: number): boolean =>
   8 % across === 0 && across * held >= length;
 
 /** y = conv(x, w) + bias. */
-export function forwardOfThin(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   const y = empty([z.n, z.k, z.p, z.q], { device: x.device });
   const rows = z.c > 1 ? 1 : 2;
   const across = ceilDiv(z.q, 4);
@@ -98,8 +115,8 @@ export function forwardOfThin(x: Tensor, weight: Tensor, bias: Tensor | null, z:
   const shares = Math.min(ceilDiv(z.k, 8), ceilDiv(leastGroups, groups));
   x.device.dispatch(
     {
-      name: 'conv_thin_forward',
-      files: filesOf('conv/thin_forward.wgsl', z.w, z.q),
+      name: 'conv_few_channels_forward',
+      files: filesOf('conv/few_channels_forward.wgsl', z.w, z.q),
       constants: {
         ...constantsOf(z),
         ROWS: rows,
@@ -119,15 +136,15 @@ export function forwardOfThin(x: Tensor, weight: Tensor, bias: Tensor | null, z:
 }
 
 /** The x-shaped product of gy and w, + bias. */
-export function inputGradientOfThin(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   const gx = empty([z.n, z.c, z.h, z.w], { device: gy.device });
   const rows = z.c > 1 ? 2 : 4;
   const across = ceilDiv(z.w, 4 * z.stride[1]);
   const patches = z.n * ceilDiv(z.h, rows * z.stride[0]) * across;
   gy.device.dispatch(
     {
-      name: 'conv_thin_input_gradient',
-      files: filesOf('conv/thin_input_gradient.wgsl', z.q, z.w),
+      name: 'conv_few_channels_input_gradient',
+      files: filesOf('conv/few_channels_input_gradient.wgsl', z.q, z.w),
       constants: {
         ...constantsOf(z),
         ROWS: rows,
@@ -147,7 +164,7 @@ export function inputGradientOfThin(gy: Tensor, weight: Tensor, bias: Tensor | n
 }
 
 /** The w-shaped product of x and gy. */
-export function weightGradientOfThin(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
+function weightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
   const shape = [z.k, z.c, z.r, z.s];
   const lanes = device.adapter.subgroupSize[0];
@@ -157,10 +174,10 @@ export function weightGradientOfThin(x: Tensor, gy: Tensor, z: ConvSizes): Tenso
   const partial = empty([splits, ...shape], { device });
   device.dispatch(
     {
-      name: 'conv_thin_weight_gradient',
+      name: 'conv_few_channels_weight_gradient',
       files: [
-        'conv/thin_weight_gradient.wgsl',
-        'conv/thin_share.wgsl',
+        'conv/few_channels_weight_gradient.wgsl',
+        'conv/few_channels_share.wgsl',
         takeFile(z.q),
         putFile(z.c * z.r * z.s),
       ],

@@ -1,9 +1,9 @@
-// Operands taken to the points of Winograd's method, and results taken back (shaders/winograd): tiles of planes become
-// batches of matrices in textures, which texel-product.ts multiplies.
-import { type PooledTexture, textureWidth } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import type { ShaderFile } from '../shaders.generated.ts';
-import { empty, type Tensor } from '../tensor.ts';
+// The transforms of Winograd's method (shaders/winograd): tiles of an operand become a batch of matrices in a texture, which
+// texel-product.ts multiplies, and matrices become a result again.
+import { type PooledTexture, textureWidth } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import type { ShaderFile } from '../../shaders.generated.ts';
+import { empty, type Tensor } from '../../tensor.ts';
 import { panel, type TexelMatrix } from './texel-product.ts';
 
 /** F(outputs, taps): `outputs` results of a correlation with `taps` taps, from outputs + taps - 1 products. */
@@ -32,7 +32,7 @@ export interface Operand {
   readonly stride: number;
 }
 
-/** The sizes of an operand's matrices at the points: quads of channels of a phase, by tiles. */
+/** The sizes of a transformed operand's matrices: quads of channels of a phase, by tiles. */
 export function matrixOf(o: Operand, form: WinogradForm): Omit<TexelMatrix, 'texture'> {
   return {
     batch: (form.outputs + form.taps - 1) ** 2,
@@ -44,8 +44,8 @@ export function matrixOf(o: Operand, form: WinogradForm): Omit<TexelMatrix, 'tex
 export const texelsOf = ({ batch, quads, length }: Omit<TexelMatrix, 'texture'>): number =>
   batch * quads * length;
 
-/** Whether an operand or a result at the points fits a texture, the buffer through which it gets there, and a grid. */
-export function fitsPoints(device: Device, o: Operand, form: WinogradForm): boolean {
+/** Whether a transformed operand or result fits a texture, the buffer through which it gets there, and a grid. */
+export function fitsTransforms(device: Device, o: Operand, form: WinogradForm): boolean {
   const matrix = matrixOf(o, form);
   const texels = texelsOf(matrix);
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
@@ -76,8 +76,8 @@ function texelsOfLine(o: Operand, form: WinogradForm): number {
   return ceilDiv(latest + (positions - 1) * o.stride + 1, 4);
 }
 
-/** An operand at the points, packed once for all products that it takes part in. */
-export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix {
+/** A transformed operand, packed once for all products that it takes part in. */
+export function transform(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix {
   const matrix = matrixOf(o, form);
   const { length } = matrix;
   const params = [o.images, o.channels, o.h, o.w, ...o.tiles, ...o.padding, length];
@@ -89,8 +89,8 @@ export function toPoints(t: Tensor, o: Operand, form: WinogradForm): TexelMatrix
     const packed = empty([4 * texelsOf(matrix)], { device });
     device.dispatch(
       {
-        name: `${o.role}_to_points`,
-        files: ['winograd/to_points.wgsl', 'winograd/roles.wgsl', form.file],
+        name: `winograd_${o.role}_transform`,
+        files: ['winograd/transform.wgsl', 'winograd/roles.wgsl', form.file],
         constants: { ...constantsOf(o), TEXELS: texelsOfLine(o, form) },
         bindings: ['texture-read', 'write'],
       },
@@ -115,10 +115,10 @@ function putFile(o: Operand, form: WinogradForm): ShaderFile {
 }
 
 /**
- * A tensor of an operand's shape from its values at the points, which `fill` puts into a scratch texture.
+ * A tensor of an operand's shape from its transformed values, which `fill` puts into a scratch texture.
  * @param operand any tensor that is alive, to be bound where there is no bias.
  */
-export function fromPoints(
+export function inverseTransform(
   o: Operand,
   form: WinogradForm,
   bias: Tensor | null,
@@ -134,8 +134,8 @@ export function fromPoints(
   const blocks = blocksOf(o, form);
   device.dispatch(
     {
-      name: `${o.role}_from_points`,
-      files: ['winograd/from_points.wgsl', putFile(o, form), 'winograd/roles.wgsl', form.file],
+      name: `winograd_${o.role}_inverse_transform`,
+      files: ['winograd/inverse_transform.wgsl', putFile(o, form), 'winograd/roles.wgsl', form.file],
       constants: { ...constantsOf(o), HAS_BIAS: bias !== null },
       bindings: ['texture-read', 'read', 'write'],
     },
@@ -147,7 +147,7 @@ export function fromPoints(
   return y;
 }
 
-/** Blocks of positions that from_points.wgsl gathers: one for each tile, or as many as hold all of a phase of the input. */
+/** Blocks of positions that inverse_transform.wgsl gathers: one for each tile, or as many as hold all of a phase of the input. */
 function blocksOf(o: Operand, form: WinogradForm): [number, number] {
   if (o.role !== 'input') return [o.tiles[0], o.tiles[1]];
   const blocks = (size: number, padding: number): number => {

@@ -5,8 +5,8 @@
 // over k: it loads the part of gy that the patch sees, ROWS rows of four and their borders; the eight lanes of a
 // subgroup load the weights of k and share them by broadcasts.
 // Constants: CHANNELS, KERNEL_R, KERNEL_S, STRIDE_H, STRIDE_W, PAD_H, PAD_W, ROWS (4 at most), NEIGHBOURS, HAS_BIAS,
-// WORKGROUP (a multiple of 8), RESULT_BINDING (4). Linked with thin_weights, thin_share, thin_line, thin_take_* and
-// thin_put_*.wgsl. Needs subgroups of 8 lanes or more. Grid: x patches.
+// WORKGROUP (a multiple of 8), RESULT_BINDING (4). Linked with few_channels_weights, few_channels_share, few_channels_line, few_channels_take_* and
+// few_channels_put_*.wgsl. Needs subgroups of 8 lanes or more. Grid: x patches.
 
 struct Params { n: u32, h: u32, w: u32, k: u32, p: u32, q: u32 }
 @group(0) @binding(0) var<uniform> params: Params;

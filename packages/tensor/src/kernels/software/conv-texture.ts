@@ -1,12 +1,21 @@
-// The three products of a convolution on core_texture, for software adapters: operands are packed into textures, which
-// such adapters read several times faster than buffers, then multiplied. Plain convolutions only: one group, dilation 1.
-import { type PooledTexture, textureWidth } from '../device/buffers.ts';
-import type { BufferRange, Device } from '../device/device.ts';
-import { ConfigError } from '../errors.ts';
-import { empty, type Tensor } from '../tensor.ts';
-import type { ConvSizes } from './conv.ts';
-import { forcedCore, supportsCore, wantedWorkgroups } from './gemm.ts';
-import { reduce } from './reduce.ts';
+// Direct convolution on textures, for what no form of Winograd's method serves or pays for: operands are packed into
+// textures, which software adapters read several times faster than buffers, then multiplied window by window. Plain
+// convolutions only: one group, dilation 1. Matrix products by the same name are those of matmul-texture.ts.
+import { type PooledTexture, textureWidth } from '../../device/buffers.ts';
+import type { BufferRange, Device } from '../../device/device.ts';
+import { empty, type Tensor } from '../../tensor.ts';
+import {
+  type Algorithm,
+  type ConvProblem,
+  type ConvSizes,
+  convMacs as macsOf,
+  plainSums,
+} from '../algorithm.ts';
+import { wantedWorkgroups } from '../gemm.ts';
+import { reduce } from '../reduce.ts';
+import { isWholeWindow, wholeWindow } from '../whole-window.ts';
+import { hasSubgroups } from './gemm-subgroup.ts';
+import { matmulOnTextures } from './matmul-texture.ts';
 
 /** Multiply-adds below which packing is not worth its dispatches. */
 const leastMacs = 2 ** 22;
@@ -24,9 +33,6 @@ const packWorkgroup = 16;
 const packWorkgroups = 256;
 
 const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
-
-/** Which of the three products. */
-export type ConvProduct = 'forward' | 'inputGradient' | 'weightGradient';
 
 /** Where the values of a channel lie in its plane of texels. */
 interface Plane {
@@ -63,13 +69,8 @@ const paddedQ = (z: ConvSizes): number => ceilDiv(z.q, 4) * 4;
 const texelsOf = (n: number, channels: number, plane: Plane): number =>
   n * ceilDiv(channels, 4) * plane.h * plane.w;
 
-/** Multiply-adds of each of the three products (one group). */
-const macsOf = (z: ConvSizes): number => z.n * z.k * z.p * z.q * z.c * z.r * z.s;
-
-/** Whether a product takes this path: it can, and it is forced, or the adapter is a software one and it pays. */
-export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): boolean {
-  const forced = forcedCore();
-  if (forced && forced !== 'texture') return false;
+/** Whether a convolution can be packed: one group, no dilation, within a texture and a grid. */
+function fits(device: Device, z: ConvSizes): boolean {
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
   const planes: [number, Plane][] = [
     [z.c, xPlane(z, paddedQ(z))],
@@ -79,16 +80,40 @@ export function onTextures(device: Device, product: ConvProduct, z: ConvSizes): 
   const weights = (z.k + 16) * (z.c + 16) * (z.r + z.stride[0]) * (z.s + z.stride[1]);
   const texels = Math.max(weights, ...planes.map(([channels, plane]) => texelsOf(z.n, channels, plane)));
   if (texels > device.pool.maxTexels) return false;
-  if (planes.some(([, { h, w }]) => h * w > 65_535 * packWorkgroup)) return false; // one dispatch packs a plane
-  if (forced) {
-    if (!supportsCore(device, 'texture')) throw new ConfigError('This adapter cannot run the texture core.');
-    return true;
-  }
-  if (!device.adapter.software || !supportsCore(device, 'texture')) return false;
+  return planes.every(([, { h, w }]) => h * w <= 65_535 * packWorkgroup); // one dispatch packs a plane
+}
+
+/** Where packing pays. */
+function suits({ product, z }: ConvProblem): boolean {
   const packed = product === 'inputGradient' ? z.k : z.c;
   if (packed < leastChannels || (product === 'weightGradient' && 2 * z.q <= paddedQ(z))) return false;
   return macsOf(z) >= leastMacs;
 }
+
+export const texture: Algorithm = {
+  name: 'texture',
+  ...plainSums,
+  specialValues: 'spread',
+  shaders: ['gemm/core_texture.wgsl', 'winograd/f1x1.wgsl'],
+  runsOn: hasSubgroups,
+  matmul: matmulOnTextures,
+  convolution: {
+    supports: (device, { z, matmul }) =>
+      matmul ? matmulOnTextures.supports(device, matmul) : fits(device, z),
+    suits: (device, problem) =>
+      problem.matmul ? matmulOnTextures.suits(device, problem.matmul) : suits(problem),
+    forward: (x, weight, bias, z) =>
+      isWholeWindow(z)
+        ? wholeWindow.forward(matmulOnTextures, x, weight, bias, z)
+        : forward(x, weight, bias, z),
+    inputGradient: (gy, weight, bias, z) =>
+      isWholeWindow(z) && !bias
+        ? wholeWindow.inputGradient(matmulOnTextures, gy, weight, z)
+        : inputGradient(gy, weight, bias, z),
+    weightGradient: (x, gy, z) =>
+      isWholeWindow(z) ? wholeWindow.weightGradient(matmulOnTextures, x, gy, z) : weightGradient(x, gy, z),
+  },
+};
 
 /** Runs `fn` with a scratch texture, which later commands may use again. */
 function withTexture<T>(device: Device, texels: number, fn: (texture: PooledTexture) => T): T {
@@ -233,7 +258,7 @@ function product(
 }
 
 /** y = conv(x, w) + bias. */
-export function forwardOnTextures(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
+function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   const t: Taps = {
     rows: z.k,
     rowStride: z.c * z.r * z.s,
@@ -248,12 +273,7 @@ export function forwardOnTextures(x: Tensor, weight: Tensor, bias: Tensor | null
 }
 
 /** The x-shaped product of gy and w, + bias. */
-export function inputGradientOnTextures(
-  gy: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  z: ConvSizes,
-): Tensor {
+function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   const t: Taps = {
     rows: z.c,
     rowStride: z.r * z.s,
@@ -268,7 +288,7 @@ export function inputGradientOnTextures(
 }
 
 /** The w-shaped product of x and gy. */
-export function weightGradientOnTextures(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
+function weightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
   const { device } = x;
   const columns = ceilDiv(z.c, 4) * 4 * z.r * z.s;
   const tiles = ceilDiv(z.k, rowsHeld(z.k)) * ceilDiv(columns, columnsHeld * coreWorkgroup);

@@ -4,7 +4,7 @@
 // Work: an invocation has four neighbouring outputs q of ROWS rows p and holds all of x that they see in registers. It
 // walks over the output channels; the eight lanes of a subgroup load a channel's weights and share them by broadcasts.
 // Constants: CHANNELS, KERNEL_R, KERNEL_S, STRIDE_H, STRIDE_W, PAD_H, PAD_W, ROWS, NEIGHBOURS, HAS_BIAS, WORKGROUP (a
-// multiple of 8), RESULT_BINDING (4). Linked with thin_weights, thin_share, thin_line, thin_take_* and thin_put_*.wgsl.
+// multiple of 8), RESULT_BINDING (4). Linked with few_channels_weights, few_channels_share, few_channels_line, few_channels_take_* and few_channels_put_*.wgsl.
 // Needs subgroups of 8 lanes or more. Grid: x fours of positions, y parts of the output channels.
 
 struct Params {

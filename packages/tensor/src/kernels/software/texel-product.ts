@@ -1,7 +1,7 @@
 // Batched products of matrices that lie in textures, four entries to a texel (shaders/gemm/texel_product.wgsl).
-import { type PooledTexture, textureWidth } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import { empty } from '../tensor.ts';
+import { type PooledTexture, textureWidth } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import { empty } from '../../tensor.ts';
 
 /** Entries along a panel of a matrix. */
 export const panel = 32;

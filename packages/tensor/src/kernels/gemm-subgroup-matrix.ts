@@ -2,8 +2,8 @@
 // largest magnitudes that operands are scaled by. Not timed on a GPU yet: tile sizes are those customary for them.
 import type { HalfMatrix } from '../device/adapter.ts';
 import type { BufferRange, Device } from '../device/device.ts';
-import { ConfigError } from '../errors.ts';
-import type { GemmProblem, Launch } from './gemm.ts';
+import type { ProductSizes } from './algorithm.ts';
+import type { GemmCore, GemmProblem, Launch } from './gemm.ts';
 
 /** Steps of the inner axis that are staged at once. */
 const depth = 32;
@@ -18,10 +18,7 @@ const leastMacs = 2 ** 20;
 const leastSide = 16;
 
 /** Whether a device that computes in mixed precision takes float16 for a product: one large enough to gain by it. */
-export function inHalf(
-  device: Device,
-  { macs, m, n, batch }: Pick<GemmProblem, 'macs' | 'm' | 'n' | 'batch'>,
-): boolean {
+export function inHalf(device: Device, { macs, m, n, batch }: ProductSizes): boolean {
   if (device.precision !== 'mixed' || macs < leastMacs) return false;
   return Math.min(m, n, macs / (m * n * batch)) >= leastSide;
 }
@@ -38,9 +35,24 @@ function tileFor(device: Device, { lanes }: HalfMatrix, { m, n, batch }: GemmPro
   return { side: 64, groups: [2, 2] } as const;
 }
 
-export function matrixLaunch(device: Device, problem: GemmProblem): Launch {
-  const { halfMatrix: matrix } = device.adapter;
-  if (!matrix) throw new ConfigError('This adapter cannot run the matrix core.');
+/**
+ * Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that they keep of
+ * the products themselves: 2^-10 is 2^14 units. What is far below the largest of an operand is 0 there, and 0·∞ NaN.
+ */
+export const subgroupMatrix: GemmCore = {
+  name: 'subgroup-matrix',
+  errorUnits: 2 ** 14,
+  errorGrowth: 1,
+  specialValues: 'in place',
+  shaders: ['gemm/core_matrix.wgsl'],
+  untuned: true,
+  runsOn: ({ adapter }) => adapter.halfMatrix !== null,
+  suits: () => false, // mixed precision asks for it (choose.ts)
+  launch,
+};
+
+function launch(device: Device, problem: GemmProblem): Launch {
+  const matrix = device.adapter.halfMatrix!;
   const { side, groups } = tileFor(device, matrix, problem);
   const { a = 'inner', b = 'outer' } = problem.along ?? {};
   const [first, second] = problem.reads;
