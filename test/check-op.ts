@@ -1,5 +1,5 @@
 /** Runs one operation on the device and holds its result and gradients against the float64 reference. */
-import { type Device, grad, type Tensor, tensor } from '@forger/tensor';
+import { algorithmsNamed, type Device, grad, type Tensor, tensor } from '@forger/tensor';
 import { sensitivities, unitRoundoff } from './conditioning.ts';
 import { type Comparison, type Deviation, deviations } from './golden/errors.ts';
 import { deviceOps } from './ops-table.ts';
@@ -14,9 +14,13 @@ import { type ReferenceOpName, referenceOp } from './reference/index.ts';
  */
 export const opTolerance = 32 * unitRoundoff;
 
-/** The same for one operation: with FORGER_VARIANT=matrix products round their operands to float16, by 2^-11 each. */
+const [forced] = algorithmsNamed(process.env.FORGER_VARIANT ?? '');
+
+/** The same for one operation: with FORGER_VARIANT=subgroup-matrix products round their operands to float16. */
 export const opToleranceOf = (name: ReferenceOpName): number =>
-  process.env.FORGER_VARIANT === 'matrix' && /^(conv|matmul|linear)/.test(name) ? 2 ** -10 : opTolerance;
+  forced?.name === 'subgroup-matrix' && /^(conv|matmul|linear)/.test(name)
+    ? forced.errorUnits * unitRoundoff
+    : opTolerance;
 
 /** One application of an operation. */
 export interface Sample {

@@ -18,6 +18,8 @@ import {
 } from '@forger/nn';
 import {
   add,
+  algorithms,
+  algorithmsNamed,
   backward,
   batchNorm,
   bce,
@@ -27,7 +29,6 @@ import {
   createDevice,
   type Device,
   dropout,
-  gemmCores,
   grad,
   l1,
   linear,
@@ -38,11 +39,9 @@ import {
   permute,
   relu,
   sum,
-  supportsCore,
   type Tensor,
   tanh,
   uniform,
-  withGemmCore,
   zeros,
 } from '@forger/tensor';
 import fc from 'fast-check';
@@ -165,10 +164,12 @@ describe('kernels compile with validation and bounds checks', () => {
     adapter.software = software;
   });
 
-  test.each(gemmCores)('products by the %s core', async (core) => {
-    if (!supportsCore(device, core)) return;
+  const runs = (name: string) => algorithmsNamed(name).every((one) => one.runsOn(device));
+
+  test.each(algorithms.map(({ name }) => name))('products by %s', async (name) => {
+    if (!runs(name)) return;
     await expectToCompile(() =>
-      withGemmCore(core, () => {
+      device.withAlgorithm(name, () => {
         for (const channels of [3, 7, 33]) {
           const bias = zeros([channels]);
           const w = zeros([channels, 5, 4, 4]).requireGrad();
@@ -191,7 +192,7 @@ describe('kernels compile with validation and bounds checks', () => {
   });
 
   test('convolutions of few channels, and logit heads', async () => {
-    if (!supportsCore(device, 'thin')) return;
+    if (!runs('thin')) return; // the former name of both
     const pass = (xShape: number[], wShape: number[], options: object): void => {
       const [x, w] = [zeros(xShape).requireGrad(), zeros(wShape).requireGrad()];
       const y = conv2d(x, w, { ...options, bias: zeros([wShape[0]!]) });
@@ -199,7 +200,7 @@ describe('kernels compile with validation and bounds checks', () => {
       convTranspose2d(zeros(y.shape), w, { ...options, bias: zeros([wShape[1]!]) });
     };
     await expectToCompile(() =>
-      withGemmCore('thin', () => {
+      device.withAlgorithm('thin', () => {
         for (const width of [16, 18, 72]) pass([2, 1, 16, width], [9, 1, 4, 4], { stride: 2, padding: 1 });
         pass([2, 3, 8, 8], [8, 3, 3, 3], { padding: 1 });
         pass([2, 8, 4, 4], [1, 8, 4, 4], {});
@@ -285,7 +286,7 @@ describe('nothing was left out', () => {
   test('every shader file is part of a kernel', () => {
     const used = new Set(compiled.flatMap(({ files }) => files));
     const unused = (Object.keys(shaderSources) as ShaderFile[]).filter((file) => !used.has(file));
-    const needSubgroups = supportsCore(device, 'subgroup')
+    const needSubgroups = algorithmsNamed('subgroup')[0]!.runsOn(device)
       ? []
       : [
           'conv/pack_channels.wgsl',
@@ -295,7 +296,7 @@ describe('nothing was left out', () => {
           'gemm/core_subgroup.wgsl',
           'gemm/core_texture.wgsl',
         ];
-    const needMatrices = supportsCore(device, 'matrix')
+    const needMatrices = algorithmsNamed('subgroup-matrix')[0]!.runsOn(device)
       ? []
       : ['gemm/core_matrix.wgsl', 'gemm/largest_finite.wgsl'];
     expect(unused).toEqual([...needSubgroups, ...needMatrices].sort());

@@ -1,8 +1,8 @@
-// The way back from to_points.wgsl, transposed: [N, C, H, W] from its values at the points, Pᵀ M P for each tile M and the
-// matrix P of its role, added up where tiles overlap. So it gives the output of a Winograd convolution, and the gradients in
-// its input and in its weight.
+// The inverse of transform.wgsl, its transpose: [N, C, H, W] from transformed values, Pᵀ M P for each tile M and the matrix P
+// of its role, added up where tiles overlap. So it gives the output of a Winograd convolution, and the gradients in its input
+// and in its weight.
 //
-// packed: a matrix for each point, as in to_points.wgsl. y: [N, C, H, W], with `bias` added to each channel.
+// packed: a matrix for each entry of a transformed tile (its points), as in transform.wgsl. y: [N, C, H, W], with `bias` added to each channel.
 // Work: an invocation has four channels of STEP×STEP positions, in all phases; it gathers them from the
 // tiles that reach them: its own and, when tiles overlap, the neighbours before and after. Positions before the first row
 // and column of x are left out, so blocks begin at `first` of their tile. The phases of a row lie between each other in y:

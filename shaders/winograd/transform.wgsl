@@ -1,8 +1,8 @@
-// An operand [N, C, H, W] of a Winograd convolution, tile by tile, at the points where it is multiplied: P D Pᵀ for
-// each tile D, for the matrix P of its role (roles.wgsl). With a stride the planes of its phases, every STRIDE-th row and column,
+// The transform of an operand [N, C, H, W] of a Winograd convolution: P D Pᵀ for each tile D, for the matrix P of its role
+// (roles.wgsl). The entries of the result are called points: each row of P evaluates a polynomial at one. With a stride the planes of its phases, every STRIDE-th row and column,
 // are operands of their own.
 //
-// packed: a matrix for each point as texel_product.wgsl reads it, once it is copied into a texture (a store into one takes
+// packed: a matrix for each point, as texel_product.wgsl reads it, once it is copied into a texture (a store into one takes
 // twice the instructions of a store into a buffer): texels of four channels (of a phase) at a tile, zero past
 // the last channel and from the last tile to `length`. Tiles are numbered (image, row, column).
 // Work: an invocation has one tile of four channels, in all phases, since they share lines of memory. Grid: x tiles, y blocks

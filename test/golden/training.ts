@@ -15,7 +15,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate, type Networks, type Recipe, recipes, type StepResult, TrainState } from '@forger/dcgan';
 import { Dropout, GaussianNoise, loadStateDict, type Module, readStateDict } from '@forger/nn';
-import { type Device, readAll, type Tensor, tensor, withGemmCore } from '@forger/tensor';
+import { type Device, readAll, type Tensor, tensor } from '@forger/tensor';
 import type { Ref } from '../reference/array.ts';
 import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
@@ -198,7 +198,7 @@ class GoldenRun {
     const losses: { lossD?: number; lossG?: number } = {};
     for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, losses)) {
       const name = part;
-      const result = withGemmCore('compensated', () =>
+      const result = this.#device.withAlgorithm('compensated', () =>
         state.part(name, real, () => this.#latents(tensorOf(this.#batches, `z/${at}/${drawn++}`))),
       );
       results.push(result);
@@ -231,7 +231,7 @@ class GoldenRun {
     }));
     const latents = this.#latents(tensorOf(this.#final, 'sample/z'));
     const mode = this.#runningStatistics ? 'eval' : 'train';
-    const pictures = withGemmCore('compensated', () =>
+    const pictures = this.#device.withAlgorithm('compensated', () =>
       this.#device.scope(() => generate(networks.generator, latents, mode)),
     );
     const error = relativeError(await pictures.data(), tensorOf(this.#final, 'sample/eval_image').data);

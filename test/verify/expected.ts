@@ -4,13 +4,13 @@ import { map, type Ref } from '../reference/array.ts';
 import { referenceOp } from '../reference/index.ts';
 import { type BatchNormArgs, updatedRunningStats } from '../reference/norm.ts';
 import { type Case, opCases } from './cases.ts';
-import { allowedUnits, staysInPlace } from './variants.ts';
+import { allowedUnitsOf, specialValuesOf } from './variants.ts';
 
 /** One tensor that a case gives. */
 export interface Expected {
   readonly what: string;
   readonly values: Ref;
-  /** Allowed error in units of roundoff; see variants.ts. */
+  /** Allowed error in units of roundoff; see `allowedUnits` of the library. */
   readonly allowed: number;
   /** Whether directions are a factor of it. */
   readonly second: boolean;
@@ -104,7 +104,7 @@ export function expectationOf(c: Case): Expectation {
     ({ what, order }, i): Expected => ({
       what,
       values: found[i]!,
-      allowed: steps[order] * allowedUnits(variant, terms, c.kind === 'kinks'),
+      allowed: steps[order] * allowedUnitsOf(variant, terms, c.kind === 'kinks'),
       second: order === 'second',
       cancels: what === 'result' ? cancelled.result : cancelled[order],
       specials: specialsOf(c, what, elements),
@@ -131,17 +131,14 @@ function specialsOf(
   what: string,
   elements: boolean,
 ): Expected['specials'] {
-  if (!staysInPlace(variant)) return 'spread';
+  const kernel = specialValuesOf(variant, op, what);
+  if (kernel === 'spread') return 'spread';
   if (op.startsWith('conv')) {
     const special = inputs.map((x) => x.data.some((value) => !Number.isFinite(value)));
-    // Four positions at once, of which a row's last have a zero for their gradient.
-    if (variant === 'thin' && what.endsWith('gradient of input 1')) return 'spread';
     if (special[1] || (special[0] && op === 'convTranspose2d' && what === 'gradient of input 1'))
       return 'spread';
   }
-  // Twice the precision takes the rounding error of an infinite product or sum: ∞ - ∞. What is far below the largest of an
-  // operand is 0 in float16, and 0·∞ NaN.
-  if (variant === 'compensated' || variant === 'matrix') return 'in place';
+  if (kernel === 'in place') return 'in place';
   return elements || what === 'result' ? 'exact' : 'in place';
 }
 
