@@ -70,7 +70,7 @@ describe('what an adapter lacks is said', () => {
     await expect(createDevice({ precision: 'mixed' })).rejects.toMatchObject({ name: 'ConfigError' });
     expect(() =>
       device.withAlgorithm('subgroup-matrix', () => matmul(random([4, 4]), random([4, 4]))),
-    ).toThrow('This adapter cannot run the matrix core.');
+    ).toThrow("This adapter cannot run the algorithm 'subgroup-matrix'.");
   });
 
   test('nothing experimental is asked of an adapter unless it is wanted', async (context) => {
