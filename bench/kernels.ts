@@ -1,10 +1,6 @@
 // Throughput of each kernel at the shapes of a DCGAN, every algorithm beside the naive one, checked before it is timed.
 import {
-  type Algorithm,
   add,
-  algorithms,
-  algorithmsNamed,
-  allowedUnits,
   batchNorm,
   type Ceilings,
   conv2d,
@@ -17,11 +13,17 @@ import {
   sum,
   type Tensor,
   tensor,
+} from '@forger/tensor';
+import {
+  type Algorithm,
+  algorithms,
+  algorithmsNamed,
+  allowedUnits,
+  type ConvProduct,
+  convProblem,
   timeInterleaved,
   unitRoundoff,
-} from '@forger/tensor';
-import type { ConvProduct } from '../packages/tensor/src/kernels/algorithm.ts';
-import { convProblem } from '../packages/tensor/src/kernels/choose.ts';
+} from '@forger/tensor/internal';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 
 interface KernelResult {
@@ -82,7 +84,7 @@ function convCases(
 ): ProductCase[] {
   const x = noise(xShape);
   const w = noise(wShape);
-  const leaf = w.detach().requireGrad().keep();
+  const leaf = w.detach().requiresGrad_().keep();
   const output = conv2d(x, leaf, options).keep();
   const y = noise(output.shape);
   const [k, c] = wShape as [number, number];

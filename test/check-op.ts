@@ -1,5 +1,6 @@
 /** Runs one operation on the device and holds its result and gradients against the float64 reference. */
-import { algorithmsNamed, type Device, grad, type Tensor, tensor } from '@forger/tensor';
+import { type Device, grad, type Tensor, tensor } from '@forger/tensor';
+import { algorithmsNamed } from '@forger/tensor/internal';
 import { sensitivities, unitRoundoff } from './conditioning.ts';
 import { type Comparison, type Deviation, deviations } from './golden/errors.ts';
 import { deviceOps } from './ops-table.ts';
@@ -70,7 +71,7 @@ export async function checkOp(
   const choices = everything.length > 1 ? [everything, ...everything.map((i) => [i])] : [everything];
   const comparisons = choices.flatMap((wanted) => {
     const results = device.scope(() => {
-      const xs = inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+      const xs = inputs.map((x, i) => toTensor(x, device).requiresGrad_(wanted.includes(i)));
       const y = deviceOps[name](xs, args);
       const options = { gradOutputs: [toTensor(gy, device)] };
       const targets = wanted.map((i) => xs[i]!);

@@ -3,9 +3,9 @@
  * are proven by `pnpm verify --variant few-channels,head` and its short version.
  */
 import { conv2d, createDevice, type Device } from '@forger/tensor';
+import { convProblem } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { convProblem } from '../packages/tensor/src/kernels/choose.ts';
 import { fewChannels } from '../packages/tensor/src/kernels/software/conv-few-channels.ts';
 import { toTensor } from './check-op.ts';
 import type { Ref } from './reference/array.ts';

@@ -5,15 +5,8 @@
  * The fast ones take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
-import {
-  type Algorithm,
-  algorithms,
-  conv2d,
-  createDevice,
-  type Device,
-  normal as normalTensor,
-  unitRoundoff,
-} from '@forger/tensor';
+import { conv2d, createDevice, type Device, normal as normalTensor } from '@forger/tensor';
+import { type Algorithm, algorithms, unitRoundoff } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Sample } from './check-op.ts';

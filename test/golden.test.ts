@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createDevice, type Device, type SafetensorsEntry, writeSafetensors } from '@forger/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { emptyFolder } from './cli/folders.ts';
+import { emptyFolder } from '../packages/forger/test/cli/folders.ts';
 import { relativeError, rmsError, worst } from './golden/errors.ts';
 import { readTensorFile } from './golden/files.ts';
 import { findGolden, runGolden } from './golden/main.ts';

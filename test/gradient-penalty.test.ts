@@ -4,7 +4,7 @@
  */
 import { gradientPenalty } from '@forger/dcgan';
 import { Module } from '@forger/nn';
-import { createDevice, type Device, Generator, grad, readAll, type Tensor } from '@forger/tensor';
+import { createDevice, type Device, grad, Rng, readAll, type Tensor } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { opToleranceOf, toTensor } from './check-op.ts';
@@ -92,7 +92,7 @@ class Discriminator extends Module {
 
 /** What training adds to the loss of wgan-gp. Between equal pictures there are only these. */
 function penaltyOnDevice(layers: readonly Layer[], x: Tensor, weights: readonly Tensor[]): Tensor {
-  return gradientPenalty(new Discriminator(layers, weights), x, x, new Generator(0, { device }));
+  return gradientPenalty(new Discriminator(layers, weights), x, x, new Rng(0, { device }));
 }
 
 let device: Device;
@@ -119,7 +119,7 @@ test.each(Object.entries(discriminators))('through %s', async (_, layers) => {
   }
 
   const results = device.scope(() => {
-    const leaves = weights.map((w) => toTensor(w).requireGrad());
+    const leaves = weights.map((w) => toTensor(w).requiresGrad_());
     const value = penaltyOnDevice(layers, toTensor(x), leaves);
     return [value, ...grad(value, leaves)] as Tensor[];
   });

@@ -55,7 +55,7 @@ describe('one tensor as both inputs: its gradients are added', () => {
     const args = { reduction: 'none' };
     const [first, second] = referenceOp(name).backward([x, x], args, x);
     const result = device.scope(() => {
-      const leaf = toTensor(x, device).requireGrad();
+      const leaf = toTensor(x, device).requiresGrad_();
       const y = deviceOps[name]([leaf, leaf], args);
       return grad(y, [leaf], { gradOutputs: [toTensor(x, device)] })[0]!;
     });

@@ -37,7 +37,7 @@ test.each([...names, 'bceWithLogits', 'mse', 'softplusGan'] as const)('%s', asyn
   };
   const expected = map(point, (value, i) => derivative((t) => derivative((u) => first(i, value + t + u))));
   const third = device.scope(() => {
-    const leaf = toTensor(point, device).requireGrad();
+    const leaf = toTensor(point, device).requiresGrad_();
     let y = deviceOps[name]([leaf, ...others.map((t) => toTensor(t, device))], args);
     for (let order = 1; order <= 3; order++) y = grad(sum(y), [leaf], { createGraph: true })[0]!;
     return y;

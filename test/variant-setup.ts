@@ -2,7 +2,8 @@
 // Tests that name an algorithm themselves keep theirs.
 const variant = process.env.FORGER_VARIANT;
 if (variant) {
-  const { algorithms, algorithmsNamed, Device } = await import('@forger/tensor');
+  const { Device } = await import('@forger/tensor');
+  const { algorithms, algorithmsNamed } = await import('@forger/tensor/internal');
   const [algorithm] = algorithmsNamed(variant);
   if (!algorithm) {
     const known = algorithms.map(({ name }) => name).join(', ');

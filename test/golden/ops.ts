@@ -1,5 +1,6 @@
 /** Runs the golden cases of one file on the device: results, running statistics and every gradient. */
-import { type Algorithm, backward, type Device, type Tensor, tensor, unitRoundoff } from '@forger/tensor';
+import { backward, type Device, type Tensor, tensor } from '@forger/tensor';
+import { type Algorithm, unitRoundoff } from '@forger/tensor/internal';
 import { deviceOps } from '../ops-table.ts';
 import type { Ref } from '../reference/array.ts';
 import { type GoldenCase, type GoldenFile, goldenCase } from './cases.ts';
@@ -62,7 +63,7 @@ async function runCase(device: Device, golden: GoldenCase): Promise<Deviation[]>
   const results = device.scope((): Comparison[] => {
     const inputs = golden.inputs.map(upload);
     const input = (name: string) => inputs[golden.inputNames.indexOf(name)]!;
-    for (const name of Object.keys(golden.grads)) input(name).requireGrad();
+    for (const name of Object.keys(golden.grads)) input(name).requiresGrad_();
     const y = deviceOps[golden.op](inputs, golden.args);
     backward(y, upload(golden.gy));
     const gradients = Object.entries(golden.grads).map(([name, expected]) => {

@@ -50,14 +50,14 @@ function runOnDevice(device: Device, c: Case): (Tensor | null)[] {
   const { inputs, args, gy, v, wanted } = c.sample;
   return device.scope(() =>
     asVariant(device, c.variant, () => {
-      const xs = inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+      const xs = inputs.map((x, i) => toTensor(x, device).requiresGrad_(wanted.includes(i)));
       const targets = wanted.map((i) => xs[i]!);
       const y = deviceOps[c.op](xs, args);
       const moved = labelsOf(c).some(({ what }) => what === 'running mean') ? xs.slice(-2) : [];
       if (wanted.length === 0) return [y, ...moved];
       const upstream = toTensor(gy, device);
       const plain = grad(y, targets, { gradOutputs: [upstream] });
-      upstream.requireGrad();
+      upstream.requiresGrad_();
       const recorded = grad(y, targets, { gradOutputs: [upstream], createGraph: true });
       if (!hasSeconds(c)) return [y, ...plain, ...moved, ...recorded];
       const s = recorded

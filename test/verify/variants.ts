@@ -3,10 +3,18 @@
  * adapter and as for a GPU (sizes of workgroups, splits, lanes), whichever the adapter is. Matrix products and
  * convolutions have each algorithm of the library's list besides, whatever the rules would take.
  */
-import { type Algorithm, algorithms, algorithmsNamed, allowedUnits, type Device } from '@forger/tensor';
-import type { SpecialValues } from '../../packages/tensor/src/kernels/algorithm.ts';
-import { plainSums } from '../../packages/tensor/src/kernels/algorithm.ts';
-import { convProblem, forgetDecisions } from '../../packages/tensor/src/kernels/choose.ts';
+import type { Device } from '@forger/tensor';
+import {
+  type Algorithm,
+  algorithms,
+  algorithmsNamed,
+  allowedUnits,
+  type ConvSizes,
+  convProblem,
+  forgetDecisions,
+  plainSums,
+  type SpecialValues,
+} from '@forger/tensor/internal';
 
 /** `software`, `gpu`, or the name of an algorithm. */
 export type Variant = string;
@@ -42,8 +50,6 @@ const anyDevice = {
   pool: { maxTexels: 2 ** 24 },
   gpu: { limits: { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 } },
 } as unknown as Device;
-
-type ConvSizes = Parameters<typeof convProblem>[1];
 
 /** Whether a variant computes all three products of a convolution by kernels of its own. */
 export function servesConvolution(variant: Variant, z: ConvSizes): boolean {

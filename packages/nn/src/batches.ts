@@ -1,5 +1,6 @@
 // Several batches in one pass through a network, with what each would have given alone.
-import { ConfigError, cat, ShapeError, sameShape, showShape, slice, type Tensor } from '@forger/tensor';
+import { ConfigError, cat, ShapeError, showShape, slice, type Tensor } from '@forger/tensor';
+import { sameShape } from '@forger/tensor/internal';
 import { Dropout, GaussianNoise } from './layers/noise.ts';
 import { BatchNorm1d, BatchNorm2d } from './layers/norm.ts';
 import { WeightedLayer } from './layers/weighted.ts';

@@ -50,7 +50,7 @@ export abstract class Module {
 
   /** Announces a parameter: it outlives scopes, and `backward()` fills its gradient. */
   protected registerParameter(name: string, value: Tensor): Tensor {
-    this.#parameters.set(name, value.keep().requireGrad());
+    this.#parameters.set(name, value.keep().requiresGrad_());
     return value;
   }
 
@@ -138,7 +138,7 @@ export abstract class Module {
 
   /** Freezes (false) or thaws all parameters: no gradients are computed for frozen ones. */
   requiresGrad(on: boolean): this {
-    for (const parameter of this.parameters()) parameter.requireGrad(on);
+    for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
   }
 

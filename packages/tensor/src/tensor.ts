@@ -112,9 +112,9 @@ export class Tensor {
   }
 
   /** Marks a leaf as one that `backward()` fills the gradient of. */
-  requireGrad(on = true): this {
+  requiresGrad_(on = true): this {
     if (this.gradFunction)
-      throw new ShapeError('requireGrad() is for leaves; this tensor is the result of an operation.');
+      throw new ShapeError('requiresGrad_() is for leaves; this tensor is the result of an operation.');
     if (this.dtype !== 'float32')
       throw new ShapeError(`Gradients exist for float32 tensors only; this one is ${this.dtype}.`);
     this.requiresGrad = on;

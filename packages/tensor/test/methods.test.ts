@@ -20,7 +20,7 @@ describe('methods of Tensor', () => {
   });
 
   it('record gradients', async () => {
-    const x = tensor([1, 2, 3]).requireGrad();
+    const x = tensor([1, 2, 3]).requiresGrad_();
     x.mul(x).sum().backward();
     expect(await x.grad!.data()).toEqual(Float32Array.of(2, 4, 6));
   });

@@ -75,7 +75,7 @@ export async function expectSecondDerivatives(
     const y = op(x);
     return sum(mul(mul(y, y), tensor(Float32Array.from(c), y.shape)));
   };
-  const at = (moved: readonly number[]): Tensor => tensor(Float32Array.from(moved), shape).requireGrad();
+  const at = (moved: readonly number[]): Tensor => tensor(Float32Array.from(moved), shape).requiresGrad_();
 
   const x = at(values);
   const [g] = grad(loss(x), [x], { createGraph: true });

@@ -17,7 +17,7 @@ import {
   Sequential,
   Sigmoid,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { checkMultiple } from './doubling.ts';
 import { normalWeights } from './initialize.ts';
 import { bceOfLogits } from './objectives.ts';
@@ -33,10 +33,10 @@ const EPS = 2e-5;
 /** The picture's side is 8 times the first layer's, `bottom_width`; the width is `ch`. */
 const bottomWidth = ({ imageSize }: NetworkSizes): number => imageSize / 8;
 
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
+function buildGenerator(sizes: NetworkSizes, random: Rng): Module {
   const { width: ch, channels, latentSize } = sizes;
   const side = bottomWidth(sizes);
-  const options = { generator: random };
+  const options = { rng: random };
   const doubling = { ...options, stride: 2, padding: 1 };
   const norm = { ...options, eps: EPS };
   return new Sequential({
@@ -61,10 +61,10 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
 }
 
 /** Seven convolutions by turns 3×3 and halving 4×4, then one logit. Its batch norms have a shift and no scale. */
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
+function buildDiscriminator(sizes: NetworkSizes, random: Rng): Module {
   const { width: ch, channels } = sizes;
   const side = bottomWidth(sizes);
-  const options = { generator: random };
+  const options = { rng: random };
   const keeping = { ...options, stride: 1, padding: 1 };
   const halving = { ...options, stride: 2, padding: 1 };
   const noise = (): Module => new GaussianNoise(SIGMA, options);
@@ -103,7 +103,7 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   return {
     generator: normalWeights(buildGenerator(sizes, random), random),
     discriminator: normalWeights(buildDiscriminator(sizes, random), random),

@@ -11,15 +11,15 @@ import {
   Sequential,
   Tanh,
 } from '@forger/nn';
-import { type Generator, noGrad } from '@forger/tensor';
+import { noGrad, type Rng } from '@forger/tensor';
 import { checkDoublingSize, hiddenChannels } from './doubling.ts';
 import { normalWeights } from './initialize.ts';
 import { bceOfLogits } from './objectives.ts';
 import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
 import { DISCRIMINATOR, updateDiscriminator, updateGenerator } from './steps.ts';
 
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildGenerator(sizes: NetworkSizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const doubling = { ...options, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes);
   const blocks = hidden.map(
@@ -31,7 +31,7 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
           4,
           i === 0 ? options : doubling,
         ),
-        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        batch_norm: new BatchNorm2d(channels, { rng: random }),
         activation: new ReLU(),
       }),
   );
@@ -43,8 +43,8 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
 }
 
 /** Batch norm after every convolution but the last, the first one included, against the paper. Ends in a logit. */
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildDiscriminator(sizes: NetworkSizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const hidden = hiddenChannels(sizes).reverse();
   const blocks = hidden.map(
     (channels, i) =>
@@ -54,7 +54,7 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
           stride: 2,
           padding: 1,
         }),
-        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        batch_norm: new BatchNorm2d(channels, { rng: random }),
         activation: new LeakyReLU(0.2),
       }),
   );
@@ -62,7 +62,7 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
 }
 
 /** `init.Normal(0.02)`: weights only, as MXNet does it; batch norms start at 1 and 0. */
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   return {
     generator: normalWeights(buildGenerator(sizes, random), random),
     discriminator: normalWeights(buildDiscriminator(sizes, random), random),

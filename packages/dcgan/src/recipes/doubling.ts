@@ -11,7 +11,7 @@ import {
   Sequential,
   Sigmoid,
 } from '@forger/nn';
-import { ConfigError, type Generator } from '@forger/tensor';
+import { ConfigError, type Rng } from '@forger/tensor';
 import type { NetworkSizes } from './recipe.ts';
 
 const LEAST_SIZE = 16;
@@ -35,13 +35,13 @@ export function doublingGenerator(
   sizes: NetworkSizes,
   hidden: readonly number[],
   last: Module,
-  random: Generator,
+  random: Rng,
 ): Module {
-  const options = { bias: false, generator: random };
+  const options = { bias: false, rng: random };
   const layers: Module[] = [new ConvTranspose2d(sizes.latentSize, hidden[0]!, 4, options)];
   for (const [i, channels] of hidden.entries()) {
     layers.push(
-      new BatchNorm2d(channels, { generator: random }),
+      new BatchNorm2d(channels, { rng: random }),
       new ReLU(),
       new ConvTranspose2d(channels, hidden[i + 1] ?? sizes.channels, 4, {
         ...options,
@@ -54,19 +54,15 @@ export function doublingGenerator(
 }
 
 /** The generator's mirror image: halved down to 4×4, then one probability; no batch norm at the picture. */
-export function halvingDiscriminator(
-  sizes: NetworkSizes,
-  hidden: readonly number[],
-  random: Generator,
-): Module {
-  const options = { bias: false, generator: random };
+export function halvingDiscriminator(sizes: NetworkSizes, hidden: readonly number[], random: Rng): Module {
+  const options = { bias: false, rng: random };
   const halving = { ...options, stride: 2, padding: 1 };
   const widening = [...hidden].reverse();
   const layers: Module[] = [new Conv2d(sizes.channels, widening[0]!, 4, halving), new LeakyReLU(0.2)];
   for (const [i, channels] of widening.slice(1).entries()) {
     layers.push(
       new Conv2d(widening[i]!, channels, 4, halving),
-      new BatchNorm2d(channels, { generator: random }),
+      new BatchNorm2d(channels, { rng: random }),
       new LeakyReLU(0.2),
     );
   }

@@ -1,7 +1,7 @@
 // Elix's DCGAN notebook (PyTorch, before 0.4): least squares on a folder of pictures, one network for each batch.
 
 import { Sigmoid } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { checkDoublingSize, doublingGenerator, halvingDiscriminator, hiddenChannels } from './doubling.ts';
 import { leastSquares } from './objectives.ts';
 import type { NetworkSizes, Networks, Recipe, StepContext, StepProgress, StepResult } from './recipe.ts';
@@ -14,7 +14,7 @@ const GOOD_ENOUGH = 0.1;
 const UPDATE = 'update';
 
 /** The networks of `pytorch` with 256 channels where it has 512, and a sigmoid. First weights are PyTorch's defaults. */
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   const hidden = hiddenChannels(sizes, 4);
   return {
     generator: doublingGenerator(sizes, hidden, new Sigmoid(), random),

@@ -5,11 +5,11 @@ import type { Module } from '@forger/nn';
 import { bce, bceWithLogits, mse } from '@forger/nn';
 import {
   add,
-  type Generator,
   grad,
   mean,
   mul,
   neg,
+  type Rng,
   relu,
   sigmoid,
   sqrt,
@@ -33,7 +33,7 @@ export interface Objective {
   /** Verdicts as probabilities of being real, to report; scores that mean no probability stay as they are. */
   belief(verdicts: Tensor): Tensor;
   /** What is added to the discriminator's loss, given its pictures. */
-  penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Generator): Tensor;
+  penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor;
 }
 
 /** An objective for a label of real pictures: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
@@ -92,16 +92,11 @@ const wassersteinWithPenalty: Objective = {
  * mean((‖∇D(x̂)‖ - 1)²), x̂ drawn on the lines from real pictures to generated ones, one norm for each picture. Its own
  * gradient runs through the discriminator's second derivatives.
  */
-export function gradientPenalty(
-  discriminator: Module,
-  real: Tensor,
-  fake: Tensor,
-  random: Generator,
-): Tensor {
-  const share = uniform([real.shape[0]!, 1, 1, 1], { generator: random });
+export function gradientPenalty(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor {
+  const share = uniform([real.shape[0]!, 1, 1, 1], { rng: random });
   const between = add(real, mul(share, sub(fake.detach(), real)))
     .detach()
-    .requireGrad();
+    .requiresGrad_();
   const [slope] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
   // The small number keeps the root's slope finite where the discriminator is flat.
   const norms = sqrt(add(sum(square(slope!), [1, 2, 3]), 1e-12));

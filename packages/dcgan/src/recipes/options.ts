@@ -2,7 +2,7 @@
 // discriminator. Without any, a recipe is as it was published.
 
 import { Adam, GaussianNoise, GroupNorm, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
-import { ConfigError, type Generator } from '@forger/tensor';
+import { ConfigError, type Rng } from '@forger/tensor';
 import { isBatchNorm } from './initialize.ts';
 import { LOSSES, type LossName, type Objective, WITHOUT_LABELS } from './objectives.ts';
 import type { NetworkSizes, Networks, Optimizers, Rates, Recipe } from './recipe.ts';
@@ -52,7 +52,7 @@ export function buildNetworks(
   recipe: Pick<Recipe, 'build'>,
   sizes: NetworkSizes,
   options: TrainingOptions,
-  random: Generator,
+  random: Rng,
 ): Networks {
   const { generator, discriminator } = recipe.build(sizes, random);
   const { loss, spectralNorm, noise } = options;
@@ -62,7 +62,7 @@ export function buildNetworks(
   if (noise !== undefined) changed = withNoise(changed, noise, random);
   if (spectralNorm) {
     changed.apply((layer) => {
-      if (layer instanceof WeightedLayer) layer.spectralNorm({ generator: random });
+      if (layer instanceof WeightedLayer) layer.spectralNorm({ rng: random });
     });
   }
   return { generator, discriminator: changed };
@@ -81,7 +81,7 @@ function withoutLastSigmoid(network: Module): Module {
  * The same layers under the same names, layer norms in place of batch norms: the penalty is one for each picture, which
  * means nothing where a verdict depends on the other pictures too (arXiv 1704.00028, section 4).
  */
-function withLayerNorm(layer: Module, random: Generator): Module {
+function withLayerNorm(layer: Module, random: Rng): Module {
   if (layer instanceof Sequential) {
     const layers = layer.namedChildren().map(([name, child]) => [name, withLayerNorm(child, random)]);
     return new Sequential(Object.fromEntries(layers));
@@ -92,20 +92,20 @@ function withLayerNorm(layer: Module, random: Generator): Module {
     eps,
     weight: weight !== null,
     bias: bias !== null,
-    generator: random,
+    rng: random,
   });
   layer.dispose();
   return replaced;
 }
 
 /** Noise at the network's own places for it, else before its first layer. */
-function withNoise(network: Module, sigma: number, random: Generator): Module {
+function withNoise(network: Module, sigma: number, random: Rng): Module {
   const places = network
     .namedModules()
     .flatMap(([, layer]) => (layer instanceof GaussianNoise ? [layer] : []));
   for (const place of places) place.sigma = sigma;
   if (places.length > 0) return network;
-  const noise = new GaussianNoise(sigma, { generator: random });
+  const noise = new GaussianNoise(sigma, { rng: random });
   return new Sequential({ noise, ...Object.fromEntries(network.namedChildren()) });
 }
 

@@ -21,7 +21,7 @@ import {
   xavierUniform_,
   zeros_,
 } from '@forger/nn';
-import { add, backward, type Generator, noGrad } from '@forger/tensor';
+import { add, backward, noGrad, type Rng } from '@forger/tensor';
 import { checkMultiple } from './doubling.ts';
 import { isWeighted } from './initialize.ts';
 import { bceOfDoubleSigmoid } from './objectives.ts';
@@ -35,8 +35,8 @@ const SLOPE = 0.02;
 const GENERATOR_UPDATES = 2;
 
 /** The width is gf_dim = df_dim; gfc_dim and dfc_dim are 32 and 16 times as many. */
-function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Rng): Module {
+  const options = { rng: random };
   const doubling = { ...options, stride: 2, padding: 2, outputPadding: 1 };
   const side = imageSize / 4;
   const features = 2 * width * side * side;
@@ -56,8 +56,8 @@ function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes
   });
 }
 
-function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Rng): Module {
+  const options = { rng: random };
   const side = pooledTwice(imageSize);
   return new Sequential({
     conv1: new Conv2d(channels, width, 5, options),
@@ -82,8 +82,8 @@ function pooledTwice(side: number): number {
 }
 
 /** Fluid's defaults: convolutions N(0, √(2 / inputs)), the other weights Xavier's uniform, biases 0. */
-function initialize(network: Module, random: Generator): Module {
-  const options = { generator: random };
+function initialize(network: Module, random: Rng): Module {
+  const options = { rng: random };
   return network.apply((layer) => {
     if (!isWeighted(layer)) return;
     if (layer instanceof Conv2d)
@@ -93,7 +93,7 @@ function initialize(network: Module, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   return {
     generator: initialize(buildGenerator(sizes, random), random),
     discriminator: initialize(buildDiscriminator(sizes, random), random),

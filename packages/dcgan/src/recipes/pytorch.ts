@@ -2,7 +2,7 @@
 // It follows Radford, Metz and Chintala 2015 (arXiv 1511.06434), and so do names, layouts and order of operations here.
 
 import { type Module, Tanh } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { checkDoublingSize, doublingGenerator, halvingDiscriminator, hiddenChannels } from './doubling.ts';
 import { isConv, normalScales, normalWeights } from './initialize.ts';
 import { bceOfProbabilities } from './objectives.ts';
@@ -10,11 +10,11 @@ import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './
 import { DISCRIMINATOR, updateDiscriminator, updateGenerator } from './steps.ts';
 
 /** `weights_init` of the example: convolutions N(0, 0.02), batch norm's scale N(1, 0.02) and shift 0. */
-function initialize(network: Module, random: Generator): Module {
+function initialize(network: Module, random: Rng): Module {
   return normalScales(normalWeights(network, random, isConv), random, 1);
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   const hidden = hiddenChannels(sizes);
   return {
     generator: initialize(doublingGenerator(sizes, hidden, new Tanh(), random), random),

@@ -16,7 +16,7 @@ import {
   Sigmoid,
   Tanh,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { checkDoublingSize, hiddenChannels } from './doubling.ts';
 import { normalScales, normalWeights } from './initialize.ts';
 import { bceOfProbabilities } from './objectives.ts';
@@ -26,9 +26,9 @@ import { drawFakes, GENERATOR, turn, updateDiscriminator, updateGenerator } from
 const EPS = 1e-8;
 
 /** The width is ngf = ndf, 128; at 64×64 the first layer has 8 times as many channels. */
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
-  const norm = { generator: random, eps: EPS };
+function buildGenerator(sizes: NetworkSizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
+  const norm = { rng: random, eps: EPS };
   const doubling = { ...options, stride: 2, padding: 2, outputPadding: 1 };
   const hidden = hiddenChannels(sizes);
   const features = hidden[0]! * 4 * 4;
@@ -55,15 +55,15 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildDiscriminator(sizes: NetworkSizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const halving = { ...options, stride: 2, padding: 2 };
   const hidden = hiddenChannels(sizes).reverse();
   const layers: Module[] = [new Conv2d(sizes.channels, hidden[0]!, 5, halving), new LeakyReLU(0.2)];
   for (const [i, channels] of hidden.slice(1).entries()) {
     layers.push(
       new Conv2d(hidden[i]!, channels, 5, halving),
-      new BatchNorm2d(channels, { generator: random, eps: EPS }),
+      new BatchNorm2d(channels, { rng: random, eps: EPS }),
       new LeakyReLU(0.2),
     );
   }
@@ -77,7 +77,7 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   const initialize = (network: Module): Module => normalScales(normalWeights(network, random), random, 1);
   return {
     generator: initialize(buildGenerator(sizes, random)),

@@ -2,10 +2,39 @@
 // Each recipe is one file that can be read beside its source; everything around it (data, loop, files) is shared.
 
 import type { AdamOptions, Module, Optimizer } from '@forger/nn';
-import type { Generator, Tensor } from '@forger/tensor';
-import type { RecipeInfo } from '../train/types.ts';
+import type { Rng, Tensor } from '@forger/tensor';
 import type { Objective, ObjectiveOf } from './objectives.ts';
 import type { TrainingOptions } from './options.ts';
+
+/** Settings that a recipe chooses unless told otherwise; it gives `epochs` or `steps`. */
+export interface RecipeDefaults {
+  /** Absent where the recipe was published for a folder of one's own. */
+  data?: string;
+  imageSize: number;
+  width: number;
+  channels: 1 | 3;
+  batchSize: number;
+  lr: number;
+  epochs?: number;
+  steps?: number;
+  sampleEvery?: number;
+  checkpointEvery?: number;
+}
+
+/** What the command needs to know of a recipe. */
+export interface RecipeInfo {
+  /** The name that `--recipe` takes. */
+  name: string;
+  /** One line: what it is. */
+  title: string;
+  /** Where it was published. */
+  source: string;
+  /** What is known to be wrong with it, and which flag mends it; one sentence each. */
+  flaws: readonly string[];
+  defaults: RecipeDefaults;
+  /** @throws ConfigError when the networks cannot be built so large or so wide; the message says which sizes there are. */
+  checkSizes(sizes: { imageSize: number; width: number }): void;
+}
 
 /** The sizes that the networks of a recipe are built for. */
 export interface NetworkSizes {
@@ -45,7 +74,7 @@ export interface StepContext extends Networks {
   /** The losses: the recipe's own, unless an option put others in their place. */
   objective: Objective;
   /** The stream that latents are drawn from, for what else is random. */
-  random: Generator;
+  random: Rng;
   /** The part of the step that is asked for: 'step', or what the recipe's `nextPart` named. */
   part: string;
 }
@@ -95,7 +124,7 @@ export interface Recipe extends RecipeInfo {
   /** Running statistics are never used, neither in grids nor by `forger sample`. */
   alwaysBatchStatistics?: boolean;
   /** New networks with their first weights drawn from `random`, the generator's first. */
-  build(sizes: NetworkSizes, random: Generator): Networks;
+  build(sizes: NetworkSizes, random: Rng): Networks;
   /** Adam's settings, for both networks. */
   adam: Omit<AdamOptions, 'lr'>;
   /** The losses that the recipe was published with. */

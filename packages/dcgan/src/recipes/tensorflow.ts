@@ -18,7 +18,7 @@ import {
   ZeroPad2d,
   zeros_,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { checkMultiple } from './doubling.ts';
 import { isWeighted } from './initialize.ts';
 import { bceOfLogits } from './objectives.ts';
@@ -30,9 +30,9 @@ const SLOPE = 0.3;
 const NORM = { eps: 1e-3, momentum: 0.01 } as const;
 
 /** The width is of the generator's last hidden layer and the discriminator's first, 64. */
-function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
-  const norm = { ...NORM, generator: random };
+function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
+  const norm = { ...NORM, rng: random };
   const side = imageSize / 4;
   const features = 4 * width * side * side;
   // 'same' with stride 2: one row and column before the picture, two behind, of which the last is cut off again.
@@ -58,8 +58,8 @@ function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes
 }
 
 /** Dropout in place of batch norm; ends in a logit. */
-function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Rng): Module {
+  const options = { rng: random };
   const halving = { ...options, stride: 2 };
   const same = (): Module => new ZeroPad2d(1, 2, 1, 2);
   const side = imageSize / 4;
@@ -78,15 +78,15 @@ function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random
 }
 
 /** Glorot's uniform, biases 0. */
-function initialize(network: Module, random: Generator): Module {
+function initialize(network: Module, random: Rng): Module {
   return network.apply((layer) => {
     if (!isWeighted(layer)) return;
-    xavierUniform_(layer.weight, { generator: random });
+    xavierUniform_(layer.weight, { rng: random });
     if (layer.bias) zeros_(layer.bias);
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
+function build(sizes: NetworkSizes, random: Rng): Networks {
   return {
     generator: initialize(buildGenerator(sizes, random), random),
     discriminator: initialize(buildDiscriminator(sizes, random), random),

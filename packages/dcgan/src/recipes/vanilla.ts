@@ -12,14 +12,14 @@ import {
   Sigmoid,
   Tanh,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { updateApart } from './notebook.ts';
 import { bceOfProbabilities } from './objectives.ts';
 import type { NetworkSizes, Networks, Recipe } from './recipe.ts';
 
 /** The width is of the narrowest layer, 256. */
-function build({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Networks {
-  const options = { generator: random };
+function build({ imageSize, width, channels, latentSize }: NetworkSizes, random: Rng): Networks {
+  const options = { rng: random };
   const pixels = channels * imageSize * imageSize;
   const grow = (from: number, to: number): Module =>
     new Sequential(new Linear(from, to, options), new LeakyReLU(0.2));

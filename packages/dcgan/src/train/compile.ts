@@ -1,7 +1,6 @@
 // Compiles the kernels of a run before its first step, with a word to whoever waits for it.
 
 import { type Device, empty } from '@forger/tensor';
-import type { Reporter } from './reporter.ts';
 import { GRID_PICTURES, type TrainState } from './step.ts';
 
 /** Silence is never longer than this, in milliseconds. */
@@ -28,7 +27,7 @@ export function everything(device: Device, newState: () => TrainState, batchSize
 export async function compileKernels(
   device: Device,
   work: () => void,
-  { reporter, signal }: { reporter: Reporter; signal: AbortSignal },
+  { reporter, signal }: { reporter: { note(message: string): void }; signal: AbortSignal },
 ): Promise<void> {
   const kernels = device.dryRun(work);
   let compiled = 0;

@@ -2,7 +2,6 @@
 // few steps are on their way, which also bounds the queue of work. A loss that is no number ends the run.
 
 import { ForgerError } from '@forger/tensor';
-import type { StepMetrics } from './reporter.ts';
 import type { StepValues } from './step-runner.ts';
 
 /** Steps that may be under way before the host waits for the oldest. */
@@ -12,6 +11,25 @@ const RATE_WINDOW_SECONDS = 5;
 
 /** Training has left the numbers: a loss or a weight is NaN or infinite. */
 export class DivergenceError extends ForgerError {}
+
+/** One training step. The values may arrive some steps late, since they are read back without stalling. */
+export interface StepMetrics {
+  /** Steps done, from 1. */
+  step: number;
+  /** The epoch that the step belongs to, from 1. */
+  epoch: number;
+  lossD: number;
+  lossG: number;
+  /** Mean probability that the discriminator gives real pictures, D(x), and generated ones, D(G(z)). */
+  dReal: number;
+  dFake: number;
+  /** Training pictures per second, over the last few seconds. */
+  imagesPerSecond: number;
+  /** Seconds of training since step 0, the earlier parts of a resumed run included. */
+  seconds: number;
+  /** Seconds until the run ends, once that can be told. */
+  secondsLeft?: number;
+}
 
 type Values = Pick<StepMetrics, 'lossD' | 'lossG' | 'dReal' | 'dFake'>;
 

@@ -1,16 +1,8 @@
 // What training changes: networks, optimizers and the random stream; one step of it; and pictures drawn in between.
 
 import { EMA, type Module, type StateDict } from '@forger/nn';
-import {
-  type Device,
-  empty,
-  Generator,
-  markNonFinite,
-  noGrad,
-  normal,
-  type Tensor,
-  uniform,
-} from '@forger/tensor';
+import { type Device, empty, noGrad, normal, Rng, type Tensor, uniform } from '@forger/tensor';
+import { markNonFinite } from '@forger/tensor/internal';
 import type { Objective } from '../recipes/objectives.ts';
 import {
   buildNetworks,
@@ -68,7 +60,7 @@ export class TrainState {
   /** The average of the generator's weights, where one was asked for. */
   readonly ema: EMA | null;
   /** The one stream that first weights, latents and noise are drawn from. */
-  readonly random: Generator;
+  readonly random: Rng;
   /** The asked learning rates, which a recipe's schedule starts from. */
   readonly rates: Rates;
   readonly #rollbacks: readonly number[];
@@ -82,7 +74,7 @@ export class TrainState {
     this.objective = objectiveOf(recipe, options);
     this.rates = ratesOf(lr, options);
     this.#rollbacks = rollbacks;
-    this.random = new Generator(seed, { device });
+    this.random = new Rng(seed, { device });
     this.networks = device.scope(() => buildNetworks(recipe, sizes, options, this.random));
     this.optimizers = buildOptimizers(this.networks, recipe, this.rates);
     this.ema = options.ema === undefined ? null : new EMA(this.networks.generator, options.ema);
@@ -203,11 +195,11 @@ export function drawLatent(
   { latent }: Pick<Recipe, 'latent'>,
   size: number,
   count: number,
-  generator: Generator,
+  rng: Rng,
 ): Tensor {
   const shape = [count, size, 1, 1];
-  if (latent.distribution === 'normal') return normal(shape, { generator });
-  return uniform(shape, { low: -1, high: 1, generator });
+  if (latent.distribution === 'normal') return normal(shape, { rng });
+  return uniform(shape, { low: -1, high: 1, rng });
 }
 
 /** Pictures for latents, with the batch's statistics ('train') or the running ones ('eval'). */

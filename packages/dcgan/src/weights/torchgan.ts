@@ -4,18 +4,18 @@
 // https://github.com/torchgan/torchgan/blob/master/torchgan/models/dcgan.py
 
 import { BatchNorm2d, Conv2d, ConvTranspose2d, LeakyReLU, type Module, Sequential, Tanh } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
+import type { Rng } from '@forger/tensor';
 import { pytorch } from '../recipes/pytorch.ts';
 import type { NetworkSizes, Networks, Recipe } from '../recipes/recipe.ts';
 
 /** What its tensors are called, in generators and discriminators. */
 export const TORCHGAN_NAME = /(^|\.)model\.\d+\.[01]\.\w+$/;
 
-function build({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Networks {
-  const plain = { bias: false, generator: random };
+function build({ imageSize, width, channels, latentSize }: NetworkSizes, random: Rng): Networks {
+  const plain = { bias: false, rng: random };
   const halving = { ...plain, stride: 2, padding: 1 };
   const slope = (): Module => new LeakyReLU(0.2);
-  const norm = (features: number): Module => new BatchNorm2d(features, { generator: random });
+  const norm = (features: number): Module => new BatchNorm2d(features, { rng: random });
   // Channels beside the picture, then twice as many for each doubling down to 4×4.
   const widths = Array.from({ length: Math.log2(imageSize / 4) }, (_, i) => width * 2 ** i);
   const widest = widths.at(-1)!;

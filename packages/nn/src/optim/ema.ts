@@ -1,6 +1,7 @@
 // An exponential moving average of a module's weights, whose pictures are steadier than those of the last step: Yazıcı
 // et al., "The unusual effectiveness of averaging in GAN training" (ICLR 2019).
-import { empty, type Tensor, updateAverage } from '@forger/tensor';
+import { empty, type Tensor } from '@forger/tensor';
+import { updateAverage } from '@forger/tensor/internal';
 import type { Module } from '../module.ts';
 import { type LoadReport, loadStateDict, type StateEntries } from '../state-dict.ts';
 import { type FlatGroup, FlatParameters } from './flat.ts';

@@ -156,7 +156,7 @@ function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | un
   return outputs.map((output, i) => {
     if (!output.requiresGrad) {
       throw new ShapeError(
-        'backward() or grad() was called on a tensor that needs no gradient: no input had requireGrad(), or it was made under noGrad() or its scope had ended.',
+        'backward() or grad() was called on a tensor that needs no gradient: no input has requiresGrad set, or it was made under noGrad() or its scope had ended.',
       );
     }
     const g = given?.[i];

@@ -33,7 +33,7 @@ describe('padReflect', () => {
   });
 
   it('sums what each element was mirrored into', async () => {
-    const x = tensor([1, 2, 3]).requireGrad();
+    const x = tensor([1, 2, 3]).requiresGrad_();
     backward(padReflect(x, [[2, 2]]), tensor([1, 2, 4, 8, 16, 32, 64]));
     // Padded: 3 2 1 2 3 2 1
     expect(await x.grad!.data()).toEqual(Float32Array.of(4 + 64, 2 + 8 + 32, 1 + 16));
@@ -54,7 +54,7 @@ describe.skipIf(golden === undefined)('golden cases of PyTorch', () => {
     expect(golden!.length).toBeGreaterThan(0);
     for (const { id, args, tensor: stored, values } of golden!) {
       const [left, right, top, bottom] = args.pad as [number, number, number, number];
-      const x = stored('x').requireGrad();
+      const x = stored('x').requiresGrad_();
       const y = padReflect(x, [
         [top, bottom],
         [left, right],

@@ -32,7 +32,7 @@ async function gradientOf(
   f: (x: Tensor) => Tensor,
   gy: number[] | Float32Array,
 ): Promise<Float32Array> {
-  x.requireGrad();
+  x.requiresGrad_();
   const y = f(x);
   backward(y, tensor(Float32Array.from(gy), y.shape));
   return (await x.grad!.data()) as Float32Array;
@@ -140,7 +140,7 @@ describe('third derivatives', () => {
       { pool: avgPool2d, a: 1 / 4, squares: 3.25 ** 2 + 1.75 ** 2 },
     ];
     for (const { pool, a, squares } of cases) {
-      const x = image(2, 4, [1, 5, 2, 0, 3, 4, -1, 6]).requireGrad();
+      const x = image(2, 4, [1, 5, 2, 0, 3, 4, -1, 6]).requiresGrad_();
       const y = pool(x, 2);
       const gradient = (of: Tensor): Tensor => grad(of, [x], { createGraph: true })[0]!;
       const g = gradient(sum(mul(y, mul(y, y))));
@@ -175,7 +175,7 @@ describe('avgPool2d', () => {
       fc.asyncProperty(windows, async ({ h, w, kernel, stride, pad, countIncludePad }) => {
         const padding = [Math.min(pad[0], kernel[0] >> 1), Math.min(pad[1], kernel[1] >> 1)] as const;
         const values = scrambled(2 * h * w);
-        const x = tensor(Float32Array.from(values), [2, 1, h, w]).requireGrad();
+        const x = tensor(Float32Array.from(values), [2, 1, h, w]).requiresGrad_();
         const y = avgPool2d(x, kernel, { stride, padding, countIncludePad });
         const g = scrambled(y.size, 5);
         backward(y, tensor(Float32Array.from(g), y.shape));
