@@ -3,6 +3,7 @@ import { move, signs } from '../conditioning.ts';
 import { map, type Ref } from '../reference/array.ts';
 import { referenceOp } from '../reference/index.ts';
 import { type BatchNormArgs, updatedRunningStats } from '../reference/norm.ts';
+import { unaryOps } from '../reference/unary.ts';
 import { type Case, opCases } from './cases.ts';
 import { allowedUnitsOf, specialValuesOf } from './variants.ts';
 
@@ -42,7 +43,10 @@ export interface Expectation {
 const steps = { first: 1, second: 2 };
 
 /** Operations whose value or slope jumps where inputs are equal or 0, which a small move would cross. */
-const withKinks = new Set('relu leakyRelu abs clamp elu maximum minimum max min maxPool2d l1 bce'.split(' '));
+const withKinks = new Set([
+  ...Object.values(unaryOps).flatMap(({ name, kinks }) => (kinks ? [name] : [])),
+  ...'maximum minimum max min maxPool2d l1 bce'.split(' '),
+]);
 
 const directions = 6;
 

@@ -1,4 +1,5 @@
-// Elementwise functions of one tensor: relu, tanh, exp, … One kernel serves a function and its derivatives.
+// Elementwise functions of one tensor: relu, tanh, exp, … A file of shaders/unary/functions has each with its derivatives.
+// All that this file exports are such functions: methods, reference and tests iterate over them.
 import { record } from '../autograd/tape.ts';
 import { ConfigError } from '../errors.ts';
 import { type UnaryFunction, unary, unaryBackward } from '../kernels/unary.ts';

@@ -1,6 +1,6 @@
 // gx = gy f^(ORDER)(x), element by element: the gradient of an elementwise function, in one pass.
 // n counts Elements. Linked with Element, derivative_each and share.wgsl.
-// Constants: WORKGROUP, KIND, ORDER.
+// Constants: WORKGROUP, ORDER.
 
 struct Params { n: u32, a: f32, b: f32 }
 @group(0) @binding(0) var<uniform> params: Params;

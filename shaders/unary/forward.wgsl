@@ -1,6 +1,6 @@
-// y = f(x), element by element; f is `derivative` of unary_functions.wgsl at order ORDER (0: the function itself).
+// y = f(x), element by element; f is `derivative` of a file in unary/functions at order ORDER (0: the function itself).
 // n counts Elements. Linked with Element, derivative_each and share.wgsl.
-// Constants: WORKGROUP, KIND, ORDER.
+// Constants: WORKGROUP, ORDER.
 
 struct Params { n: u32, a: f32, b: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
