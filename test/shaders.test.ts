@@ -46,7 +46,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';
 import { fillRandom } from '../packages/tensor/src/kernels/random.ts';
-import { type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
+import { profileSources, type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
 import type { Sample } from './check-op.ts';
 import { differentiable, toTensor } from './check-op.ts';
 import { corners } from './op-corners.ts';
@@ -266,13 +266,14 @@ describe('kernels compile with validation and bounds checks', () => {
     });
   });
 
-  test('what the benchmark measures the adapter with', async () => {
-    const constants = { WORKGROUP: 64 };
+  test('what profiles measure the adapter with', async () => {
+    const [constants, sources] = [{ WORKGROUP: 64 }, profileSources];
     await expectToCompile(() => {
       const bindings = ['read', 'write'] as const;
-      device.pipelines.get({ name: 'stream_copy', files: ['bench/stream_copy.wgsl'], constants, bindings });
-      const files = ['bench/multiply_add.wgsl'] as const;
-      device.pipelines.get({ name: 'multiply_add', files, constants, bindings: ['write'] });
+      const copy = { name: 'stream_copy', files: ['profile/stream_copy.wgsl'] } as const;
+      device.pipelines.get({ ...copy, sources, constants, bindings });
+      const files = ['profile/multiply_add.wgsl'] as const;
+      device.pipelines.get({ name: 'multiply_add', files, sources, constants, bindings: ['write'] });
     });
   });
 });
@@ -283,7 +284,9 @@ describe('nothing was left out', () => {
 
   test('every shader file is part of a kernel', () => {
     const used = new Set(compiled.flatMap(({ files }) => files));
-    const unused = (Object.keys(shaderSources) as ShaderFile[]).filter((file) => !used.has(file));
+    const unused = ([...Object.keys(shaderSources), ...Object.keys(profileSources)] as ShaderFile[]).filter(
+      (file) => !used.has(file),
+    );
     const needSubgroups = algorithmsNamed('subgroup')[0]!.runsOn(device)
       ? []
       : [

@@ -1,4 +1,5 @@
 // What the adapter could reach: arithmetic without memory, and memory without arithmetic, measured now.
+import { profileSources } from '../shaders.generated.ts';
 import type { BufferRange, Device } from './device.ts';
 import { timeInterleaved } from './timing.ts';
 
@@ -26,7 +27,8 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
       device.dispatch(
         {
           name: 'multiply_add',
-          files: ['bench/multiply_add.wgsl'],
+          files: ['profile/multiply_add.wgsl'],
+          sources: profileSources,
           constants: { WORKGROUP: workgroup },
           bindings: ['write'],
         },
@@ -38,7 +40,8 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
       device.dispatch(
         {
           name: 'stream_copy',
-          files: ['bench/stream_copy.wgsl'],
+          files: ['profile/stream_copy.wgsl'],
+          sources: profileSources,
           constants: { WORKGROUP: workgroup },
           bindings: ['read', 'write'],
         },
