@@ -9,19 +9,16 @@ import { subgroupMatrix } from './gemm-subgroup-matrix.ts';
 import { tiled } from './gemm-tiled.ts';
 import { softwareAlgorithms, softwareCores } from './software/index.ts';
 
-/** In the order in which the rules ask: the first that supports and suits a problem computes it. */
-const gpuAlgorithms: readonly Algorithm[] = [tiled, naive, compensated, subgroupMatrix].map(gemmAlgorithm);
+/** In the order in which the rules ask on a GPU: the first that supports and suits a problem computes it. */
+export const gpuAlgorithms: readonly Algorithm[] = [tiled, naive, compensated, subgroupMatrix].map(
+  gemmAlgorithm,
+);
 
-/** All algorithms, in the same order on a software adapter. */
+/** All algorithms, in the order in which the rules ask on a software adapter. */
 export const algorithms: readonly Algorithm[] = [...softwareAlgorithms, ...softwareCores, ...gpuAlgorithms];
 
-/** Those that the rules ask on an adapter. */
-export const algorithmsFor = ({ adapter }: Device): readonly Algorithm[] =>
-  adapter.software ? algorithms : gpuAlgorithms;
-
-/** Those of them that compute any product from buffers as they are. */
-export const coresFor = ({ adapter }: Device): readonly Algorithm[] =>
-  adapter.software ? [...softwareCores, ...gpuAlgorithms] : gpuAlgorithms;
+/** Those of them that compute every product, from buffers as they are. */
+export const cores: readonly Algorithm[] = [...softwareCores, ...gpuAlgorithms];
 
 /** Names that records of runs and of the tuner had before, and what each stands for: the first that supports a problem. */
 const formerNames: Readonly<Record<string, readonly string[]>> = {

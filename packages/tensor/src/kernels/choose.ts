@@ -2,22 +2,23 @@
 // else the one that the tuner, or the run that is resumed, chose for its sizes, else the first in the list whose rule says
 // so. It is decided once for each device and problem, and remembered.
 import type { Device } from '../device/device.ts';
-import type {
-  Algorithm,
-  ConvAlgorithm,
-  ConvProblem,
-  ConvProduct,
-  ConvSizes,
-  MatmulAlgorithm,
-  MatmulProblem,
-  ProductSizes,
-  Rules,
+import {
+  type Algorithm,
+  type ConvAlgorithm,
+  type ConvProblem,
+  type ConvProduct,
+  type ConvSizes,
+  isWholeWindow,
+  type MatmulAlgorithm,
+  type MatmulProblem,
+  type ProductSizes,
+  type Rules,
 } from './algorithm.ts';
-import { algorithmsFor, algorithmsNamed, coresFor, usableAlgorithms } from './algorithms.ts';
-import { inHalf, subgroupMatrix } from './gemm-subgroup-matrix.ts';
+import { algorithms, algorithmsNamed, cores, gpuAlgorithms, usableAlgorithms } from './algorithms.ts';
+import { gainsByHalf, subgroupMatrix } from './gemm-subgroup-matrix.ts';
 import { productSizes } from './implicit-gemm.ts';
 import { sizesOf } from './matmul.ts';
-import { isWholeWindow, matmulOf } from './whole-window.ts';
+import { matmulOf } from './whole-window.ts';
 
 interface Choices {
   /** The name of an algorithm, or `rules`, by the key of a problem: found by the tuner, or taken over. */
@@ -105,7 +106,7 @@ function forced(device: Device): readonly Algorithm[] | null {
 function chosenFor(device: Device, key: string, sizes: ProductSizes, met: Met): readonly Algorithm[] | null {
   const asked = forced(device);
   if (asked) return asked;
-  if (inHalf(device, sizes)) return algorithmsNamed(subgroupMatrix.name);
+  if (device.precision === 'mixed' && gainsByHalf(sizes)) return algorithmsNamed(subgroupMatrix.name);
   const choices = choicesOf(device);
   choices.met?.set(key, met);
   const name = choices.chosen.get(key);
@@ -119,13 +120,14 @@ function pick<Problem>(
   problem: Problem,
   asked: readonly Algorithm[] | null,
 ): Algorithm {
-  const able = (list: readonly Algorithm[]): readonly Algorithm[] =>
-    list.filter((one) => one.runsOn(device) && serves(one)?.supports(device, problem));
-  const [first] = asked ? able(asked) : [];
+  const able = (one: Algorithm): boolean =>
+    one.runsOn(device) && serves(one)?.supports(device, problem) === true;
+  const first = asked?.find(able);
   if (first) return first;
-  // What was asked for cannot do all products of a network; the rest are made without packing or transforms.
-  const list = asked ? coresFor(device) : algorithmsFor(device);
-  return able(list).find((one) => serves(one)!.suits(device, problem))!;
+  // What was asked for may not compute all products of a network; a core computes the rest.
+  const all = asked ? cores : algorithms;
+  const list = device.adapter.software ? all : gpuAlgorithms;
+  return list.find((one) => able(one) && serves(one)!.suits(device, problem))!;
 }
 
 /** What was chosen for a device, by problem, an algorithm or `rules`: to be kept, and handed to `setChoices` later. */

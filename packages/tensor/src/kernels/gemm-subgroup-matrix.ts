@@ -17,10 +17,9 @@ const partsOf = (device: Device): number => (device.adapter.software ? 16 : 256)
 const leastMacs = 2 ** 20;
 const leastSide = 16;
 
-/** Whether a device that computes in mixed precision takes float16 for a product: one large enough to gain by it. */
-export function inHalf(device: Device, { macs, m, n, batch }: ProductSizes): boolean {
-  if (device.precision !== 'mixed' || macs < leastMacs) return false;
-  return Math.min(m, n, macs / (m * n * batch)) >= leastSide;
+/** Whether mixed precision takes float16 for a product: one large enough to gain by it. */
+export function gainsByHalf({ macs, m, n, batch }: ProductSizes): boolean {
+  return macs >= leastMacs && Math.min(m, n, macs / (m * n * batch)) >= leastSide;
 }
 
 /** The side of a tile and the subgroups along both, such that workgroups are multiples of the side and of `depth`. */

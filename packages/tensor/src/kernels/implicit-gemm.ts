@@ -8,12 +8,13 @@ import {
   type ConvProduct,
   type ConvSizes,
   convMacs,
+  isWholeWindow,
   type MatmulAlgorithm,
   type ProductSizes,
 } from './algorithm.ts';
 import { type GemmCore, gemm, innerSplits } from './gemm.ts';
 import { reduce } from './reduce.ts';
-import { isWholeWindow, wholeWindow } from './whole-window.ts';
+import { wholeWindow } from './whole-window.ts';
 
 /** Convolutions by a core; those whose window is the whole of x by its matrix product. */
 export function implicitGemm(core: GemmCore, matmul: MatmulAlgorithm): ConvAlgorithm {

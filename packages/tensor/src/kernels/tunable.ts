@@ -6,13 +6,13 @@ import {
   type ConvProduct,
   type ConvSizes,
   convMacs,
+  isWholeWindow,
   type MatmulProblem,
 } from './algorithm.ts';
 import { algorithms } from './algorithms.ts';
 import { choicesOf, convByRule, convKey, convProblem, type Met, matmulByRule, matmulKey } from './choose.ts';
 import { sizesOf } from './matmul.ts';
 import { hasFewChannels } from './software/conv-few-channels.ts';
-import { isWholeWindow } from './whole-window.ts';
 
 /**
  * Classes of problems that one algorithm is likely to suit: `one window` is a convolution whose window is the whole of x (a

@@ -3,12 +3,6 @@
 import type { Tensor } from '../tensor.ts';
 import type { ConvProduct, ConvSizes, MatmulAlgorithm, MatmulProblem } from './algorithm.ts';
 
-/** Whether y is one position that sees the whole of x. */
-export function isWholeWindow(z: ConvSizes): boolean {
-  const dense = z.padding[0] === 0 && z.padding[1] === 0 && z.dilation[0] === 1 && z.dilation[1] === 1;
-  return z.groups === 1 && dense && z.p === 1 && z.q === 1 && z.h === z.r && z.w === z.s;
-}
-
 /** The matrix product that a product of such a convolution is. */
 export function matmulOf(product: ConvProduct, z: ConvSizes): MatmulProblem {
   const inner = z.c * z.r * z.s;

@@ -8,12 +8,13 @@ import {
   type Algorithm,
   type ConvProblem,
   type ConvSizes,
+  isWholeWindow,
   convMacs as macsOf,
   plainSums,
 } from '../algorithm.ts';
 import { wantedWorkgroups } from '../gemm.ts';
 import { reduce } from '../reduce.ts';
-import { isWholeWindow, wholeWindow } from '../whole-window.ts';
+import { wholeWindow } from '../whole-window.ts';
 import { hasSubgroups } from './gemm-subgroup.ts';
 import { matmulOnTextures } from './matmul-texture.ts';
 
