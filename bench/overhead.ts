@@ -46,9 +46,9 @@ function timed(device: Device, fn: () => void): { all: number; submit: number } 
 
 async function measure(device: Device, validation: boolean, sizes: StepSizes): Promise<HostTime> {
   const { state, real, dispose } = openStep(device, sizes);
-  const step = (): void => device.scope(() => void state.step(real));
+  const step = (): void => device.scope(() => void state.step({ real }));
   step();
-  const plan = device.capture(() => state.step(real));
+  const plan = device.capture(() => state.step({ real }));
   await device.sync();
   const eager: number[] = [];
   const replays: ReturnType<typeof timed>[] = [];

@@ -1,6 +1,6 @@
 // What all train on: first weights, one batch and latents, in a file for the peers; and our own training on it.
 import { writeFileSync } from 'node:fs';
-import type { StepResult } from '@forger/dcgan';
+import { drawLatents, type Scalars } from '@forger/dcgan';
 import { type Device, type Plan, readAll, type Tensor, tensor, writeSafetensors } from '@forger/tensor';
 import { type DcganStep, LEARNING_RATE, openStep, type StepSizes } from '../dcgan.ts';
 import type { Losses } from './process.ts';
@@ -11,7 +11,7 @@ export class Case {
   /** One for each step until they come again. */
   readonly #latents: readonly Float32Array[];
   readonly #latent: Tensor;
-  #plan: Plan<StepResult> | undefined;
+  #plan: Plan<Scalars> | undefined;
   #count = 0;
 
   private constructor(step: DcganStep, latents: readonly Float32Array[], shape: readonly number[]) {
@@ -23,7 +23,10 @@ export class Case {
   /** Throws ConfigError on a size that the networks cannot make. */
   static async open(device: Device, sizes: StepSizes, latentCount: number): Promise<Case> {
     const step = openStep(device, sizes);
-    const drawn = Array.from({ length: latentCount }, () => step.state.drawLatent(sizes.batch).keep());
+    const { task, sizes: networks, rng } = step.state;
+    const drawn = Array.from({ length: latentCount }, () =>
+      drawLatents(task.gan.latent, networks.latentSize, sizes.batch, rng).keep(),
+    );
     const latents = (await readAll(drawn)) as Float32Array[];
     const { shape } = drawn[0]!;
     for (const z of drawn) z.dispose();
@@ -50,10 +53,13 @@ export class Case {
     for (let i = 0; i < steps; i++) {
       this.#latent.write(this.#latents[this.#count++ % this.#latents.length]!);
       if (this.#plan) this.#plan.replay();
-      else this.#plan = state.device.capture(() => state.part('step', real, () => this.#latent));
+      else
+        this.#plan = state.device.capture(() =>
+          state.part('step', { real }, { latents: () => this.#latent }),
+        );
     }
     const { lossD, lossG } = this.#plan!.result;
-    const [d, g] = await readAll([lossD!, lossG![0]!]);
+    const [d, g] = await readAll([lossD!, lossG!]);
     return [d![0]!, g![0]!];
   }
 

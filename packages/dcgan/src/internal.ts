@@ -1,5 +1,6 @@
 // What the command (packages/forger), bench and tests need of this package and users do not: no promise is made of it.
 
+export * from './data/batches.ts';
 export * from './data/cifar.ts';
 export * from './data/fit.ts';
 export * from './data/glyphs.ts';
@@ -10,13 +11,20 @@ export * from './data/raw-images.ts';
 export * from './data/types.ts';
 export * from './index.ts';
 export * from './printable.ts';
+export * from './recipes/gan.ts';
+export * from './recipes/objectives.ts';
+export * from './recipes/one-pass.ts';
 export * from './recipes/options.ts';
+export * from './recipes/updates.ts';
+export * from './train/checkpoint.ts';
 export * from './train/compile.ts';
 export * from './train/kernel-defaults.ts';
 export * from './train/limits.ts';
-export * from './train/step.ts';
+export * from './train/state.ts';
 export * from './train/step-metrics.ts';
 export * from './train/step-runner.ts';
+export * from './train/task.ts';
+export * from './train/train.ts';
 export * from './weights/entry.ts';
 export * from './weights/load.ts';
 export * from './weights/npz.ts';

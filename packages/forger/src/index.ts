@@ -16,16 +16,16 @@ export {
 export type { ProfileReport } from './train/profile.ts';
 export type { Reporter, ReportPaths, StartInfo, TrainSummary } from './train/reporter.ts';
 export { RunFolder, type RunFolderOptions } from './train/run-folder.ts';
-export { StoppedError, train } from './train/train.ts';
+export { StoppedError, trainRun } from './train/train.ts';
 export type {
   Describe,
   Description,
   LayerRow,
   NetworkDescription,
+  RunIO,
   Sample,
   SampleOptions,
-  Train,
-  TrainIO,
+  TrainRun,
 } from './train/types.ts';
 export { type Converted, type ConvertOptions, convert } from './weights/convert.ts';
 export { readWeights } from './weights/read.ts';

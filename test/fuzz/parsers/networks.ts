@@ -74,7 +74,7 @@ const parser: Parser = {
     let [needed, held] = [0, 0];
     on.dryRun(() => {
       const built = build(new Rng(0, { device: on }))[which];
-      for (const { shape } of built.stateDict().values()) needed += countOf(shape);
+      for (const { shape } of built!.stateDict().values()) needed += countOf(shape);
     });
     for (const { shape } of weights!.values()) held += countOf(shape);
     sane(

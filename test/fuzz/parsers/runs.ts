@@ -118,7 +118,10 @@ const checkpointParser: Parser = {
 };
 
 function metricsText(draw: Draw, steps: number): string {
-  const lines = Array.from({ length: steps }, (_, i) => json(draw, { ...metrics(i + 1), secondsLeft: 1 }));
+  const lines = Array.from({ length: steps }, (_, i) => {
+    const { step, epoch, metrics: measured, imagesPerSecond, seconds } = metrics(i + 1);
+    return json(draw, { step, epoch, ...measured, imagesPerSecond, seconds, secondsLeft: 1 });
+  });
   return draw
     .list(lines)
     .map((line) => `${line}${draw.twists() ? draw.hostileText() : '\n'}`)

@@ -16,14 +16,15 @@ import {
   Tanh,
 } from '@forger/nn';
 import type { Rng } from '@forger/tensor';
-import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { isConv, normalScales, normalWeights } from './initialize.ts';
+import { checkDoublingSize, hiddenChannels } from './networks.ts';
 import { bceOfProbabilities } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
-import { DISCRIMINATOR, drawFakes, updateDiscriminator, updateGenerator } from './steps.ts';
+import { alternatingOnFreshLatents } from './updates.ts';
 
 /** A linear stem without batch norm or activation, then doublings; the width is of the last hidden layer, 128. */
-function buildGenerator(sizes: NetworkSizes, random: Rng): Module {
+function buildGenerator(sizes: Sizes, random: Rng): Module {
   const doubling = { bias: false, rng: random, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes);
   const layers: Record<string, Module> = {
@@ -41,7 +42,7 @@ function buildGenerator(sizes: NetworkSizes, random: Rng): Module {
   return new Sequential({ ...layers, out: new Tanh() });
 }
 
-function buildDiscriminator(sizes: NetworkSizes, random: Rng): Module {
+function buildDiscriminator(sizes: Sizes, random: Rng): Module {
   const halving = { bias: false, rng: random, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes).reverse();
   const layers: Record<string, Module> = {};
@@ -64,21 +65,7 @@ function initialize(network: Module, random: Rng): Module {
   return normalScales(normalWeights(network, random, isConv), random, 0);
 }
 
-function build(sizes: NetworkSizes, random: Rng): Networks {
-  return {
-    generator: initialize(buildGenerator(sizes, random), random),
-    discriminator: initialize(buildDiscriminator(sizes, random), random),
-  };
-}
-
-/** The generator is trained on pictures of its own, from fresh latents. */
-export function updateApart(t: StepContext): StepResult {
-  const judged = updateDiscriminator(t, drawFakes(t));
-  if (t.part === DISCRIMINATOR) return judged;
-  return { ...judged, ...updateGenerator(t, t.generator.forward(t.drawLatent())) };
-}
-
-export const notebook: Recipe = {
+export const notebook = gan({
   name: 'notebook',
   title: "Diego Gomez Mosquera's DCGAN notebook",
   source: 'https://github.com/diegoalejogm/gans',
@@ -97,10 +84,11 @@ export const notebook: Recipe = {
   },
   latent: { size: 100, distribution: 'normal' },
   pixelRange: 'tanh',
-  sampleMode: 'train',
+  previewMode: 'train',
   checkSizes: checkDoublingSize,
-  build,
+  generator: (sizes, rng) => initialize(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => initialize(buildDiscriminator(sizes, rng), rng),
   adam: { betas: [0.5, 0.999] },
   objective: bceOfProbabilities,
-  step: updateApart,
-};
+  updates: alternatingOnFreshLatents,
+});

@@ -3,8 +3,8 @@
 
 import type { Module } from '@forger/nn';
 import { ConfigError, type Device, Rng, type Shape } from '@forger/tensor';
+import type { Recipe } from '../recipes/gan.ts';
 import { recipes } from '../recipes/index.ts';
-import type { Recipe } from '../recipes/recipe.ts';
 import { type Layer, layersOf } from './layers.ts';
 import { TORCHGAN_NAME, torchgan } from './torchgan.ts';
 

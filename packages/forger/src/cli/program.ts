@@ -59,7 +59,11 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .command('train')
     .description('Train a generator and write pictures, losses and checkpoints into a run folder.')
     .addOption(
-      option('--recipe <name>', 'which GAN to train; see `forger recipes` (default: quick)', nonEmpty),
+      option(
+        '--recipe <name|file>',
+        'which GAN to train: a name of `forger recipes`, or your own TypeScript or JavaScript file (default: quick)',
+        nonEmpty,
+      ),
     )
     .addOption(
       option(
@@ -69,6 +73,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
         nonEmpty,
       ),
     )
+    .addOption(option('--data-b <name|path>', 'the second data set, for recipes that take two', nonEmpty))
     .addOption(
       option(
         '--data-dir <dir>',
@@ -249,8 +254,8 @@ function addConvert(program: Command, finish: (exitCode: number) => void): void 
     .addOption(
       option(
         '--network <name>',
-        'generator or discriminator, where there are both (default: generator)',
-        (flag) => oneOf(flag, ['generator', 'discriminator']),
+        'which network, where there are several, such as generator or discriminator (default: generator)',
+        nonEmpty,
       ),
     )
     .addOption(key())

@@ -1,6 +1,6 @@
 // How a training run shows itself: a progress bar, plain lines where there is no terminal, JSON lines, or nearly nothing.
 
-import type { StepMetrics } from '@forger/dcgan';
+import { metricSpec, type StepMetrics } from '@forger/dcgan';
 import { printable } from '@forger/dcgan/printable';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../duration.ts';
@@ -44,6 +44,7 @@ class QuietReporter implements CommandReporter {
   }
   step(_metrics: StepMetrics): void {}
   note(_message: string): void {}
+  hook(_name: string, _value: unknown): void {}
   sample(_path: string): void {}
   checkpoint(_path: string): void {}
   profile(_report: ProfileReport): void {}
@@ -70,11 +71,15 @@ class PlainReporter extends QuietReporter {
     const now = performance.now();
     if (now - this.#lastLine < PLAIN_INTERVAL_MS) return;
     this.#lastLine = now;
-    this.print(`${position(metrics, this.info)}  ${measures(metrics)}`);
+    this.print(`${position(metrics, this.info)}  ${measures(metrics, this.info)}`);
   }
 
   override note(message: string): void {
     this.print(message);
+  }
+
+  override hook(name: string, value: unknown): void {
+    this.note(`${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
   }
 
   override profile({ steps, table, paths }: ProfileReport): void {
@@ -83,7 +88,8 @@ class PlainReporter extends QuietReporter {
   }
 
   override done(summary: TrainSummary, reports: ReportPaths): void {
-    if (summary.last) this.print(`${position(summary.last, this.info)}  ${measures(summary.last)}`);
+    if (summary.last)
+      this.print(`${position(summary.last, this.info)}  ${measures(summary.last, this.info)}`);
     for (const line of conclusion(summary, reports)) this.print(line);
   }
 }
@@ -111,7 +117,7 @@ class BarReporter extends PlainReporter {
 
   override step(metrics: StepMetrics): void {
     this.#progress?.update(fractionDone(metrics, this.info), { text: position(metrics, this.info) });
-    this.#measures?.update(0, { text: measures(metrics) });
+    this.#measures?.update(0, { text: measures(metrics, this.info) });
   }
 
   override note(message: string): void {
@@ -135,13 +141,18 @@ class BarReporter extends PlainReporter {
 class JsonReporter extends QuietReporter {
   override start(info: StartInfo): void {
     super.start(info);
-    this.#event('start', info);
+    const { task: _, ...facts } = info;
+    this.#event('start', facts);
   }
   override step(metrics: StepMetrics): void {
-    this.#event('step', metrics);
+    const { step, epoch, metrics: values, ...times } = metrics;
+    this.#event('step', { step, epoch, ...values, ...times });
   }
   override note(message: string): void {
     this.#event('note', { message });
+  }
+  override hook(name: string, value: unknown): void {
+    this.#event('hook', { name, value });
   }
   override sample(path: string): void {
     this.#event('sample', { path });
@@ -154,7 +165,9 @@ class JsonReporter extends QuietReporter {
     this.#event('profile', { steps, milliseconds, deviceMilliseconds, host, kernels, ceilings, paths });
   }
   override done(summary: TrainSummary, reports: ReportPaths): void {
-    this.#event('done', { ...summary, reports });
+    const { last, ...rest } = summary;
+    const flat = last && { ...last, metrics: undefined, ...last.metrics };
+    this.#event('done', { ...rest, ...(flat && { last: flat }), reports });
   }
 
   #event(event: string, values: object): void {
@@ -168,7 +181,9 @@ function introduction({ run, config, data, adapter, parameters, step }: StartInf
     `Recipe   ${config.recipe}, ${size}, batch ${config.batchSize}, lr ${config.lr}, seed ${config.seed}${config.precision === 'mixed' ? ', mixed precision' : ''}`,
     `Data     ${data}`,
     `Device   ${adapter}`,
-    `Weights  generator ${count(parameters.generator)}, discriminator ${count(parameters.discriminator)}`,
+    `Weights  ${Object.entries(parameters)
+      .map(([name, n]) => `${name} ${count(n)}`)
+      .join(', ')}`,
     `Folder   ${run}`,
     ...(step > 0 ? [`Resumes after step ${count(step)}.`] : []),
   ];
@@ -180,12 +195,18 @@ function position({ step, epoch, secondsLeft }: StepMetrics, info: StartInfo | u
   return `step ${count(step)}${of}  epoch ${epoch}${left}`;
 }
 
-function measures({ imagesPerSecond, lossD, lossG, dReal, dFake }: StepMetrics): string {
+/** The rate and the metrics; of neighbours that share the first word of their labels, only the first says it. */
+function measures({ imagesPerSecond, metrics }: StepMetrics, info: StartInfo | undefined): string {
   const rate = imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : count(Math.round(imagesPerSecond));
-  return (
-    `${rate} images/s  loss D ${lossD.toFixed(3)}  G ${lossG.toFixed(3)}  ` +
-    `D(x) ${dReal.toFixed(2)}  D(G(z)) ${dFake.toFixed(2)}`
-  );
+  let said = '';
+  const values = Object.entries(metrics).map(([name, value]) => {
+    const { label, digits } = metricSpec(info?.task ?? {}, name);
+    const [first, ...rest] = label.split(' ');
+    const shown = rest.length > 0 && first === said ? rest.join(' ') : label;
+    said = first!;
+    return `${shown} ${value.toFixed(digits)}`;
+  });
+  return [`${rate} images/s`, ...values].join('  ');
 }
 
 function fractionDone({ step, seconds }: StepMetrics, info: StartInfo | undefined): number {
@@ -195,9 +216,10 @@ function fractionDone({ step, seconds }: StepMetrics, info: StartInfo | undefine
   return Math.min(fraction, 1);
 }
 
-function ending({ reason, step, seconds, imagesPerSecond }: TrainSummary): string {
+function ending({ reason, because, step, seconds, imagesPerSecond }: TrainSummary): string {
   const verb = reason === 'finished' ? 'Finished' : 'Stopped';
-  return `${verb} at step ${count(step)} after ${duration(seconds)} of training, ${count(Math.round(imagesPerSecond))} images/s.`;
+  const why = because === undefined ? '' : ` because ${because}`;
+  return `${verb} at step ${count(step)} after ${duration(seconds)} of training${why}, ${count(Math.round(imagesPerSecond))} images/s.`;
 }
 
 function conclusion(summary: TrainSummary, { gif, html }: ReportPaths): string[] {

@@ -39,7 +39,7 @@ function row({ recipe, networks }: RecipeDescription): string[] {
     `${imageSize}x${imageSize}x${channels}`,
     String(width),
     ...[generator?.parameters, discriminator?.parameters, generator?.macs, discriminator?.macs].map(millions),
-    recipe.objective(1).title,
+    recipe.gan.objective(1).title,
     optimizer(recipe),
     String(batchSize),
   ];
@@ -50,8 +50,8 @@ function millions(n: number | undefined): string {
   return n === undefined ? '-' : `${(n / 1e6).toPrecision(3)} M`;
 }
 
-function optimizer({ adam, defaults }: Pick<Recipe, 'adam' | 'defaults'>): string {
-  const { betas, weightDecay } = adam;
+function optimizer({ gan, defaults }: Pick<Recipe, 'gan' | 'defaults'>): string {
+  const { betas, weightDecay } = gan.adam;
   const decay = weightDecay ? `, L2 ${weightDecay}` : '';
   return `Adam ${defaults.lr}, ${betas!.join(' ')}${decay}`;
 }

@@ -1,20 +1,15 @@
 // `forger train`: settings from flags, recipe and earlier run; then training, reports, and how to go on.
 
 import { resolve } from 'node:path';
-import { checkOptions, findRecipe } from '@forger/dcgan/internal';
+import type { AnyTask } from '@forger/dcgan';
 import { NAMED_SETS } from '../data/named.ts';
-import {
-  newConfig,
-  optionsOf,
-  resumeConfig,
-  type TrainConfig,
-  type TrainOverrides,
-} from '../train/config.ts';
+import { absoluteRecipe, isTaskFile, loadTask } from '../recipes/load.ts';
+import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { train } from '../train/train.ts';
+import { sourcesOf, trainRun, withOptions } from '../train/train.ts';
 import type { Tuning } from '../train/tuning.ts';
-import type { TrainIO } from '../train/types.ts';
+import type { RunIO } from '../train/types.ts';
 import { UsageError } from './errors.ts';
 import { type CommandReporter, createReporter } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
@@ -31,7 +26,7 @@ export interface TrainFlags extends TrainOverrides {
   tune?: Tuning;
   profile?: number;
   maxRestarts?: number;
-  onNan?: NonNullable<TrainIO['onNan']>;
+  onNan?: NonNullable<RunIO['onNan']>;
 }
 
 const DEFAULT_RECIPE = 'quick';
@@ -76,16 +71,13 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
   return stop.exitCode;
 }
 
-async function trainAndReport(
-  config: TrainConfig,
-  io: TrainIO & { reporter: CommandReporter },
-): Promise<void> {
+async function trainAndReport(config: TrainConfig, io: RunIO & { reporter: CommandReporter }): Promise<void> {
   const { run, reporter, resume } = io;
   try {
-    const summary = await train(config, io);
+    const summary = await trainRun(config, io);
     // Charts are drawn at the end: their libraries need not be loaded before the first step.
     const { writeReports } = await import('../report/report.ts');
-    reporter.done(summary, await writeReports(run, facts(reporter.info)));
+    reporter.done(summary, await writeReports(run, facts(reporter.info), reporter.info?.task));
     run.close();
   } catch (error) {
     // What ended the run is said, not what fails after it, such as writing the last metrics to a full disk.
@@ -98,16 +90,20 @@ async function startRun(
   overrides: TrainOverrides,
   out: string | undefined,
 ): Promise<{ run: RunFolder; config: TrainConfig }> {
-  const recipe = findRecipe(overrides.recipe ?? DEFAULT_RECIPE, UsageError);
-  if (overrides.data === undefined && recipe.defaults.data === undefined) {
+  const recipe = absoluteRecipe(overrides.recipe ?? DEFAULT_RECIPE);
+  const { task } = await loadTask(recipe, UsageError);
+  if (overrides.data === undefined && task.defaults?.data === undefined) {
     throw new UsageError(
-      `--data: the recipe ${recipe.name} was published for pictures of one's own; name a folder of pictures or a data set`,
+      isTaskFile(recipe)
+        ? `--data: the recipe ${task.name} says nothing of data; name a folder of pictures or a data set`
+        : `--data: the recipe ${task.name} was published for pictures of one's own; name a folder of pictures or a data set`,
     );
   }
-  const config = newConfig(recipe, overrides);
-  recipe.checkSizes(config);
-  checkOptions(optionsOf(config));
-  const run = await RunFolder.create(config, out === undefined ? {} : { out });
+  checkSources(task, overrides);
+  const config = newConfig(task, { ...overrides, recipe });
+  task.checkSizes?.(config);
+  withOptions(task, config);
+  const run = await RunFolder.create(config, { name: task.name, ...(out !== undefined && { out }) });
   return { run, config };
 }
 
@@ -118,13 +114,26 @@ async function reopenRun(
   const run = await RunFolder.open(dir);
   try {
     const config = resumeConfig(run.config, overrides, dir);
-    findRecipe(config.recipe).checkSizes(config);
+    const { task } = await loadTask(config.recipe);
+    task.checkSizes?.(config);
     await run.saveConfig(config);
     return { run, config };
   } catch (error) {
     run.close();
     throw error;
   }
+}
+
+/** @throws UsageError when there are more or fewer data sets than the task takes. */
+function checkSources(task: AnyTask, { dataB }: TrainOverrides): void {
+  const sources = sourcesOf(task);
+  const list = `${sources.length} data ${sources.length === 1 ? 'set' : 'sets'} (${sources.join(', ')})`;
+  if (sources.length > 2)
+    throw new UsageError(`--recipe: ${task.name} takes ${list}; the command has flags for two at most`);
+  if (sources.length === 2 && dataB === undefined)
+    throw new UsageError(`--data-b: the recipe ${task.name} takes ${list}; name the second`);
+  if (sources.length < 2 && dataB !== undefined)
+    throw new UsageError(`--data-b: the recipe ${task.name} takes ${list}; leave it out`);
 }
 
 // What the report says beside settings and timings.
@@ -141,10 +150,12 @@ function facts(info: StartInfo | undefined): [string, string][] {
 
 // A run may be resumed from another folder, so config.json holds absolute paths.
 function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
-  const { data, dataDir } = given;
+  const { data, dataB, dataDir, recipe } = given;
   return {
     ...given,
     ...(data !== undefined && { data: isNamed(data) ? data : resolve(data) }),
+    ...(dataB !== undefined && { dataB: isNamed(dataB) ? dataB : resolve(dataB) }),
+    ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
   };
 }

@@ -4,7 +4,7 @@ import type { Recipe } from '@forger/dcgan/internal';
 import { findRecipe, networkSizes, recipes } from '@forger/dcgan/internal';
 import { createDevice, type Device, DeviceError, Rng } from '@forger/tensor';
 import type { Description, NetworkDescription } from '../train/types.ts';
-import { describeNetwork } from './info.ts';
+import { describeNetworks } from './info.ts';
 
 export interface RecipeDescription {
   recipe: Recipe;
@@ -43,14 +43,9 @@ export async function describeRecipe(name: string): Promise<Description> {
 /** Nothing is computed: in a dry run networks take no memory. */
 function networksOf(recipe: Recipe, device: Device): NetworkDescription[] {
   const sizes = networkSizes(recipe, recipe.defaults);
-  const { latentSize, channels, imageSize } = sizes;
   const networks: NetworkDescription[] = [];
   device.dryRun(() => {
-    const { generator, discriminator } = recipe.build(sizes, new Rng(0, { device }));
-    networks.push(
-      describeNetwork('generator', generator, [latentSize, 1, 1]),
-      describeNetwork('discriminator', discriminator, [channels, imageSize, imageSize]),
-    );
+    networks.push(...describeNetworks(recipe.build(sizes, new Rng(0, { device })), sizes));
   });
   return networks;
 }

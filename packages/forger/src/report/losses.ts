@@ -1,5 +1,8 @@
-// losses.svg: the two losses, and below them what the discriminator believes, over the steps of a run.
+// losses.svg: the metrics of a run over its steps, a panel for each kind: of a GAN the two losses, and below them the
+// discriminator's outputs.
 
+import { type AnyTask, metricSpec } from '@forger/dcgan';
+import { GAN_METRICS } from '@forger/dcgan/internal';
 import { type ScaleLinear, scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
 import { writeAtomic } from '../atomic-file.ts';
@@ -24,13 +27,18 @@ interface Panel {
 }
 
 const WIDTH = 860;
-const HEIGHT = 600;
+/** Heights of the first panel and of those below it, and what lies between two. */
+const FIRST_HEIGHT = 270;
+const FURTHER_HEIGHT = 150;
+const TOP = 64;
+const BETWEEN = 58;
 const LEFT = 56;
 const RIGHT = 116;
 // Tones that can be told apart on white and on near-black, since the background is left to the page.
-const DISCRIMINATOR = '#3d8bd4';
-const GENERATOR = '#e07b22';
+const COLOURS = ['#3d8bd4', '#e07b22', '#3f9e5a', '#b65bc4', '#c9a227', '#d05a6e'];
 const INK = '#7d7d7d';
+/** A metric that is named by data could have any number of panels. */
+const MOST_PANELS = 12;
 const BUCKETS = 700; // about one per pixel across
 const LABEL_GAP = 16;
 /** What is beyond this, or no number, is not drawn; sums of a long run's values below it stay numbers. */
@@ -40,40 +48,53 @@ const MOST = 1e100;
  * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving mean.
  * @param title a name to put on top, such as the run folder's.
  */
-export function lossesSvg(metrics: readonly MetricsLine[], title: string): string {
-  const series = (label: string, colour: string, value: (m: MetricsLine) => number): Series => ({
-    label,
-    colour,
-    points: metrics.map((m) => [m.step, value(m)] as const).filter(([, y]) => Math.abs(y) < MOST),
-  });
-  const losses = [
-    series('loss D', DISCRIMINATOR, (m) => m.lossD),
-    series('loss G', GENERATOR, (m) => m.lossG),
-  ];
-  const beliefs = [
-    series('D(x)', DISCRIMINATOR, (m) => m.dReal),
-    series('D(G(z))', GENERATOR, (m) => m.dFake),
-  ];
-  const panels: Panel[] = [
-    { title: 'Loss', top: 64, height: 270, domain: frame(losses, 0), series: losses },
-    {
-      title: 'What D believes: probability of real, or its score',
-      top: 392,
-      height: 150,
-      domain: frame(beliefs, 1),
-      series: beliefs,
-    },
-  ];
+export function lossesSvg(
+  metrics: readonly MetricsLine[],
+  title: string,
+  task: Pick<AnyTask, 'metrics'> = { metrics: GAN_METRICS },
+): string {
+  const panels = panelsOf(metrics, task);
+  const height = panels.length === 0 ? 120 : panels.at(-1)!.top + panels.at(-1)!.height + BETWEEN;
   const x = stepScale(metrics);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ` +
       `font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="13" fill="${INK}">`,
     `<title>Losses of ${escapeMarkup(title)}</title>`,
     `<text x="${LEFT}" y="26" font-size="16" font-weight="600">${escapeMarkup(title)}</text>`,
     ...panels.map((panel, index) => drawPanel(panel, x, `panel-${index}`)),
-    `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 12}" text-anchor="middle">training step</text>`,
+    `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${height - 12}" text-anchor="middle">training step</text>`,
     '</svg>\n',
   ].join('\n');
+}
+
+/** The task's metrics by panel, in the order in which they are logged. */
+function panelsOf(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'>): Panel[] {
+  const names = [...new Set(metrics.flatMap((line) => Object.keys(line.metrics)))];
+  const specs = names.map((name) => ({ name, ...metricSpec(task, name) }));
+  const titles = [...new Set(specs.map(({ panel }) => panel))].slice(0, MOST_PANELS);
+  let top = TOP;
+  return titles.map((title, place) => {
+    const own = specs.filter(({ panel }) => panel === title).slice(0, COLOURS.length);
+    const series = own.map(
+      ({ name, label }, i): Series => ({
+        label,
+        colour: COLOURS[i]!,
+        points: metrics
+          .map((m) => [m.step, m.metrics[name] ?? Number.NaN] as const)
+          .filter(([, y]) => Math.abs(y) < MOST),
+      }),
+    );
+    const height = place === 0 ? FIRST_HEIGHT : FURTHER_HEIGHT;
+    const panel = {
+      title,
+      top,
+      height,
+      domain: frame(series, Math.max(...own.map(({ least }) => least))),
+      series,
+    };
+    top += height + BETWEEN;
+    return panel;
+  });
 }
 
 /** Writes `lossesSvg`, whole or not at all. */
@@ -119,7 +140,7 @@ function drawPanel(panel: Panel, x: Scale, id: string): string {
   const peak = above.reduce((most, [, value]) => Math.max(most, value), 0);
   const remark = above.length > 0 ? ` (a few above the frame, up to ${peak.toPrecision(3)})` : '';
   return [
-    `<text x="${LEFT}" y="${top - 10}">${title}${remark}</text>`,
+    `<text x="${LEFT}" y="${top - 10}">${escapeMarkup(title)}${remark}</text>`,
     ...y.ticks(5).map((tick) => {
       const at = y(tick).toFixed(1);
       return (
@@ -192,6 +213,6 @@ function endLabels(series: readonly Series[], y: Scale, top: number, bottom: num
   return labels.map(
     ({ label, value, colour, at }) =>
       `<text x="${WIDTH - RIGHT + 8}" y="${(at - overflow).toFixed(1)}" dy=".35em" fill="${colour}" ` +
-      `font-weight="600">${label} ${value.toFixed(2)}</text>`,
+      `font-weight="600">${escapeMarkup(label)} ${value.toFixed(2)}</text>`,
   );
 }

@@ -2,6 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { type AnyTask, metricSpec } from '@forger/dcgan';
+import { GAN_METRICS } from '@forger/dcgan/internal';
 import { writeAtomic } from '../atomic-file.ts';
 import { duration } from '../duration.ts';
 import type { TrainConfig } from '../train/config.ts';
@@ -17,16 +19,18 @@ const GRIDS_IN_PAGE = 6;
 /**
  * Writes samples.gif (once there is a sample grid), losses.svg and report.html into the run folder.
  * @param facts further named values for the page, such as the device and the versions.
+ * @param task for the names of its metrics; those of GANs unless given.
  * @returns their paths. @throws ConfigError when one cannot be written.
  */
 export async function writeReports(
   run: RunFolder,
   facts: readonly (readonly [name: string, value: string])[] = [],
+  task: Pick<AnyTask, 'metrics'> = { metrics: GAN_METRICS },
 ): Promise<ReportPaths> {
   const title = basename(resolve(run.dir));
   const metrics = run.readMetrics();
   const samples = await run.samples();
-  const svg = lossesSvg(metrics, title);
+  const svg = lossesSvg(metrics, title, task);
   const losses = run.path('losses.svg');
   const html = run.path('report.html');
   const gif = run.path('samples.gif');
@@ -44,7 +48,7 @@ export async function writeReports(
   }
   const page = reportHtml({
     title,
-    summary: summaryLine(metrics),
+    summary: summaryLine(metrics, task),
     samples: grids,
     lossesSvg: svg,
     tables: [
@@ -62,14 +66,15 @@ function settings({ kernels: _, ...config }: TrainConfig): [string, string][] {
   return Object.entries(config).map(([name, value]) => [name, String(value)]);
 }
 
-function summaryLine(metrics: readonly MetricsLine[]): string {
+function summaryLine(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'>): string {
   const last = metrics.at(-1);
   if (last === undefined) return 'No training step was made.';
-  return (
-    `${last.step.toLocaleString('en')} steps, ${last.epoch} ${last.epoch === 1 ? 'epoch' : 'epochs'}; ` +
-    `at the end loss D ${last.lossD.toFixed(3)}, loss G ${last.lossG.toFixed(3)}, ` +
-    `D(x) ${last.dReal.toFixed(2)}, D(G(z)) ${last.dFake.toFixed(2)}.`
-  );
+  const values = Object.entries(last.metrics).map(([name, value]) => {
+    const { label, digits } = metricSpec(task, name);
+    return `${label} ${value.toFixed(digits)}`;
+  });
+  const epochs = `${last.epoch} ${last.epoch === 1 ? 'epoch' : 'epochs'}`;
+  return `${last.step.toLocaleString('en')} steps, ${epochs}; at the end ${values.join(', ')}.`;
 }
 
 function timings(metrics: readonly MetricsLine[], batchSize: number): [string, string][] {

@@ -1,10 +1,11 @@
 // `sample`: a grid of new pictures from a trained generator.
 
-import { drawLatent, generate, loadWeights, PIXELS } from '@forger/dcgan/internal';
-import { CheckpointError, createDevice, Rng } from '@forger/tensor';
+import { PIXELS } from '@forger/dcgan';
+import { loadWeights } from '@forger/dcgan/internal';
+import { CheckpointError, ConfigError, createDevice, noGrad, Rng } from '@forger/tensor';
 import { writeGrid } from '../report/grid.ts';
 import type { Sample } from '../train/types.ts';
-import { openSource } from './source.ts';
+import { findEither, openSource } from './source.ts';
 
 /** What to say of a run that cannot be sampled. */
 export function untrained(path: string): CheckpointError {
@@ -26,27 +27,28 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
   const opened = await openSource(path, key);
   const device = await createDevice();
   try {
-    const { recipe, sizes, build, weights, notes } = opened.find('generator', device);
+    const { task, sizes, inputs, build, weights, all, notes } = findEither(opened, device);
     if (!weights) throw untrained(path);
-    const random = new Rng(seed, { device });
-    const { generator } = device.scope(() => build(random));
-    notes.push(...(await loadWeights(generator, weights)));
-    random.manualSeed(seed);
-    const mode = recipe.alwaysBatchStatistics ? 'train' : 'eval';
+    const rng = new Rng(seed, { device });
+    const networks = device.scope(() => build(rng));
+    for (const [name, entries] of all) notes.push(...(await loadWeights(networks[name]!, entries)));
+    rng.manualSeed(seed);
     const { imageSize, channels } = sizes;
     const size = channels * imageSize * imageSize;
     const pictures = new Float32Array(count * size);
     for (let done = 0; done < count; done += BATCH) {
       // Whole batches, also at the end: fewer latents would draw other numbers from the stream.
-      const batch = device.scope(() =>
-        generate(generator, drawLatent(recipe, sizes.latentSize, BATCH, random), mode),
-      );
+      const batch = device.scope(() => {
+        const context = { sizes, inputInfos: inputs };
+        const fixed = task.fixed({ ...context, count: BATCH, rng, data: noData(task.name) });
+        return noGrad(() => task.preview({ ...context, networks, fixed, purpose: 'sample' }));
+      });
       const values = (await batch.data()) as Float32Array;
       batch.dispose();
       pictures.set(values.subarray(0, Math.min(BATCH, count - done) * size), done * size);
     }
-    const range = PIXELS[recipe.pixelRange];
-    const { channelOrder } = recipe;
+    const { pixelRange = 'tanh', channelOrder } = task;
+    const range = PIXELS[pixelRange];
     const grid = { count, channels, height: imageSize, width: imageSize, range, channelOrder };
     const { width, height } = await writeGrid(out, pictures, grid);
     return { path: out, width, height, notes };
@@ -54,3 +56,11 @@ export const sample: Sample = async (path, { count, seed, out, key }) => {
     device.destroy();
   }
 };
+
+function noData(name: string): () => never {
+  return () => {
+    throw new ConfigError(
+      `The pictures of the recipe ${name} are made from data, so none can be drawn from its weights alone: see the grids in the run's folder`,
+    );
+  };
+}

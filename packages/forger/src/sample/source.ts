@@ -2,10 +2,10 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
-import type { NetworkSizes, Networks, Recipe } from '@forger/dcgan/internal';
+import type { AnyTask, InputInfos, Networks, Sizes } from '@forger/dcgan';
 import {
-  buildNetworks,
-  findRecipe,
+  imageInputs,
+  NETWORKS,
   type NetworkName,
   networkSizes,
   Probes,
@@ -16,22 +16,27 @@ import {
   shown,
   type WeightEntries,
 } from '@forger/dcgan/internal';
-import { CheckpointError, type Device, ForgerError, Rng, showShape } from '@forger/tensor';
+import { CheckpointError, ConfigError, type Device, ForgerError, Rng, showShape } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
+import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
-import { optionsOf, type TrainConfig } from '../train/config.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { withOptions } from '../train/train.ts';
 import { readWeights } from '../weights/read.ts';
 
 /** A network as it was found. */
 export interface Source {
-  recipe: Recipe;
-  sizes: NetworkSizes;
+  task: AnyTask;
+  sizes: Sizes;
+  inputs: InputInfos;
   /** New networks of its kind. */
   build(random: Rng): Networks;
   /** Its state dict; absent in a run without a checkpoint. */
   weights?: WeightEntries;
+  /** The state dicts of all networks that there are, by name. */
+  all: ReadonlyMap<string, WeightEntries>;
   /** How the file was understood, where that is not plain, in sentences. */
   notes: string[];
 }
@@ -45,7 +50,9 @@ export interface Opened {
    * Finds out which network the weights are. Those of a run are known; others are compared with the recipes' networks.
    * @throws CheckpointError when no recipe makes such a network, or when several of them are there.
    */
-  find(network: NetworkName, device: Device): Source;
+  find(network: string, device: Device): Source;
+  /** Names of the networks that there are; absent for bare weights, which do not say. */
+  networks?(device: Device): readonly string[];
 }
 
 /**
@@ -66,23 +73,34 @@ export async function openSource(path: string, key?: string): Promise<Opened> {
     );
   return {
     kind: 'weights',
-    find: (network, device) => {
+    find: (name, device) => {
+      if (!isNetworkName(name))
+        throw new ConfigError(
+          `The network ${name} was asked for, and bare weights are a generator or a discriminator`,
+        );
+      const network = name;
       probes ??= new Probes(device);
       const { recipe, sizes, entries: weights, ...found } = pick(path, entries, network, probes);
       const build = (random: Rng): Networks => recipe.build(sizes, random);
       checkHeld(`${path}: the ${network} of recipe ${recipe.name}`, network, build, weights, device);
       const notes = reading(path, recipe.name, network, found);
-      return { recipe, sizes, build, weights, notes };
+      const inputs = imageInputs(recipe, sizes);
+      return { task: recipe, sizes, inputs, build, weights, all: new Map([[network, weights]]), notes };
     },
   };
 }
 
-/** The generator, or the discriminator where bare weights are nothing else. @throws as `find`. */
-export function findEither(opened: Opened, device: Device): Source & { network: NetworkName } {
+/**
+ * The generator; else, of a run, its first network, and of bare weights the discriminator where they are nothing else.
+ * @throws as `find`.
+ */
+export function findEither(opened: Opened, device: Device): Source & { network: string } {
+  const names = opened.networks?.(device);
+  const first = names && !names.includes('generator') ? names[0]! : 'generator';
   try {
-    return { network: 'generator', ...opened.find('generator', device) };
+    return { network: first, ...opened.find(first, device) };
   } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
+    if (names || !(error instanceof CheckpointError)) throw error;
     try {
       return { network: 'discriminator', ...opened.find('discriminator', device) };
     } catch {
@@ -91,43 +109,76 @@ export function findEither(opened: Opened, device: Device): Source & { network: 
   }
 }
 
+const isNetworkName = (name: string): name is NetworkName => NETWORKS.some((known) => known === name);
+
 async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const run = await RunFolder.read(path);
   const found = await run.latestCheckpoint();
   if (found) return fromCheckpoint('run', found.checkpoint, key);
   const { config } = run;
-  return { kind: 'run', step: 0, config, find: () => fromConfig(config) };
+  const source = await fromConfig(config, undefined);
+  return { kind: 'run', step: 0, config, ...named(source, path, () => new Map()) };
 }
 
-/** The average's name among a checkpoint's arrays. */
-const AVERAGE = 'ema';
-
-function fromCheckpoint(kind: Opened['kind'], checkpoint: Checkpoint, key: string | undefined): Opened {
-  const { config } = readMeta(checkpoint);
+async function fromCheckpoint(
+  kind: Opened['kind'],
+  checkpoint: Checkpoint,
+  key: string | undefined,
+): Promise<Opened> {
+  const { config, inputs } = readMeta(checkpoint);
   const entries = readSafetensorsWeights(checkpoint.bytes);
-  const average = key === AVERAGE ? under(AVERAGE, entries) : new Map();
-  if (key !== undefined && average.size === 0)
+  const source = await fromConfig(config, inputs);
+  const averages = source.task.averages ?? {};
+  const average = key === undefined ? undefined : averages[key];
+  if (key !== undefined && average === undefined)
     throw new CheckpointError(
-      `${checkpoint.path} holds nothing under the key ${quote(key)}: the only one is ${AVERAGE}, in runs with --ema`,
+      `${checkpoint.path} holds nothing under the key ${quote(key)}: ${Object.keys(averages).length > 0 ? `there is ${Object.keys(averages).join(', ')}` : 'the only one is ema, in runs with --ema'}`,
     );
+  // Parameters are averaged; running statistics are the network's own.
+  const weightsOf = (network: string): WeightEntries =>
+    new Map([...under(network, entries), ...(average?.network === network ? under(key!, entries) : [])]);
+  const all = (networks: readonly string[]): Map<string, WeightEntries> =>
+    new Map(networks.map((name) => [name, weightsOf(name)]));
+  return { kind, step: checkpoint.step, config, ...named(source, checkpoint.path, all) };
+}
+
+/** Finds one of a run's networks by name. */
+function named(
+  source: Omit<Source, 'weights' | 'all'>,
+  path: string,
+  weightsOf: (networks: readonly string[]) => Map<string, WeightEntries>,
+): Pick<Opened, 'find' | 'networks'> {
+  /** What the networks are called, found in a dry run, where they take no memory. */
+  const networks = (device: Device): string[] => {
+    const names: string[] = [];
+    device.dryRun(() => {
+      names.push(...Object.keys(source.build(new Rng(0, { device }))));
+    });
+    return names;
+  };
   return {
-    kind,
-    step: checkpoint.step,
-    config,
-    // Parameters are averaged; running statistics are the generator's.
-    find: (network) => ({
-      ...fromConfig(config),
-      weights: new Map([...under(network, entries), ...(network === 'generator' ? average : [])]),
-    }),
+    networks,
+    find: (network, device) => {
+      const names = networks(device);
+      if (!names.includes(network))
+        throw new CheckpointError(`${path} has no network ${quote(network)}: there are ${names.join(', ')}`);
+      const all = weightsOf(names);
+      const weights = all.get(network);
+      return { ...source, all, ...(weights && { weights }) };
+    },
   };
 }
 
-function fromConfig(config: TrainConfig): Source {
-  const recipe = findRecipe(config.recipe);
-  recipe.checkSizes(config);
-  const sizes = networkSizes(recipe, config);
-  const build = (random: Rng): Networks => buildNetworks(recipe, sizes, optionsOf(config), random);
-  return { recipe, sizes, build, notes: [] };
+async function fromConfig(
+  config: TrainConfig,
+  saved: InputInfos | undefined,
+): Promise<Omit<Source, 'weights' | 'all'>> {
+  const { task: published } = await loadTask(config.recipe);
+  const task = withOptions(published, config);
+  task.checkSizes?.(config);
+  const sizes = networkSizes(task, config);
+  const inputs = saved ?? imageInputs(task, sizes);
+  return { task, sizes, inputs, build: (rng) => task.build(sizes, rng, inputs), notes: [] };
 }
 
 /** How networks are called in checkpoints that hold several. */
@@ -177,7 +228,7 @@ function checkHeld(
   // In a dry run networks take no memory.
   try {
     device.dryRun(() => {
-      needed = numbers(build(new Rng(0, { device }))[network].stateDict().values());
+      needed = numbers(build(new Rng(0, { device }))[network]!.stateDict().values());
     });
   } catch (error) {
     if (!(error instanceof ForgerError)) throw error;

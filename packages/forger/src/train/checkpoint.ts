@@ -1,66 +1,64 @@
-// What a checkpoint of a training run holds, and going on from one.
+// Checkpoints of training in a run folder: the trainer's own, with the run's settings beside them.
 
-import type { TrainState } from '@forger/dcgan/internal';
-import { DivergenceError } from '@forger/dcgan/internal';
-import { loadStateDict, readStateDict } from '@forger/nn';
-import { CheckpointError, ConfigError, readSafetensors, type Tensor, writeSafetensors } from '@forger/tensor';
+import type { Trainer, Checkpoint as TrainerCheckpoint, CheckpointMeta as TrainerMeta } from '@forger/dcgan';
+import { CheckpointError, ConfigError } from '@forger/tensor';
 import { z } from 'zod';
 import { describeFaults } from '../schema-faults.ts';
 import type { Checkpoint } from './checkpoint-store.ts';
 import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
 import type { RunFolder } from './run-folder.ts';
 
+const place = { epoch: z.int().min(0), position: z.int().min(0) };
+
 const metaSchema = z.object({
   config: z.unknown(),
   data: z.object({
-    /** Of the data set's pictures. */
+    /** Of the data. */
     fingerprint: z.string(),
     /** The next batch: its epoch, and its place in it. */
-    epoch: z.int().min(0),
-    position: z.int().min(0),
+    ...place,
+    others: z.record(z.string(), z.object(place)).exactOptional(),
   }),
   /** Of training so far. */
   seconds: z.number().min(0),
+  // Those below are not in checkpoints of version 0.1.
+  metrics: z.record(z.string(), z.number().nullable()).exactOptional(),
+  inputs: z
+    .record(
+      z.string(),
+      z.object({
+        shape: z.array(z.int().min(1)),
+        dtype: z.literal(['float32', 'int32']),
+        classes: z.array(z.string()).exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  hooks: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
 /** What is saved beside the arrays. */
-export type CheckpointMeta = z.infer<typeof metaSchema> & { config: TrainConfig };
+export type CheckpointMeta = TrainerMeta & { config: TrainConfig };
 
-/** Every array of a run: the state of training, and the latents of its sample grids. */
-function arrays(state: TrainState, fixedLatents: Tensor): Map<string, Tensor> {
-  return state.stateDict().set('fixed_latents', fixedLatents);
-}
-
-/**
- * Saves a checkpoint of the steps done.
- * @returns its path. @throws DivergenceError when an array holds NaN or infinity: such a checkpoint would be of no use.
- */
+/** Writes a checkpoint into the run folder. @returns its path. */
 export async function saveCheckpoint(
   run: RunFolder,
-  state: TrainState,
-  fixedLatents: Tensor,
-  meta: CheckpointMeta,
+  { step, bytes, meta }: TrainerCheckpoint,
+  config: TrainConfig,
 ): Promise<string> {
-  const entries = await readStateDict(arrays(state, fixedLatents));
-  for (const [name, { data }] of entries) {
-    if (data instanceof Float32Array && !data.every(Number.isFinite)) {
-      throw new DivergenceError(`${name} holds NaN or infinity after step ${state.stepsDone}`);
-    }
-  }
-  return run.writeCheckpoint(state.stepsDone, writeSafetensors(entries, { format: 'pt' }), meta);
+  return run.writeCheckpoint(step, bytes, { config, ...meta });
 }
 
 /**
- * Puts a saved state in place of the present one.
- * @returns what was saved beside the arrays.
+ * Puts a saved state in place of the trainer's.
+ * @param dir the run folder, for messages.
  * @throws CheckpointError when the checkpoint holds something else; ConfigError when it was trained in another way.
  */
 export function restoreCheckpoint(
   checkpoint: Checkpoint,
   config: TrainConfig,
-  state: TrainState,
-  fixedLatents: Tensor,
-): CheckpointMeta {
+  trainer: Trainer,
+  dir: string,
+): void {
   const meta = readMeta(checkpoint);
   const changed = sameTraining(meta.config, config);
   if (changed.length > 0) {
@@ -68,10 +66,12 @@ export function restoreCheckpoint(
       `${checkpoint.path} was trained with ${differences(changed, meta.config, config)}: put these back into config.json, or start a new run`,
     );
   }
-  const { tensors } = readSafetensors(checkpoint.bytes);
-  loadStateDict(`the networks of recipe ${config.recipe}`, arrays(state, fixedLatents), tensors);
-  state.stepsDone = checkpoint.step;
-  return meta;
+  if (meta.data.fingerprint !== trainer.batches.fingerprint) {
+    throw new ConfigError(
+      `${dir} was trained on other pictures than ${config.data} holds now: put the old ones back, or start a new run`,
+    );
+  }
+  trainer.restore({ step: checkpoint.step, bytes: checkpoint.bytes, meta });
 }
 
 /** @throws CheckpointError when the checkpoint was not saved by training. */

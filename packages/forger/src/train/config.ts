@@ -1,6 +1,6 @@
 // What a training run was asked to do: the contents of config.json, its defaults, and what a resumed run may change.
 
-import type { RecipeInfo } from '@forger/dcgan';
+import type { AnyTask, TaskDefaults } from '@forger/dcgan';
 import type { TrainingOptions } from '@forger/dcgan/internal';
 import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
@@ -14,9 +14,12 @@ const schema = z
   .strictObject({
     /** Layout of this file. */
     version: z.literal(1),
+    /** A recipe's name, or the absolute path of a user's own file. */
     recipe: z.string().min(1),
     /** A data set's name, or the absolute path of files or a folder. */
     data: z.string().min(1),
+    /** The second data set, for recipes that take two. */
+    dataB: z.string().min(1).exactOptional(),
     /** Folder that holds copies of the named data sets. */
     dataDir: z.string().min(1).exactOptional(),
     /** Colour that transparent pictures are laid on. */
@@ -65,6 +68,10 @@ export type TrainConfig = z.infer<typeof schema>;
 /** Settings that a person gave; the rest come from the recipe, or from the run that is resumed. */
 export type TrainOverrides = Partial<Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks'>>;
 
+/** What a task of one's own gets where it says nothing. */
+const FALLBACK = { imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4 } as const;
+const FALLBACK_STEPS = 500;
+
 const DEFAULT_SAMPLE_EVERY = 100;
 const DEFAULT_CHECKPOINT_EVERY = 500;
 
@@ -83,6 +90,7 @@ const OPTIONS = [
 const CHANGES_TRAINING = [
   'recipe',
   'data',
+  'dataB',
   'background',
   'imageSize',
   'width',
@@ -112,16 +120,18 @@ export function parseConfig(value: unknown, source: string): TrainConfig {
 }
 
 /** The settings of a new run: the recipe's defaults under what was given. */
-export function newConfig(recipe: RecipeInfo, given: TrainOverrides): TrainConfig {
-  const { epochs, steps, ...defaults } = recipe.defaults;
+export function newConfig(task: Pick<AnyTask, 'name' | 'defaults'>, given: TrainOverrides): TrainConfig {
+  const { epochs, steps, ...defaults }: Partial<TaskDefaults> = { ...FALLBACK, ...task.defaults };
   const goal =
     goalsIn(given).length > 0
       ? {}
-      : { ...(epochs !== undefined && { epochs }), ...(steps !== undefined && { steps }) };
+      : epochs === undefined
+        ? { steps: steps ?? FALLBACK_STEPS }
+        : { epochs, ...(steps !== undefined && { steps }) };
   return parseConfig(
     {
       version: 1,
-      recipe: recipe.name,
+      recipe: task.name,
       background: 'white',
       seed: 0,
       precision: 'float32',

@@ -16,16 +16,8 @@ import { fileError, writeAtomic } from '../atomic-file.ts';
 /** A line of metrics.jsonl. The time left is a guess of its moment, so it is not kept. */
 export type MetricsLine = Omit<StepMetrics, 'secondsLeft'>;
 
-const NUMBERS = [
-  'step',
-  'epoch',
-  'lossD',
-  'lossG',
-  'dReal',
-  'dFake',
-  'imagesPerSecond',
-  'seconds',
-] as const satisfies readonly (keyof MetricsLine)[];
+/** What every line has; the other numbers of a line are the task's metrics. */
+const OWN = ['step', 'epoch', 'imagesPerSecond', 'seconds'] as const;
 const LINES_PER_WRITE = 50;
 
 /** Appends to, reads and shortens one metrics.jsonl. */
@@ -39,7 +31,7 @@ export class MetricsLog {
 
   /** Adds a line; it reaches the disk with the next `flush` or after some dozens of lines. */
   append(metrics: StepMetrics): void {
-    this.#pending.push(`${JSON.stringify(Object.fromEntries(NUMBERS.map((key) => [key, metrics[key]])))}\n`);
+    this.#pending.push(lineOf(metrics));
     if (this.#pending.length >= LINES_PER_WRITE) this.flush();
   }
 
@@ -77,7 +69,7 @@ export class MetricsLog {
   async truncate(lastStep: number): Promise<void> {
     const kept = this.read().filter(({ step }) => step <= lastStep);
     this.#pending = [];
-    await writeAtomic(this.path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await writeAtomic(this.path, kept.map(lineOf).join(''));
   }
 }
 
@@ -90,6 +82,20 @@ function parseLine(line: string): MetricsLine | undefined {
   }
   if (!Number.isSafeInteger(value?.step) || (value.step as number) < 0) return undefined;
   // JSON has no NaN: it is written as null.
-  const entries = NUMBERS.map((key) => [key, typeof value[key] === 'number' ? value[key] : Number.NaN]);
-  return Object.fromEntries(entries) as unknown as MetricsLine;
+  const number = (v: unknown): number => (typeof v === 'number' ? v : Number.NaN);
+  const metrics = Object.entries(value).filter(
+    ([name, v]) => !OWN.some((own) => own === name) && (typeof v === 'number' || v === null),
+  );
+  return {
+    step: value.step as number,
+    epoch: number(value.epoch),
+    metrics: Object.fromEntries(metrics.map(([name, v]) => [name, number(v)])),
+    imagesPerSecond: number(value.imagesPerSecond),
+    seconds: number(value.seconds),
+  };
+}
+
+/** A line of the file: one flat object, the metrics between the step's place and its times. */
+function lineOf({ step, epoch, metrics, imagesPerSecond, seconds }: MetricsLine): string {
+  return `${JSON.stringify({ step, epoch, ...metrics, imagesPerSecond, seconds })}\n`;
 }

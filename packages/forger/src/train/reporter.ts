@@ -1,6 +1,6 @@
 // What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
 
-import type { StepMetrics } from '@forger/dcgan';
+import type { AnyTask, EndReason, StepMetrics } from '@forger/dcgan';
 import type { TrainConfig } from './config.ts';
 import type { ProfileReport } from './profile.ts';
 
@@ -9,11 +9,14 @@ export interface StartInfo {
   /** The run folder. */
   run: string;
   config: TrainConfig;
+  /** For the names of its metrics. */
+  task: Pick<AnyTask, 'metrics'>;
   /** One line on the training pictures, such as `glyphs, 60,000 pictures of 32x32x1`. */
   data: string;
   /** One line on the device, such as `llvmpipe (Vulkan, software)`. */
   adapter: string;
-  parameters: { generator: number; discriminator: number };
+  /** Parameters of each network, by its name. */
+  parameters: Readonly<Record<string, number>>;
   /** Steps already done; above 0 when a run is resumed. */
   step: number;
   /** Step at which the run ends; absent when it ends by the clock. */
@@ -23,8 +26,13 @@ export interface StartInfo {
 /** How a run ended. */
 export interface TrainSummary {
   run: string;
-  /** `finished`: the asked end was reached; `interrupted`: the signal stopped it. Both saved a checkpoint. */
-  reason: 'finished' | 'interrupted';
+  /**
+   * `finished`: the asked end was reached; `interrupted`: the signal stopped it; `stopped`: a hook did. All saved a
+   * checkpoint.
+   */
+  reason: EndReason;
+  /** Why, where a hook stopped it. */
+  because?: string;
   step: number;
   epoch: number;
   /** Seconds of training since step 0, and the mean pictures per second of this process. */
@@ -55,6 +63,8 @@ export interface Reporter {
   sample(path: string): void;
   /** A checkpoint was written. */
   checkpoint(path: string): void;
+  /** A hook of the task's own file has something to say. */
+  hook?(name: string, value: unknown): void;
   /** The steps that were to be profiled have been. */
   profile(report: ProfileReport): void;
   /** The run is over. Called by whoever called `train`, after writing the reports; `train` itself does not. */

@@ -1,14 +1,14 @@
 // Beginning again by itself, a set number of times: a run whose device was lost goes on from its last checkpoint on a new
-// one; a run that has diverged may go back to it, and on with both learning rates halved.
+// one; a run that has diverged may go back to it, and on with all learning rates halved.
 
 import { DivergenceError, MAX_RESTARTS } from '@forger/dcgan/internal';
 import { createDevice, type Device, DeviceError, DeviceLostError } from '@forger/tensor';
 import type { TrainConfig } from './config.ts';
 import type { Beginning } from './training.ts';
-import type { TrainIO } from './types.ts';
+import type { RunIO } from './types.ts';
 
 export class Restarts {
-  readonly #io: TrainIO;
+  readonly #io: RunIO;
   readonly #most: number;
   #config: TrainConfig;
   #count = 0;
@@ -16,7 +16,7 @@ export class Restarts {
   /** What ended the attempt before, and what is done about it. */
   #ended: { event: string; remedy: string } | undefined;
 
-  constructor(config: TrainConfig, io: TrainIO) {
+  constructor(config: TrainConfig, io: RunIO) {
     this.#config = config;
     this.#io = io;
     this.#most = io.maxRestarts ?? MAX_RESTARTS;

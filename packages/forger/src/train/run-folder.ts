@@ -43,16 +43,17 @@ export class RunFolder {
   }
 
   /**
-   * Makes a new run folder: `options.out`, or `runs/<recipe>-<YYYYMMDD-HHMMSS>` in the working folder.
+   * Makes a new run folder: `options.out`, or `runs/<name>-<YYYYMMDD-HHMMSS>` in the working folder, by the
+   * task's name.
    * @throws ConfigError when it cannot be written, or holds anything already.
    */
   static async create(
     config: TrainConfig,
-    options: RunFolderOptions & { out?: string; now?: Date } = {},
+    options: RunFolderOptions & { out?: string; name?: string; now?: Date } = {},
   ): Promise<RunFolder> {
-    const { out, now = new Date() } = options;
+    const { out, name = config.recipe, now = new Date() } = options;
     const [dir, made] = await (out === undefined
-      ? freshFolder(join('runs', `${config.recipe}-${stamp(now)}`))
+      ? freshFolder(join('runs', `${name}-${stamp(now)}`))
       : namedFolder(out));
     let unlock = () => {};
     try {
@@ -138,18 +139,25 @@ export class RunFolder {
     return this.#metrics.read();
   }
 
-  /** Where the sample grid of a step belongs, `samples/step-000100.png`, or that of averaged weights, `…-ema.png`. */
-  samplePath(step: number, weights: 'own' | 'average' = 'own'): string {
-    return this.path('samples', `${stepName(step)}${weights === 'average' ? '-ema' : ''}.png`);
+  /** Where the sample grid of a step belongs, `samples/step-000100.png`, or that of an average of weights by its name,
+   * `…-ema.png`. */
+  samplePath(step: number, average?: string): string {
+    return this.path('samples', `${stepName(step)}${average === undefined ? '' : `-${average}`}.png`);
   }
 
-  /** The sample grids so far, in the order of their steps. */
+  /** The sample grids of the networks' own weights so far, in the order of their steps. */
   async samples(): Promise<{ step: number; path: string }[]> {
+    const grids = await this.#grids();
+    return grids.filter(({ average }) => average === undefined).map(({ step, path }) => ({ step, path }));
+  }
+
+  /** All sample grids, in the order of their steps. */
+  async #grids(): Promise<{ step: number; average: string | undefined; path: string }[]> {
     const folder = this.path('samples');
     if (!existsSync(folder)) return [];
     const grids = (await readdir(folder)).flatMap((name) => {
-      const match = /^step-(\d+)\.png$/.exec(name);
-      return match ? [{ step: Number(match[1]), path: join(folder, name) }] : [];
+      const match = /^step-(\d+)(?:-([A-Za-z][\w-]*))?\.png$/.exec(name);
+      return match ? [{ step: Number(match[1]), average: match[2], path: join(folder, name) }] : [];
     });
     return grids.sort((a, b) => a.step - b.step);
   }
@@ -183,11 +191,8 @@ export class RunFolder {
    */
   async rewind(step: number): Promise<void> {
     await this.#metrics.truncate(step);
-    for (const sample of await this.samples()) {
-      if (sample.step <= step) continue;
-      for (const path of [sample.path, this.samplePath(sample.step, 'average')])
-        await rm(path, { force: true });
-    }
+    for (const { step: sampled, path } of await this.#grids())
+      if (sampled > step) await rm(path, { force: true });
     await this.#checkpoints.setAsideAfter(step);
   }
 
@@ -203,11 +208,12 @@ export class RunFolder {
   /** Closes the folder, and removes what `create` made if nothing was trained: a run that fails by its first step leaves no trace. */
   async discardIfUntrained(): Promise<void> {
     // The grid of step 0 shows the first weights: no step was needed for it.
-    const grids = (await this.samples()).filter(({ step }) => step > 0);
+    const all = await this.#grids();
+    const grids = all.filter(({ step }) => step > 0);
     const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
     if (trained > 0) return this.close();
     // While it is still locked: nobody else begins to use what goes.
-    const files = [this.path('config.json'), this.samplePath(0), this.samplePath(0, 'average')];
+    const files = [this.path('config.json'), ...all.map(({ path }) => path)];
     for (const file of files) await rm(file, { force: true });
     for (const folder of [this.path('samples'), this.path('checkpoints')]) await removeIfEmpty(folder);
     this.close();

@@ -7,7 +7,7 @@ import type { RunFolder } from './run-folder.ts';
 import type { Tuning } from './tuning.ts';
 
 /** What a training run works with. */
-export interface TrainIO {
+export interface RunIO {
   run: RunFolder;
   reporter: Reporter;
   /**
@@ -32,7 +32,7 @@ export interface TrainIO {
   maxRestarts?: number;
   /**
    * When a loss or a weight becomes NaN or infinite: stop (the default), or go back to the last checkpoint and on with
-   * both learning rates halved. The same rates would lead to the same bits. It is written into config.json and checkpoints
+   * all learning rates halved. The same rates would lead to the same bits. It is written into config.json and checkpoints
    * (`rollbacks`), so that a resumed run goes on in the same way.
    */
   onNan?: (typeof ON_NAN)[number];
@@ -41,10 +41,10 @@ export interface TrainIO {
 }
 
 /**
- * `train` of train/train.ts: trains until the configured end or the signal, with a last sample grid and checkpoint.
+ * `trainRun` of train/train.ts: trains until the configured end or the signal, with a last sample grid and checkpoint.
  * It calls the methods of the reporter but `done`, and neither writes reports nor closes the run folder.
  */
-export type Train = (config: TrainConfig, io: TrainIO) => Promise<TrainSummary>;
+export type TrainRun = (config: TrainConfig, io: RunIO) => Promise<TrainSummary>;
 
 export interface SampleOptions {
   count: number;
@@ -81,7 +81,8 @@ export interface LayerRow {
 }
 
 export interface NetworkDescription {
-  name: 'generator' | 'discriminator';
+  /** Its name in the task, such as `generator`. */
+  name: string;
   layers: readonly LayerRow[];
   parameters: number;
   macs: number;
@@ -90,7 +91,7 @@ export interface NetworkDescription {
 /** What a run or a weight file holds. */
 export interface Description {
   source: string;
-  kind: 'recipe' | 'run' | 'checkpoint' | 'generator weights' | 'discriminator weights';
+  kind: 'recipe' | 'run' | 'checkpoint' | `${string} weights`;
   /** The recipe whose network it is. */
   recipe: string;
   config?: TrainConfig;

@@ -1,6 +1,6 @@
 // `convert`: the weights of one network from any format that is read to one that is written.
 
-import type { NetworkName } from '@forger/dcgan/internal';
+import type { GanTask } from '@forger/dcgan';
 import { exportOnnx, loadWeights } from '@forger/dcgan/internal';
 import type { Module } from '@forger/nn';
 import { readStateDict } from '@forger/nn';
@@ -13,7 +13,7 @@ export const OUTPUTS = ['.safetensors', '.onnx'] as const;
 
 export interface ConvertOptions {
   /** Which of a run's or a checkpoint's networks. Default: the generator, and a file that is nothing else may be the discriminator. */
-  readonly network?: NetworkName | undefined;
+  readonly network?: string | undefined;
   /** Where in a file of several networks the wanted one is; of a run, 'ema' is the average of the generator's weights. */
   readonly key?: string | undefined;
   /** ONNX only: latents [N, latentSize] to uint8 RGB pictures. */
@@ -22,7 +22,7 @@ export interface ConvertOptions {
 
 export interface Converted {
   readonly recipe: string;
-  readonly network: NetworkName;
+  readonly network: string;
   readonly tensors: number;
   /** How the weights were understood and what was done to them, where that is not plain. */
   readonly notes: readonly string[];
@@ -45,22 +45,23 @@ export async function convert(from: string, to: string, options: ConvertOptions 
   const opened = await openSource(from, key);
   const device = await createDevice();
   try {
-    const { network, recipe, sizes, build, weights, notes } = wanted
+    const { network, task, sizes, build, weights, notes } = wanted
       ? { network: wanted, ...opened.find(wanted, device) }
       : findEither(opened, device);
     if (!weights) throw untrained(from);
-    if (onnx && network !== 'generator')
+    if (onnx && network === 'discriminator')
       throw new ConfigError(
         `ONNX was asked for and ${from} is a discriminator; only generators are exported: write .safetensors`,
       );
-    const module: Module = device.scope(() => build(new Rng(0, { device })))[network];
+    const module: Module = device.scope(() => build(new Rng(0, { device })))[network]!;
     notes.push(...(await loadWeights(module, weights)));
     const state = await readStateDict(module.stateDict());
     const { latentSize } = sizes;
-    const { name, latent, pixelRange, channelOrder = 'rgb', alwaysBatchStatistics: batchStatistics } = recipe;
+    const { name, pixelRange = 'tanh', channelOrder = 'rgb' } = task;
+    const { latent, alwaysBatchStatistics: batchStatistics } = (task as Partial<GanTask>).gan ?? {};
     const metadata = {
       recipe: name,
-      latent: latent.distribution,
+      ...(latent && { latent: latent.distribution }),
       pixel_range: pixelRange,
       channel_order: channelOrder,
     };

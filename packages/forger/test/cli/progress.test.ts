@@ -1,5 +1,6 @@
 // What a run prints where there is no terminal: plain lines, JSON lines, or one line at the end.
 
+import { findRecipe } from '@forger/dcgan';
 import { describe, expect, test } from 'vitest';
 import { shellPath } from '../../src/cli/invocation.ts';
 import { createReporter } from '../../src/cli/progress.ts';
@@ -12,6 +13,7 @@ import { config, metrics } from './settings.ts';
 const info: StartInfo = {
   run: 'runs/a b',
   config,
+  task: findRecipe('quick'),
   data: 'glyphs, 10,000 pictures',
   adapter: 'llvmpipe',
   parameters: { generator: 1234, discriminator: 567 },

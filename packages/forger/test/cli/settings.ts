@@ -1,6 +1,6 @@
 // Settings and metrics that tests of the command start from.
 
-import type { RecipeInfo, StepMetrics } from '@forger/dcgan';
+import type { Published, StepMetrics } from '@forger/dcgan';
 import type { TrainConfig } from '../../src/train/config.ts';
 
 export const config: TrainConfig = {
@@ -20,7 +20,7 @@ export const config: TrainConfig = {
   precision: 'float32',
 };
 
-export const recipe: RecipeInfo = {
+export const recipe: Published & { name: string } = {
   name: 'quick',
   title: 'a small one',
   source: 'a paper',
@@ -33,10 +33,7 @@ export function metrics(step: number): StepMetrics {
   return {
     step,
     epoch: 1,
-    lossD: 1.25,
-    lossG: 0.5,
-    dReal: 0.75,
-    dFake: 0.25,
+    metrics: { lossD: 1.25, lossG: 0.5, dReal: 0.75, dFake: 0.25 },
     imagesPerSecond: 640,
     seconds: step / 10,
   };

@@ -13,10 +13,7 @@ function metrics(count: number): MetricsLine[] {
   return Array.from({ length: count }, (_, i) => ({
     step: i + 1,
     epoch: 1,
-    lossD: 1 + Math.sin(i),
-    lossG: i === 7 ? Number.NaN : 2,
-    dReal: 0.75,
-    dFake: 0.25,
+    metrics: { lossD: 1 + Math.sin(i), lossG: i === 7 ? Number.NaN : 2, dReal: 0.75, dFake: 0.25 },
     imagesPerSecond: 100,
     seconds: i,
   }));
@@ -42,7 +39,7 @@ describe('lossesSvg', () => {
 
   test('stays small for long runs, and keeps their peaks', () => {
     const long = metrics(100_000);
-    long[50_000]!.dFake = 0.99;
+    long[50_000] = { ...long[50_000]!, metrics: { ...long[50_000]!.metrics, dFake: 0.99 } };
     const svg = lossesSvg(long, 'run');
     expect(svg.length).toBeLessThan(200_000);
     // 0.99 of the lower panel, which is 150 tall and ends at 542.

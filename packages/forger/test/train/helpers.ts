@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StepMetrics } from '@forger/dcgan';
-import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, train } from 'forger';
+import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, trainRun } from 'forger';
 import type { Tuning } from '../../src/train/tuning.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';
@@ -84,7 +84,7 @@ export async function runTraining(
     };
     return {
       dir,
-      summary: await train(settings, { ...io, ...(profile !== undefined && { profile }) }),
+      summary: await trainRun(settings, { ...io, ...(profile !== undefined && { profile }) }),
       told,
     };
   } finally {

@@ -25,7 +25,9 @@ describe('a run of six steps', () => {
     const { steps, totalSteps } = straight.told;
     expect(totalSteps).toBe(6);
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
-    for (const { step, lossD, lossG, dReal, dFake, imagesPerSecond, epoch, secondsLeft } of steps) {
+    for (const { step, metrics, imagesPerSecond, epoch, secondsLeft } of steps) {
+      expect(Object.keys(metrics)).toEqual(['lossD', 'lossG', 'dReal', 'dFake']);
+      const { lossD, lossG, dReal, dFake } = metrics;
       expect(lossD).toBeGreaterThan(0);
       expect(lossG).toBeGreaterThan(0);
       for (const probability of [dReal, dFake]) {
@@ -70,8 +72,8 @@ describe('a run of six steps', () => {
       'step-000006.png',
     ]);
     expect(await run.checkpointSteps()).toEqual([3, 6]);
-    expect(run.readMetrics().map(({ lossD }) => lossD)).toEqual(
-      straight.told.steps.map(({ lossD }) => lossD),
+    expect(run.readMetrics().map(({ metrics }) => metrics)).toEqual(
+      straight.told.steps.map(({ metrics }) => metrics),
     );
     const { width, height, channels } = await sharp(straight.summary.sample).metadata();
     // 8 × 8 pictures of 16 pixels with a border of 2, enlarged 4 times.
@@ -143,8 +145,8 @@ describe('a run of six steps', () => {
     const first = await runTraining({ ...tiny, steps: 3 });
     const rest = await runTraining(tiny, { resume: first.dir });
     expect(rest.told.steps.map(({ step }) => step)).toEqual([4, 5, 6]);
-    expect(rest.told.steps.map(({ lossG }) => lossG)).toEqual(
-      straight.told.steps.slice(3).map(({ lossG }) => lossG),
+    expect(rest.told.steps.map(({ metrics }) => metrics)).toEqual(
+      straight.told.steps.slice(3).map(({ metrics }) => metrics),
     );
     expect(checkpointBytes(rest.dir, 6).equals(checkpointBytes(straight.dir, 6))).toBe(true);
     // Time goes on from where the checkpoint was written, which is after its step was told.

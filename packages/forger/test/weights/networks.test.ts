@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findRecipe, generate, recipes } from '@forger/dcgan';
+import { findRecipe, recipes } from '@forger/dcgan';
 import {
   createDevice,
   type Device,
@@ -16,6 +16,7 @@ import { convert, describe as describeSource, sample } from 'forger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadWeights } from '../../../dcgan/src/weights/load.ts';
 import { torchgan } from '../../../dcgan/src/weights/torchgan.ts';
+import { generate } from '../../../dcgan/test/helpers.ts';
 import { openSource } from '../../src/sample/source.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { expected, fixture, fixtureBytes, written } from './files.ts';
@@ -29,15 +30,15 @@ afterAll(() => device.destroy());
 /** Draws the pictures of a file's generator for the latents that PyTorch drew from. */
 async function draw(path: string) {
   const opened = await openSource(path);
-  const { recipe, sizes, weights, notes } = opened.find('generator', device);
-  const { generator } = device.scope(() => recipe.build(sizes, new Rng(0, { device })));
+  const { task, sizes, build, weights, notes } = opened.find('generator', device);
+  const generator = device.scope(() => build(new Rng(0, { device }))).generator!;
   notes.push(...(await loadWeights(generator, weights!)));
   const pictures = device.scope(() =>
     generate(generator, tensor(expected.latents, expected.shape, { device }), 'eval'),
   );
   const values = (await pictures.data()) as Float32Array;
   generator.dispose();
-  return { recipe: recipe.name, sizes, notes, shape: [...pictures.shape], values };
+  return { recipe: task.name, sizes, notes, shape: [...pictures.shape], values };
 }
 
 /**
@@ -146,17 +147,16 @@ describe('networks are recognised', () => {
       for (const network of ['generator', 'discriminator'] as const) {
         const path = await renamed(recipe, network, sizes, (key) => `net.module.${key}`);
         const found = (await openSource(path)).find(network, device);
-        const { generator, discriminator } = device.scope(() =>
-          found.recipe.build(found.sizes, new Rng(0, { device })),
-        );
-        const module = network === 'generator' ? generator : discriminator;
+        const built = device.scope(() => found.build(new Rng(0, { device })));
+        expect(Object.keys(built)).toEqual(['generator', 'discriminator']);
+        const module = built[network]!;
         // Several recipes share a network, so the name may be another's; the network may not.
         await loadWeights(module, found.weights!);
         expect(found.sizes).toEqual({
           ...sizes,
-          latentSize: network === 'generator' ? 5 : found.recipe.latent.size,
+          latentSize: network === 'generator' ? 5 : found.task.latentSize,
         });
-        for (const one of [generator, discriminator]) one.dispose();
+        for (const one of Object.values(built)) one.dispose();
       }
     },
   );
@@ -170,7 +170,7 @@ describe('networks are recognised', () => {
   test("torchgan's, also as a discriminator", async () => {
     const path = await renamed(torchgan, 'discriminator', small, (key) => key);
     const found = (await openSource(path)).find('discriminator', device);
-    expect(found).toMatchObject({ recipe: { name: 'torchgan' }, sizes: { imageSize: 16, width: 1 } });
+    expect(found).toMatchObject({ task: { name: 'torchgan' }, sizes: { imageSize: 16, width: 1 } });
   });
 });
 

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { drawLatent, exportOnnx, findRecipe, generate, PIXELS, recipes } from '@forger/dcgan';
+import { drawLatents, exportOnnx, findRecipe, PIXELS, recipes } from '@forger/dcgan';
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -28,6 +28,7 @@ import {
 import { createDevice, type Device, normal, Rng, type Tensor } from '@forger/tensor';
 import { convert } from 'forger';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generate } from '../../../dcgan/test/helpers.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { expected, fixture } from './files.ts';
 
@@ -103,7 +104,7 @@ describe.skipIf(!runtime)('the same pictures to 1e-5', () => {
     const random = new Rng(1, { device });
     const sizes = { imageSize, channels, width: 8, latentSize: 10 };
     const { generator } = device.scope(() => recipe.build(sizes, random));
-    const { alwaysBatchStatistics } = recipe;
+    const { alwaysBatchStatistics } = recipe.gan;
     expect(await difference(stir(generator, random), sizes.latentSize, alwaysBatchStatistics)).toBeLessThan(
       1e-5,
     );
@@ -179,8 +180,7 @@ describe.skipIf(!runtime)('uint8 pictures, as torch-fidelity takes them', () => 
     // Products large enough to reach black and white.
     uniform_(conv.weight, -3, 3, { rng: random });
     const network = new Sequential(conv, last);
-    const latents = { latent: { size: 4, distribution: 'normal' as const } };
-    const z: Tensor = drawLatent({ ...findRecipe('pytorch'), ...latents }, 4, 5, random);
+    const z: Tensor = drawLatents({ distribution: 'normal' }, 4, 5, random);
     const pictures = await device.scope(() => generate(network, z, 'eval')).data();
     const bytes = await exportOnnx(network, { latentSize: 4, pixelRange, channelOrder, uint8: true });
     const { data, dims, type } = await runModel(bytes, (await z.data()) as Float32Array, [5, 4]);
