@@ -111,7 +111,7 @@ describe('kernels compile with validation and bounds checks', () => {
   test('a shader that is wrong is noticed', async () => {
     const source = {
       name: 'wrong',
-      files: ['elementwise/element_f32.wgsl', 'elementwise/share.wgsl', 'elementwise/fill.wgsl'],
+      files: ['elementwise/element_f32.wgsl', 'elementwise/share.wgsl', 'fill/fill.wgsl'],
       bindings: ['write'],
     } as const;
     device.pipelines.get(source);
@@ -299,7 +299,7 @@ describe('nothing was left out', () => {
         ];
     const needMatrices = algorithmsNamed('subgroup-matrix')[0]!.runsOn(device)
       ? []
-      : ['gemm/core_matrix.wgsl', 'gemm/largest_finite.wgsl'];
+      : ['gemm/core_subgroup_matrix.wgsl', 'gemm/largest_finite.wgsl'];
     expect(unused).toEqual([...needSubgroups, ...needMatrices].sort());
   });
 

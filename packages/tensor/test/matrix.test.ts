@@ -1,5 +1,5 @@
 /**
- * Products of float16 matrices (`core_matrix`, `precision: 'mixed'`). What needs an adapter that lists them is skipped
+ * Products of float16 matrices (`core_subgroup_matrix`, `precision: 'mixed'`). What needs an adapter that lists them is skipped
  * elsewhere; that its WGSL is right for the matrices of other adapters is checked by Dawn's null backend everywhere.
  * test/gemm.test.ts holds the core against float64 at every shape.
  */

@@ -1,4 +1,4 @@
-// The core for adapters with products of small float16 matrices (shaders/gemm/core_matrix.wgsl): its tiles, and the
+// The core for adapters with products of small float16 matrices (shaders/gemm/core_subgroup_matrix.wgsl): its tiles, and the
 // largest magnitudes that operands are scaled by. Not timed on a GPU yet: tile sizes are those customary for them.
 import type { HalfMatrix } from '../device/adapter.ts';
 import type { BufferRange, Device } from '../device/device.ts';
@@ -43,7 +43,7 @@ export const subgroupMatrix: GemmCore = {
   errorUnits: 2 ** 14,
   errorGrowth: 1,
   specialValues: 'in place',
-  shaders: ['gemm/core_matrix.wgsl'],
+  shaders: ['gemm/core_subgroup_matrix.wgsl'],
   untuned: true,
   runsOn: ({ adapter }) => adapter.halfMatrix !== null,
   suits: () => false, // mixed precision asks for it (choose.ts)
@@ -56,7 +56,7 @@ function launch(device: Device, problem: GemmProblem): Launch {
   const { a = 'inner', b = 'outer' } = problem.along ?? {};
   const [first, second] = problem.reads;
   return {
-    files: ['gemm/core_matrix.wgsl'],
+    files: ['gemm/core_subgroup_matrix.wgsl'],
     constants: {
       MATRIX_M: matrix.m,
       MATRIX_N: matrix.n,

@@ -1,4 +1,4 @@
-// The adjoint of reflect_pad.wgsl: gx[o, i, k] = gy at i's own place plus at its mirror images before and after, for
+// The adjoint of forward.wgsl: gx[o, i, k] = gy at i's own place plus at its mirror images before and after, for
 // those that lie inside the padding.
 //
 // Work: one invocation per element of gx, which looks at its up to three images in that order. Constants: WORKGROUP.
