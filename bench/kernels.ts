@@ -126,7 +126,7 @@ function convCases(
       flop,
       terms: n * p * q,
       algorithms: able('weightGradient'),
-      run: () => grad(output, [leaf], { gradOutputs: [y] })[0]!,
+      run: () => grad(output, [leaf], { gradOutputs: [y] })[0],
     },
   ];
 }

@@ -43,7 +43,7 @@ class ClassVectors extends Module {
   }
 
   /** @param labels int32 [N]. @returns [N, size]. */
-  forward(labels: Tensor): Tensor {
+  forward(labels: Tensor<'int32'>): Tensor {
     return indexSelect(this.weight, labels);
   }
 }
@@ -69,7 +69,7 @@ class Generator extends Module {
     );
   }
 
-  forward(latents: Tensor, labels: Tensor): Tensor {
+  forward(latents: Tensor, labels: Tensor<'int32'>): Tensor {
     const flat = reshape(latents, [latents.shape[0]!, latents.shape[1]!]);
     return this.main.forward(cat([flat, this.classes.forward(labels)], 1));
   }
@@ -95,7 +95,7 @@ class Discriminator extends Module {
     );
   }
 
-  forward(images: Tensor, labels: Tensor): Tensor {
+  forward(images: Tensor, labels: Tensor<'int32'>): Tensor {
     const [n, , h, w] = images.shape as [number, number, number, number];
     return this.main.forward(cat([images, reshape(this.classes.forward(labels), [n, 1, h, w])], 1));
   }
@@ -143,5 +143,5 @@ export default defineTask({
       labels: tensor(labels, [count], { dtype: 'int32' }),
     };
   },
-  preview: ({ networks, fixed }) => networks.generator.forward(fixed.latents!, fixed.labels!),
+  preview: ({ networks, fixed }) => networks.generator.forward(fixed.latents, fixed.labels),
 });

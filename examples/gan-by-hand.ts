@@ -36,10 +36,10 @@ for (let step = 1; step <= 1500; step++) {
 
     // The generator: its samples should get the label 1. The discriminator's own gradients are not wanted.
     optimizerG.zeroGrad();
-    discriminator.requiresGrad(false);
+    discriminator.requiresGrad_(false);
     const lossG = bceWithLogits(discriminator.forward(generator.forward(normal([BATCH, 4], { rng }))), 1);
     backward(lossG);
-    discriminator.requiresGrad(true);
+    discriminator.requiresGrad_(true);
     optimizerG.step();
     return { lossReal, lossFake, lossG };
   });

@@ -101,8 +101,8 @@ export default defineTask({
   fixed: ({ data }) => ({ a: data('a') }),
   /** Images of the first data set in the upper half of the grid, what becomes of them in the lower. */
   preview: ({ networks, fixed }) => {
-    const half = fixed.a!.shape[0]! / 2;
-    const a = fixed.a!.slice(0, 0, half);
+    const half = fixed.a.shape[0]! / 2;
+    const a = fixed.a.slice(0, 0, half);
     return cat([a, networks.aToB.forward(a)], 0);
   },
 });

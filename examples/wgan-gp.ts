@@ -115,7 +115,7 @@ export default defineTask({
     lossG: { label: 'loss G', panel: 'Loss of the generator' },
   },
   fixed: ({ count, rng, sizes }) => ({ latents: drawLatents(LATENT, sizes.latentSize, count, rng) }),
-  preview: ({ networks, fixed }) => networks.generator.forward(fixed.latents!),
+  preview: ({ networks, fixed }) => networks.generator.forward(fixed.latents),
 });
 
 /** ‖∇D(x̂)‖ for each image, x̂ on the lines from real images to generated ones. */
@@ -131,5 +131,5 @@ function gradientNorms(
     .requiresGrad_();
   const [gradient] = grad(sum(critic(between)), [between], { createGraph: true });
   // The small number keeps the root's own gradient finite where the critic is flat.
-  return sqrt(add(sum(square(gradient!), [1, 2, 3]), 1e-12));
+  return sqrt(add(sum(square(gradient), [1, 2, 3]), 1e-12));
 }

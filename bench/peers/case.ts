@@ -1,7 +1,15 @@
 // What all train on: first weights, one batch and latents, in a file for the peers; and our own training on it.
 import { writeFileSync } from 'node:fs';
 import { drawLatents, type Scalars } from '@forger/dcgan';
-import { type Device, type Plan, readAll, type Tensor, tensor, writeSafetensors } from '@forger/tensor';
+import {
+  type Device,
+  type DType,
+  type Plan,
+  readAll,
+  type Tensor,
+  tensor,
+  writeSafetensors,
+} from '@forger/tensor';
 import { type DcganStep, LEARNING_RATE, openStep, type StepSizes } from '../dcgan.ts';
 import type { Losses } from './process.ts';
 
@@ -36,9 +44,9 @@ export class Case {
   /** Writes weights and statistics by PyTorch's names, `real`, `latents.0`, `latents.1`, …, and the learning rate. */
   async write(path: string): Promise<void> {
     const { state, real } = this.#step;
-    const tensors = new Map<string, Tensor>([['real', real]]);
+    const tensors = new Map<string, Tensor<DType>>([['real', real]]);
     for (const [name, value] of state.stateDict()) {
-      if (/^(generator|discriminator)\./.test(name) && value.dtype === 'float32') tensors.set(name, value);
+      if (/^(generator|discriminator)\./.test(name) && value.isFloatingPoint()) tensors.set(name, value);
     }
     const data = await readAll([...tensors.values()]);
     const entries = new Map([...tensors].map(([name, { shape }], i) => [name, { shape, data: data[i]! }]));

@@ -3,8 +3,8 @@ import { backward, type Device, type Tensor, tensor } from '@forger/tensor';
 import { type Algorithm, unitRoundoff } from '@forger/tensor/internal';
 import { deviceOps } from '../ops-table.ts';
 import type { Ref } from '../reference/array.ts';
+import { type Comparison, type Deviation, deviations, worst } from '../support/errors.ts';
 import { type GoldenCase, type GoldenFile, goldenCase } from './cases.ts';
-import { type Comparison, type Deviation, deviations, worst } from './errors.ts';
 
 /**
  * Allowed error, relative to the largest magnitude in each tensor. float32 rounds to 6e-8; a sum of n products of

@@ -18,7 +18,7 @@ import { Dropout, GaussianNoise, loadStateDict, readStateDict } from '@forger/nn
 import { type Device, readAll, type Tensor, tensor } from '@forger/tensor';
 import { generate } from '../../packages/dcgan/test/helpers.ts';
 import type { Ref } from '../reference/array.ts';
-import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
+import { type Deviation, relativeError, rmsError, worst } from '../support/errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
 import { type Snapshot, shadow } from './shadow.ts';
 
@@ -311,7 +311,7 @@ function goldenNames(networks: GanNetworks): Map<string, Named> {
       const cancels: boolean = kind === 'batch_norm' && bias !== null;
       if (cancels) found.get(bias!)!.cancelled = true;
       for (const [name, tensor] of state) {
-        if (tensor.dtype !== 'float32') continue; // PyTorch's batch counters are not part of the format
+        if (!tensor.isFloatingPoint()) continue; // PyTorch's batch counters are not part of the format
         found.set(`${prefix}.${name}`, { net, tensor, cancelled: cancels && name === 'running_mean' });
       }
       if (state.size > 0) number++;

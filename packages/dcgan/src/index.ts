@@ -1,7 +1,10 @@
 // @forger/dcgan: recipes, the trainer, data sets in memory and weight formats, in Node, in a page and in a worker.
 
 export { type Batches, type BatchOptions, type BatchState, DatasetBatches } from './data/batches.ts';
+export { type CifarFile, cifarDataset } from './data/cifar.ts';
 export { openGlyphs } from './data/glyphs.ts';
+export { type GridImage, type GridOptions, gridPixels } from './data/grid.ts';
+export { type IdxFiles, idxDataset } from './data/idx.ts';
 export { type ImageDatasetSpec, imageDataset, type LabelSpec } from './data/image-dataset.ts';
 export type {
   Dataset,
@@ -15,6 +18,8 @@ export type {
 export {
   drawLatents,
   type GanContext,
+  type GanFixed,
+  type GanInputs,
   type GanNetworks,
   type GanOptimizers,
   type GanSpec,
@@ -72,8 +77,10 @@ export {
   type InputInfos,
   type InputSpec,
   type Inputs,
+  type InputTensors,
   type MetricSpec,
   metricSpec,
+  type NamedTensors,
   type Networks,
   type Optimizers,
   type Part,
@@ -99,4 +106,8 @@ export {
   type TrainResult,
 } from './train/trainer.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
+export { findEither, type NetworkFinder, openWeights, type Source } from './weights/find-network.ts';
+export { loadWeights } from './weights/load.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
+export { parseWeights } from './weights/parse.ts';
+export { type SampledPictures, type SamplePicturesOptions, samplePictures } from './weights/sample.ts';

@@ -1,6 +1,8 @@
-// State dicts: named tensors of modules and optimizers, read back for a file, and copied in from one, all or nothing.
+// State dicts: the named tensors of modules and optimizers. They are read back for a file, and loaded
+// completely or not at all.
 import {
   CheckpointError,
+  type DType,
   empty,
   readAll,
   type SafetensorsEntry,
@@ -9,27 +11,29 @@ import {
   type TypedData,
 } from '@forger/tensor';
 
-/** Tensors by name, as modules and optimizers give them. */
-export type StateDict = ReadonlyMap<string, Tensor>;
+/** Tensors by name, as of `stateDict()` of modules and optimizers. */
+export type StateDict = ReadonlyMap<string, Tensor<DType>>;
 
-/** What may be loaded: tensors on the device, or what `readSafetensors(bytes).tensors` holds. */
-export type StateEntries = ReadonlyMap<string, Tensor | SafetensorsEntry>;
+/**
+ * Values to load, by name: tensors on the device, or entries of a file (`readSafetensors(bytes).tensors`).
+ */
+export type StateEntries = ReadonlyMap<string, Tensor<DType> | SafetensorsEntry>;
 
 export interface LoadOptions {
-  /** Refuse names that are missing or unexpected. Default true. */
+  /** Reject missing and unexpected names. Default true. */
   readonly strict?: boolean;
 }
 
 export interface LoadReport {
-  /** Names that were wanted and not given. */
+  /** Names of the module or optimizer that the entries lack. */
   readonly missing: readonly string[];
-  /** Names that were given and not wanted. */
+  /** Names of the entries that the module or optimizer lacks. */
   readonly unexpected: readonly string[];
 }
 
 /**
- * Reads state dicts back with a single wait, ready for `writeSafetensors`. Counters (int32 on the device) become
- * 64-bit, as PyTorch stores `num_batches_tracked`.
+ * Reads a state dict back with a single wait, for `writeSafetensors`. Counters (int32 on the device) become
+ * 64-bit integers, as PyTorch stores `num_batches_tracked`.
  */
 export async function readStateDict(state: StateDict): Promise<Map<string, SafetensorsEntry>> {
   const data = await readAll([...state.values()]);
@@ -45,8 +49,9 @@ export async function readStateDict(state: StateDict): Promise<Map<string, Safet
 }
 
 /**
- * Copies `entries` over `targets`. Throws CheckpointError, listing everything that does not fit, before the first copy.
- * @param owner what is being loaded, for the message.
+ * Copies `entries` over `targets`.
+ * @param owner the description of the module or optimizer, for the error message.
+ * @throws CheckpointError, which lists everything that does not fit, before the first copy.
  */
 export function loadStateDict(
   owner: string,
@@ -77,7 +82,7 @@ export function loadStateDict(
   return { missing, unexpected };
 }
 
-/** Names that a message prints before it only counts the rest. */
+/** Most names of each kind in an error message. */
 const shown = 10;
 
 function list(title: string, lines: readonly string[]): string {
@@ -86,19 +91,22 @@ function list(title: string, lines: readonly string[]): string {
   return [`\n${title}:`, ...lines.slice(0, shown), ...rest].join('\n  ');
 }
 
-function describe(entry: Tensor | SafetensorsEntry): string {
+function describe(entry: Tensor<DType> | SafetensorsEntry): string {
   if (entry instanceof Tensor) return `${entry.dtype} ${showShape(entry.shape)}`;
   return `${entry.data[Symbol.toStringTag]} ${showShape(entry.shape)}`;
 }
 
-function fromHost(target: Tensor, { shape, data }: SafetensorsEntry): (() => void) | null {
+function fromHost(target: Tensor<DType>, { shape, data }: SafetensorsEntry): (() => void) | null {
   if (showShape(shape) !== showShape(target.shape)) return null;
   const values = convert(target, data);
   return values && (() => target.write(values));
 }
 
-/** Floats for floats, and whole numbers of any width that fit for whole numbers. */
-function convert(target: Tensor, data: SafetensorsEntry['data']): TypedData | null {
+/**
+ * Values in the target's dtype: floats for floats, and integers of any width that fit for integers; otherwise
+ * null.
+ */
+function convert(target: Tensor<DType>, data: SafetensorsEntry['data']): TypedData | null {
   if (target.dtype === 'float32') {
     if (data instanceof Float32Array) return data;
     return data instanceof Float64Array ? Float32Array.from(data) : null;
@@ -109,8 +117,8 @@ function convert(target: Tensor, data: SafetensorsEntry['data']): TypedData | nu
   return whole.every((n, i) => n === values[i]) ? whole : null;
 }
 
-/** Copies on the device. A copy within one buffer goes through another, as WebGPU asks. */
-function fromTensor(target: Tensor, source: Tensor): (() => void) | null {
+/** A copy on the device. WebGPU does not copy within a buffer, so such a copy goes through another one. */
+function fromTensor(target: Tensor<DType>, source: Tensor<DType>): (() => void) | null {
   const { device, bytes, dtype, shape } = target;
   if (source.dtype !== dtype || source.device !== device || showShape(source.shape) !== showShape(shape))
     return null;

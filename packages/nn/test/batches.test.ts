@@ -3,10 +3,10 @@ import {
   BatchNorm1d,
   BatchNorm2d,
   Conv2d,
-  canForwardEach,
+  canForwardBatches,
   Dropout,
   Flatten,
-  forwardEach,
+  forwardBatches,
   GaussianNoise,
   GroupNorm,
   LeakyReLU,
@@ -19,8 +19,7 @@ import {
   add,
   backward,
   ConfigError,
-  createDevice,
-  type Device,
+  type DType,
   mean,
   normal,
   Rng,
@@ -28,14 +27,11 @@ import {
   type Tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectClose } from '../../tensor/test/ops/against-reference.ts';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
+import { expectClose } from '../../../test/support/expect.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
-});
-afterAll(() => device.destroy());
+useDevice();
 
 function network(): Module {
   const options = { rng: new Rng(3) };
@@ -53,7 +49,7 @@ function network(): Module {
 }
 
 /** Results, gradients and buffers of a network that saw the batches. */
-function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor[] {
+function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor<DType>[] {
   const ys = forward(net);
   backward(ys.map((y, i) => mean(y.mul(y)).mul(i + 1)).reduce(add));
   return [...ys, ...net.parameters().map((p) => p.grad!), ...net.buffers()];
@@ -62,7 +58,7 @@ function seen(net: Module, forward: (net: Module) => Tensor[]): Tensor[] {
 test('three batches in one pass have what each has alone', async () => {
   const rng = new Rng(1);
   const batches = [0, 1, 2].map((i) => add(normal([4, 2, 8, 8], { rng }), i));
-  const together = seen(network(), (net) => forwardEach(net, batches));
+  const together = seen(network(), (net) => forwardBatches(net, batches));
   const apart = seen(network(), (net) => batches.map((batch) => net.forward(batch)));
   expect(together).toHaveLength(apart.length);
   for (const [i, t] of apart.entries()) {
@@ -75,8 +71,8 @@ test('three batches in one pass have what each has alone', async () => {
 test('afterwards the network takes single batches again', async () => {
   const net = network();
   const batch = normal([4, 2, 8, 8], { rng: new Rng(1) });
-  forwardEach(net, [batch, batch]);
-  expect(() => forwardEach(net, [batch.view([4, 1, 8, 16])])).toThrow(ShapeError);
+  forwardBatches(net, [batch, batch]);
+  expect(() => forwardBatches(net, [batch.view([4, 1, 8, 16])])).toThrow(ShapeError);
   const fresh = network();
   expect(await net.forward(batch).data()).toEqual(await fresh.forward(batch).data());
 });
@@ -85,14 +81,14 @@ test('layers that differ from call to call are refused', () => {
   const linear = (): Linear => new Linear(2, 2);
   for (const layer of [new Dropout(0.5), new GaussianNoise(0.1), linear().spectralNorm()]) {
     const net = new Sequential(linear(), new Sequential(layer));
-    expect(canForwardEach(net)).toBe(false);
-    expect(() => forwardEach(net, [zeros([1, 2]), zeros([1, 2])])).toThrow(ConfigError);
+    expect(canForwardBatches(net)).toBe(false);
+    expect(() => forwardBatches(net, [zeros([1, 2]), zeros([1, 2])])).toThrow(ConfigError);
   }
-  expect(canForwardEach(network())).toBe(true);
+  expect(canForwardBatches(network())).toBe(true);
 });
 
 test('batches must be of one shape', () => {
   const net = new Linear(2, 2);
-  expect(() => forwardEach(net, [])).toThrow(ShapeError);
-  expect(() => forwardEach(net, [zeros([1, 2]), zeros([3, 2])])).toThrow(/\[1, 2\], \[3, 2\]/);
+  expect(() => forwardBatches(net, [])).toThrow(ShapeError);
+  expect(() => forwardBatches(net, [zeros([1, 2]), zeros([3, 2])])).toThrow(/\[1, 2\], \[3, 2\]/);
 });

@@ -1,13 +1,13 @@
 // Clipping of gradients by norm and by value, in flat buffers and outside them.
 import { clipGradNorm, clipGradValue, SGD } from '@forger/nn';
-import { createDevice, type Device, type Tensor, tensor } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Device, type Tensor, tensor } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const gradients = [[3, 0, -4], Array.from({ length: 1500 }, (_, i) => Math.sin(i)), [12]];
 const norm = Math.hypot(...gradients.flat());

@@ -30,23 +30,14 @@ import {
   Unflatten,
   ZeroPad2d,
 } from '@forger/nn';
-import {
-  ConfigError,
-  createDevice,
-  type Device,
-  normal,
-  Rng,
-  type Shape,
-  ShapeError,
-  tensor,
-} from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, type Device, normal, Rng, type Shape, ShapeError, tensor } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const layers: [string, Shape, () => Module][] = [
   ['Linear', [5], () => new Linear(5, 3)],
@@ -178,7 +169,7 @@ describe('noise', () => {
   test('disturbs in training only, and is drawn from its generator', async () => {
     const x = tensor(new Float32Array(4096).fill(1));
     const noise = (seed: number) => new GaussianNoise(0.2, { rng: new Rng(seed) });
-    const values = (await noise(1).forward(x).data()) as Float32Array;
+    const values = await noise(1).forward(x).data();
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
     // Four standard errors of 4096 draws.
@@ -192,7 +183,7 @@ describe('noise', () => {
   test('dropout keeps a share of 1 - p and the mean', async () => {
     const x = tensor(new Float32Array(4096).fill(1));
     const layer = new Dropout(0.25, { rng: new Rng(3) });
-    const values = (await layer.forward(x).data()) as Float32Array;
+    const values = await layer.forward(x).data();
     expect(new Set(values)).toEqual(new Set([0, Math.fround(4 / 3)]));
     const kept = values.filter((v) => v > 0).length / 4096;
     expect(Math.abs(kept - 0.75)).toBeLessThan((4 * Math.sqrt(0.75 * 0.25)) / 64);

@@ -29,7 +29,6 @@ import {
   backward,
   CheckpointError,
   ConfigError,
-  createDevice,
   type Device,
   empty,
   mean,
@@ -41,13 +40,13 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 class Net extends Module {
   readonly features = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2), new ReLU());
@@ -172,11 +171,11 @@ test('train and eval reach every part', () => {
 
 test('a frozen module gets no gradients, and lets them through', async () => {
   const [g, d] = [new Linear(3, 3), new Linear(3, 1)];
-  d.requiresGrad(false);
+  d.requiresGrad_(false);
   device.scope(() => backward(mean(d.forward(g.forward(normal([4, 3]))))));
   expect(g.weight.grad).not.toBeNull();
   expect(d.parameters().map((p) => p.grad)).toEqual([null, null]);
-  d.requiresGrad(true);
+  d.requiresGrad_(true);
   device.scope(() => backward(mean(d.forward(normal([4, 3])))));
   expect(d.parameters().every((p) => p.grad)).toBe(true);
 });

@@ -4,7 +4,6 @@ import {
   backward,
   CheckpointError,
   ConfigError,
-  createDevice,
   type Device,
   mul,
   readSafetensors,
@@ -13,14 +12,14 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 import * as reference from './optimizer-reference.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 /** Sizes that end inside a vec4, fill a chunk of 1024 exactly, and span several. */
 const shapes = [[3], [32, 32], [7, 5, 4, 4], [1], [2500]];
@@ -73,7 +72,7 @@ async function train(
   const values = await Promise.all(parameters.map((p) => p.data()));
   optimizer.dispose();
   for (const p of parameters) p.dispose();
-  return values as Float32Array[];
+  return values;
 }
 
 function expected(
@@ -188,7 +187,7 @@ test('bias corrections are accurate at any step', async () => {
   adam.step();
   for (const [i, t] of counts.entries()) {
     const step = (1 - b1) / (1 - b1 ** t) / Math.sqrt((1 - b2) / (1 - b2 ** t));
-    const [value] = (await parameters[i]!.data()) as Float32Array;
+    const [value] = await parameters[i]!.data();
     // 4e-7 from the correction (see advance.wgsl), as much from the division and root.
     expect(Math.abs(-value! / step - 1), `step ${t}`).toBeLessThan(1e-6);
   }
@@ -341,7 +340,7 @@ test('a captured step replays to the same bits', async () => {
     const values = await Promise.all(parameters.map((p) => p.data()));
     plan?.dispose();
     adam.dispose();
-    return values as Float32Array[];
+    return values;
   };
   expect(await run(true)).toEqual(await run(false));
 });

@@ -1,14 +1,14 @@
 // Layers under spectral norm work with a weight whose largest singular value is 1; its gradient follows that value.
 
 import { Conv2d, ConvTranspose2d, Linear, type WeightedLayer } from '@forger/nn';
-import { backward, createDevice, type Device, mul, Rng, readAll, sum, tensor } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backward, type Device, mul, Rng, readAll, sum, tensor } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 /** The largest singular value of a matrix of rows, by the power method in float64. */
 function largest(matrix: readonly (readonly number[])[]): number {

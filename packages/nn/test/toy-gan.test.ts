@@ -5,7 +5,6 @@ import {
   add,
   backward,
   bceWithLogits,
-  createDevice,
   type Device,
   matmul,
   mul,
@@ -17,16 +16,16 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
 
 const [points, batch, epochs] = [1000, 8, 20];
 const [lrD, lrG] = [0.05, 0.005];
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 test('a linear generator finds the distribution of the data', async () => {
   const rng = new Rng(1);
@@ -47,12 +46,12 @@ test('a linear generator finds the distribution of the data', async () => {
   const loss = (x: Tensor, target: Tensor): Tensor => bceWithLogits(D.forward(x), target);
   const trainStep = (): { d: Tensor; g: Tensor } => {
     const z = normal([batch, 2], { rng });
-    D.requiresGrad(true);
+    D.requiresGrad_(true);
     stepD.zeroGrad();
     const d = mul(add(loss(real, one), loss(G.forward(z).detach(), zero)), 0.5);
     backward(d);
     stepD.step();
-    D.requiresGrad(false);
+    D.requiresGrad_(false);
     stepG.zeroGrad();
     const g = loss(G.forward(z), one);
     backward(g);

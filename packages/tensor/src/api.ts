@@ -1,10 +1,19 @@
-// The public entry, "@forger/tensor", in any place it runs; index.ts and index.browser.ts add the platform. The rule: a
-// name is here when a program that computes with tensors uses it: the device and its memory report, tensors and their
-// types, creation, operations, automatic differentiation, random numbers, weights files, errors, shapes, and profiles.
-// What takes knowledge of how the library computes is in internal.ts, "@forger/tensor/internal".
+// The public entry, "@forger/tensor", in any place it runs; index.ts and index.browser.ts add the platform.
+// The rule: a name is here when a program that computes with tensors uses it: the device and its memory
+// report, tensors and their types, creation, operations, automatic differentiation, random numbers, weights
+// files, errors, shapes, and profiles. What takes knowledge of how the library computes is in internal.ts,
+// "@forger/tensor/internal".
 import './methods.ts';
 
-export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
+export {
+  type BackwardOptions,
+  backward,
+  type Gradients,
+  type GradOptions,
+  grad,
+  isGradEnabled,
+  noGrad,
+} from './autograd/tape.ts';
 export type { AdapterReport, HalfMatrix, SubgroupMatrix } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
 export type { Plan, PlanNeeds } from './device/capture.ts';
@@ -36,11 +45,13 @@ export { defaultRng, manualSeed, Rng, type RngState } from './rng.ts';
 export { type Pair, type Shape, showShape, sizeOf } from './shape.ts';
 export {
   type CreateOptions,
+  type DataOf,
   type DType,
   empty,
   getDefaultDevice,
   type NestedNumbers,
   readAll,
+  scope,
   setDefaultDevice,
   Tensor,
   type TypedData,

@@ -6,59 +6,89 @@ import { checkShape, type Shape, showShape, sizeOf } from './shape.ts';
 
 export type DType = 'float32' | 'int32' | 'uint32';
 
-export type TypedData = Float32Array | Int32Array | Uint32Array;
+interface ArrayOf extends Record<DType, ArrayLike<number>> {
+  float32: Float32Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+}
+
+/** What `data()` of a tensor of dtype D gives: a Float32Array, an Int32Array or a Uint32Array. */
+export type TypedData<D extends DType = DType> = ArrayOf[D];
 
 /** Nested numbers, as in `tensor([[1, 2], [3, 4]])`. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
 let defaultDevice: Device | null = null;
 
-/** The device that creation functions use when none is named. */
+/**
+ * The default device: the one of the last `createDevice` or `setDefaultDevice`.
+ * @throws DeviceError if there is none.
+ */
 export function getDefaultDevice(): Device {
   if (!defaultDevice) throw new DeviceError('No device exists yet: call `await createDevice()` first.');
   return defaultDevice;
 }
 
+/** Sets the device on which tensors are created when none is given; null for none. */
 export function setDefaultDevice(device: Device | null): void {
   defaultDevice = device;
 }
 
-/** Frees the storage of tensors that were dropped outside any scope, when they are collected. */
+/**
+ * Runs `fn` on the default device's scope: tensors made inside are freed at its end unless `fn` returns them
+ * (alone, in an array or in a plain object) or keep() was called on them. See `Device.scope`.
+ * @throws TypeError when `fn` is async: read results after the scope. DeviceError when there is no default
+ * device.
+ */
+export function scope<T>(fn: () => T): T {
+  return getDefaultDevice().scope(fn);
+}
+
+/** Frees the storage of tensors that are garbage-collected without having been disposed of. */
 const dropped = new FinalizationRegistry<Storage>((storage) => storage.release());
 
 /**
- * Gradients of the inputs of an operation, given the gradient of its output.
- * @param needs which inputs' gradients are wanted; the others may be returned as null.
+ * Computes the gradients of an operation's inputs from the gradient of its output.
+ * @param needs for each input whether its gradient is needed; the others may be null.
  */
 export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
 
 export interface GradFunction {
   readonly name: string;
-  readonly inputs: readonly Tensor[];
+  readonly inputs: readonly Tensor<DType>[];
   readonly backward: BackwardFunction;
-  /** Grows with time: an operation's number is larger than those of everything it was computed from. */
+  /** Sequence number: larger than those of all operations that it depends on. */
   readonly order: number;
 }
 
-export class Tensor {
+/**
+ * An array of numbers on a device, with its place in the autograd graph. Values are contiguous and row-major.
+ * @typeParam D the dtype. `Tensor` alone is a float32 tensor, `Tensor<DType>` one of any dtype.
+ */
+export class Tensor<D extends DType = 'float32'> {
   readonly device: Device;
   #storage: Storage;
   #offset: number;
   readonly shape: Shape;
   readonly size: number;
-  readonly dtype: DType;
-  /** True for parameters, and for results computed from them while gradients are recorded. */
+  readonly dtype: D;
+  /**
+   * Whether gradients flow to this tensor: true for parameters and for recorded results computed from them.
+   */
   requiresGrad = false;
-  /** The gradient that `backward()` left here; only leaves have one. */
+  /** The gradient accumulated by `backward()`; only leaves have one. */
   grad: Tensor | null = null;
-  /** A fixed place for the gradient (a view into an optimizer's flat buffer), written instead of a new tensor. */
+  /**
+   * A view of an optimizer's flat buffer into which `backward()` writes the gradient, instead of a new
+   * tensor.
+   */
   gradSlot: Tensor | null = null;
-  /** How this tensor was computed; null for leaves. */
+  /** The operation that computed this tensor; null for leaves. */
   gradFunction: GradFunction | null = null;
   #disposed = false;
 
   /** Takes over one reference to `storage`. Use `empty`, `tensor` and the operations instead. */
-  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: DType) {
+  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: D) {
     this.device = device;
     this.#storage = storage;
     this.#offset = offset;
@@ -73,24 +103,32 @@ export class Tensor {
     return this.#storage;
   }
 
-  /** Byte offset into the storage, a multiple of the device's alignment. */
+  /** Byte offset into the storage, a multiple of `device.alignment`. */
   get offset(): number {
     return this.#offset;
   }
 
+  /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Size in bytes: 4 for each element. */
   get bytes(): number {
     return this.size * 4;
   }
 
+  /** Whether the tensor was freed. Using it then throws DeviceError. */
   get disposed(): boolean {
     return this.#disposed;
   }
 
-  /** The buffer range that a kernel binds. Throws DeviceError when the tensor was already freed. */
+  /** Whether the dtype is float32; then the type checker knows it too. */
+  isFloatingPoint(): this is Tensor {
+    return this.dtype === 'float32';
+  }
+
+  /** The buffer range that a kernel binds. @throws DeviceError when the tensor was freed. */
   get range(): BufferRange {
     if (this.#disposed) {
       throw new DeviceError(
@@ -100,18 +138,25 @@ export class Tensor {
     return { buffer: this.storage.buffer, offset: this.offset, bytes: this.bytes };
   }
 
-  /** A tensor of another shape (or part) on the same storage. No copy, not recorded for gradients. */
-  view(shape: Shape, offset = 0): Tensor {
+  /**
+   * A tensor of another shape on the same storage, outside the graph (unlike `reshape`). Shape and offset are
+   * not checked.
+   * @param offset in bytes from the start of this tensor, a multiple of `device.alignment`.
+   */
+  view(shape: Shape, offset = 0): Tensor<D> {
     if (this.#disposed) void this.range;
     return new Tensor(this.device, this.storage.retain(), this.offset + offset, shape, this.dtype);
   }
 
-  /** The same data outside the graph. */
-  detach(): Tensor {
+  /** The same values, on the same storage, outside the graph. */
+  detach(): Tensor<D> {
     return this.view(this.shape);
   }
 
-  /** Marks a leaf as one that `backward()` fills the gradient of. */
+  /**
+   * Sets whether `backward()` computes this leaf's gradient.
+   * @throws ShapeError on results of operations and integers.
+   */
   requiresGrad_(on = true): this {
     if (this.gradFunction)
       throw new ShapeError('requiresGrad_() is for leaves; this tensor is the result of an operation.');
@@ -122,8 +167,8 @@ export class Tensor {
   }
 
   /**
-   * Moves this tensor, values and all, to another place of its size (an optimizer's flat buffer); takes over one
-   * reference to `storage`. Views made before keep the old place.
+   * Moves this tensor and its values to another storage, such as an optimizer's flat buffer. Takes over one
+   * reference to `storage`. Views created before still refer to the old storage.
    */
   rebind(storage: Storage, offset: number): void {
     this.device.copy(this.range, { buffer: storage.buffer, offset, bytes: this.bytes }, this.bytes);
@@ -134,12 +179,13 @@ export class Tensor {
     dropped.register(this, storage, this);
   }
 
-  /** Takes this tensor out of the scopes around it: it lives until dispose(). */
+  /** Removes this tensor from the scopes around it: it lives until dispose(). */
   keep(): this {
     this.device.scopes.keep(this);
     return this;
   }
 
+  /** Frees the tensor; its memory is reused when no view needs it any more. Calling it again does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -149,13 +195,17 @@ export class Tensor {
     this.storage.release();
   }
 
-  /** Reads the values back: the place where a program waits for the device. */
-  async data(): Promise<TypedData> {
+  /**
+   * Reads the values back, row by row, as a new Float32Array, Int32Array or Uint32Array by dtype. This is
+   * where a program waits for the device. Throws DeviceError when the tensor was freed, inside a capture or a
+   * dry run, and when a command that the values depend on failed.
+   */
+  async data(): Promise<TypedData<D>> {
     const [bytes] = await this.device.read([this.range]);
     return typedArray(this.dtype, bytes!);
   }
 
-  /** The one value of a tensor of one element. */
+  /** The value of a tensor of one element. @throws ShapeError when there are more. Otherwise as `data()`. */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new ShapeError(
@@ -165,7 +215,10 @@ export class Tensor {
     return (await this.data())[0]!;
   }
 
-  /** Overwrites the values from the host. `data.length` must equal `size`. */
+  /**
+   * Overwrites the values with host values, row by row. Autograd does not notice it.
+   * @throws ShapeError unless `data.length` is `size`. DeviceError inside device.capture().
+   */
   write(data: ArrayLike<number>): this {
     if (data.length !== this.size) {
       throw new ShapeError(
@@ -181,43 +234,51 @@ export class Tensor {
   }
 }
 
-function typedArray(dtype: DType, bytes: ArrayBuffer): TypedData {
-  if (dtype === 'float32') return new Float32Array(bytes);
-  return dtype === 'int32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+const arrays = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
+
+function typedArray<D extends DType>(dtype: D, bytes: ArrayBuffer): TypedData<D> {
+  return new arrays[dtype](bytes) as TypedData<D>;
 }
 
 function toTyped(dtype: DType, data: ArrayLike<number>): TypedData {
-  if (dtype === 'float32') return data instanceof Float32Array ? data : Float32Array.from(data);
-  if (dtype === 'int32') return data instanceof Int32Array ? data : Int32Array.from(data);
-  return data instanceof Uint32Array ? data : Uint32Array.from(data);
+  return data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
 }
 
-/** Throws ShapeError unless all that are given are float32: kernels would take other dtypes' bits for numbers. */
-export function checkFloat32(what: string, ...tensors: readonly (Tensor | null | undefined)[]): void {
+/** Throws ShapeError unless all given tensors are float32: kernels would misread the bits of other dtypes. */
+export function checkFloat32(what: string, ...tensors: readonly (Tensor<DType> | null | undefined)[]): void {
   for (const t of tensors) {
     if (t && t.dtype !== 'float32')
       throw new ShapeError(`${what}: a tensor of ${t.dtype} was given; expected float32.`);
   }
 }
 
-/** Reads several tensors of one device back with a single wait. */
-export async function readAll(tensors: readonly Tensor[]): Promise<TypedData[]> {
-  if (tensors.length === 0) return [];
-  const buffers = await tensors[0]!.device.read(tensors.map((t) => t.range));
-  return buffers.map((bytes, i) => typedArray(tensors[i]!.dtype, bytes));
+/** What `data()` gives for each of the tensors T, in their order. */
+export type DataOf<T extends readonly Tensor<DType>[]> = {
+  -readonly [I in keyof T]: T[I] extends Tensor<infer D> ? TypedData<D> : never;
+};
+
+/** Reads several tensors of one device back with a single wait, each as `data()` does; throws as `data()`. */
+export async function readAll<const T extends readonly Tensor<DType>[]>(tensors: T): Promise<DataOf<T>> {
+  const buffers = (await tensors[0]?.device.read(tensors.map((t) => t.range))) ?? [];
+  return buffers.map((bytes, i) => typedArray(tensors[i]!.dtype, bytes)) as DataOf<T>;
 }
 
-export interface CreateOptions {
+export interface CreateOptions<D extends DType = 'float32'> {
+  /** Default: the device of the last `createDevice` or `setDefaultDevice`. */
   readonly device?: Device | undefined;
-  readonly dtype?: DType | undefined;
+  /** Default 'float32', whatever the type of the values given. */
+  readonly dtype?: D | undefined;
 }
 
-/** A tensor whose values are whatever the memory holds; for kernels that overwrite all of it. */
-export function empty(shape: Shape, options: CreateOptions = {}): Tensor {
+/**
+ * A tensor with undefined values, for kernels that overwrite all of them.
+ * @throws ShapeError on sizes below 1.
+ */
+export function empty<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   checkShape(shape, 'empty');
   const device = options.device ?? getDefaultDevice();
   const storage = device.allocate(sizeOf(shape) * 4, shape);
-  return new Tensor(device, storage, 0, [...shape], options.dtype ?? 'float32');
+  return new Tensor(device, storage, 0, [...shape], options.dtype ?? ('float32' as D));
 }
 
 function nestedShape(data: NestedNumbers): number[] {
@@ -233,15 +294,17 @@ function nestedShape(data: NestedNumbers): number[] {
 }
 
 /**
- * A tensor from host values.
- * @param data nested numbers, or a flat list or typed array together with `shape`.
- * @param shape inferred from the nesting when left out.
+ * A tensor of host values.
+ * @param data nested numbers, or a flat list or typed array in row-major order.
+ * @param shape default: from the nesting; for a typed array [length].
+ * @throws ShapeError on uneven nesting, an empty list, and a shape of another size. DeviceError without a
+ * device.
  */
-export function tensor(
+export function tensor<D extends DType = 'float32'>(
   data: NestedNumbers | TypedData | Float64Array,
   shape?: Shape,
-  options: CreateOptions = {},
-): Tensor {
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const flat: ArrayLike<number> = ArrayBuffer.isView(data)
     ? (data as Float32Array)
     : typeof data === 'number'
@@ -256,8 +319,8 @@ export function tensor(
   return empty(target, options).write(flat);
 }
 
-/** A tensor of zeros. */
-export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
+/** A tensor of zeros. @throws ShapeError on sizes below 1. */
+export function zeros<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   const result = empty(shape, options);
   result.device.clear(result.range);
   return result;

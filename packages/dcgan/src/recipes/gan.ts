@@ -5,6 +5,7 @@ import { Adam, type AdamOptions, type EMA, type Module, type Optimizer } from '@
 import { normal, type Rng, type Tensor, uniform } from '@forger/tensor';
 import {
   defineTask,
+  type Inputs,
   type MetricSpec,
   type Scalars,
   type Schedule,
@@ -30,8 +31,16 @@ export interface GanOptimizers {
   readonly [name: string]: Optimizer;
 }
 
+export interface GanInputs extends Inputs {
+  readonly real: { readonly field: 'image' };
+}
+export interface GanFixed {
+  readonly latents: Tensor;
+  readonly [name: string]: Tensor;
+}
+
 /** What the updates of a GAN work with. */
-export interface GanContext extends StepContext<GanNetworks, GanOptimizers, 'real'> {
+export interface GanContext extends StepContext<GanNetworks, GanOptimizers, GanInputs> {
   readonly generator: Module;
   readonly discriminator: Module;
   /** Training images, [N, C, H, W]. */
@@ -79,7 +88,7 @@ export interface GanSpec {
 }
 
 /** A task that `gan` made. */
-export interface GanTask extends Task<GanNetworks, GanOptimizers, 'real'> {
+export interface GanTask extends Task<GanNetworks, GanOptimizers, GanInputs, GanFixed> {
   readonly gan: GanSpec & Required<Pick<GanSpec, 'latent' | 'adam' | 'objective' | 'pixelRange'>>;
   readonly latentSize: number;
   readonly pixelRange: 'tanh' | 'sigmoid';
@@ -147,7 +156,7 @@ export function gan(spec: GanSpec, options: TrainingOptions = {}): GanTask {
   } = spec;
   const { loss, labelSmoothing = 0, nDis, dLr, gLr, ema } = options;
   const objective = (loss === undefined ? published : LOSSES[loss])(1 - labelSmoothing);
-  const contextOf = (t: StepContext<GanNetworks, GanOptimizers, 'real'>): GanContext => ({
+  const contextOf = (t: StepContext<GanNetworks, GanOptimizers, GanInputs>): GanContext => ({
     ...t,
     ...t.networks,
     real: t.inputs.real,
@@ -156,7 +165,7 @@ export function gan(spec: GanSpec, options: TrainingOptions = {}): GanTask {
   });
   const parts = Object.entries(updates.parts).map(([name, update]) => [
     name,
-    (t: StepContext<GanNetworks, GanOptimizers, 'real'>): Scalars => {
+    (t: StepContext<GanNetworks, GanOptimizers, GanInputs>): Scalars => {
       const scalars = update(contextOf(t));
       // After the generator's updates, of which its loss tells.
       if (scalars.lossG) (t.averages[AVERAGE] as EMA | undefined)?.update();
@@ -164,7 +173,7 @@ export function gan(spec: GanSpec, options: TrainingOptions = {}): GanTask {
     },
   ]);
   const schedule: Schedule = updates.schedule({ ...options, nDis: nDis ?? 1 });
-  const task = defineTask<GanNetworks, GanOptimizers, 'real'>({
+  const task = defineTask<GanNetworks, GanOptimizers, GanInputs, GanFixed>({
     ...described,
     inputs: { real: { field: 'image' } },
     build: (sizes: Sizes, rng: Rng) => {
@@ -183,7 +192,7 @@ export function gan(spec: GanSpec, options: TrainingOptions = {}): GanTask {
     fixed: ({ count, rng, sizes }) => ({ latents: drawLatents(latent, sizes.latentSize, count, rng) }),
     preview: ({ networks, fixed, purpose }) => {
       const mode = purpose === 'preview' ? previewMode : alwaysBatchStatistics ? 'train' : 'eval';
-      return networks.generator.train(mode === 'train').forward(fixed.latents!);
+      return networks.generator.train(mode === 'train').forward(fixed.latents);
     },
   });
   const whole = { ...spec, latent, adam, pixelRange, objective: published };

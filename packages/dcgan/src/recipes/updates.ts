@@ -1,6 +1,6 @@
 // The updates that steps are made of, and the orders in which they come. A recipe's own file says which it takes.
 
-import { forwardEach, type Module } from '@forger/nn';
+import { forwardBatches, type Module } from '@forger/nn';
 import { add, backward, mean, mul, noGrad, type Tensor } from '@forger/tensor';
 import type { Scalars, Schedule } from '../train/task.ts';
 import type { GanContext } from './gan.ts';
@@ -136,7 +136,7 @@ export function discriminatorLoss(t: GanContext, fake: Tensor, scale = 1): Scala
   const scaled = (loss: Tensor): Tensor => (scale === 1 ? loss : mul(loss, scale));
   optimizers.discriminator.zeroGrad();
   if (!objective.penalty && worthOnePass(discriminator, real.shape, real.device)) {
-    const [onReal, onFake] = forwardEach(discriminator, [real, fake.detach()]) as [Tensor, Tensor];
+    const [onReal, onFake] = forwardBatches(discriminator, [real, fake.detach()]) as [Tensor, Tensor];
     const lossD = add(scaled(objective.real(onReal)), scaled(objective.fake(onFake)));
     backward(lossD);
     return { lossD: lossD.detach(), ...meanOutputs(t, onReal, onFake) };
@@ -173,9 +173,9 @@ export function updateGenerator(t: GanContext, fake: Tensor): Scalars {
 
 /** Runs `fn` while a network's parameters take no gradients. */
 export function frozen(network: Module, fn: () => void): void {
-  network.requiresGrad(false);
+  network.requiresGrad_(false);
   fn();
-  network.requiresGrad(true);
+  network.requiresGrad_(true);
 }
 
 /** Mean outputs of the discriminator for real and for generated images, as probabilities where they mean any. */

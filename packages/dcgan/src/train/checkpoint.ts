@@ -2,7 +2,13 @@
 // values beside them. Where it is kept is up to others: packages/forger writes files.
 
 import { loadStateDict, readStateDict } from '@forger/nn';
-import { readSafetensors, type SafetensorsEntry, type Tensor, writeSafetensors } from '@forger/tensor';
+import {
+  type DType,
+  readSafetensors,
+  type SafetensorsEntry,
+  type Tensor,
+  writeSafetensors,
+} from '@forger/tensor';
 import type { BatchState } from '../data/batches.ts';
 import type { TrainState } from './state.ts';
 import { DivergenceError } from './step-metrics.ts';
@@ -34,7 +40,7 @@ export interface HookState {
   /** What JSON can hold. */
   readonly values?: unknown;
   /** Live tensors by name: saved as they are, and overwritten when a run is resumed. */
-  readonly tensors?: ReadonlyMap<string, Tensor>;
+  readonly tensors?: ReadonlyMap<string, Tensor<DType>>;
 }
 
 /**
@@ -43,7 +49,7 @@ export interface HookState {
  */
 export async function saveArrays(
   state: TrainState,
-  further: ReadonlyMap<string, Tensor> = new Map(),
+  further: ReadonlyMap<string, Tensor<DType>> = new Map(),
 ): Promise<Uint8Array> {
   const entries = await readStateDict(new Map([...state.checkpointDict(), ...further]));
   for (const [name, { data }] of entries) {
@@ -60,7 +66,7 @@ export async function saveArrays(
 export function loadArrays(
   state: TrainState,
   { step, bytes }: Pick<Checkpoint, 'step' | 'bytes'>,
-  further: ReadonlyMap<string, Tensor> = new Map(),
+  further: ReadonlyMap<string, Tensor<DType>> = new Map(),
 ): void {
   const { tensors } = readSafetensors(bytes);
   const wanted = new Map([...state.checkpointDict(), ...further]);
@@ -71,7 +77,7 @@ export function loadArrays(
 /** A run may be resumed without a hook that it had. */
 function withoutOtherHooks<T extends SafetensorsEntry>(
   saved: ReadonlyMap<string, T>,
-  wanted: ReadonlyMap<string, Tensor>,
+  wanted: ReadonlyMap<string, Tensor<DType>>,
 ): Map<string, T> {
   return new Map([...saved].filter(([name]) => !name.startsWith(HOOK) || wanted.has(name)));
 }

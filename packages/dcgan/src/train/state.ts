@@ -1,13 +1,17 @@
 // What training changes: networks, optimizers, averages and the random stream; one step of it; and previews in between.
 
 import type { EMA, StateDict } from '@forger/nn';
-import { ConfigError, type Device, empty, noGrad, Rng, type Tensor } from '@forger/tensor';
+import { ConfigError, type Device, type DType, empty, noGrad, Rng, type Tensor } from '@forger/tensor';
 import { markNonFinite } from '@forger/tensor/internal';
 import {
   type AnyTask,
   averagesOf,
+  type FixedContext,
   type InputInfos,
+  type Inputs,
+  type InputTensors,
   inOrder,
+  type NamedTensors,
   type Networks,
   type Optimizers,
   type Progress,
@@ -32,8 +36,8 @@ export function networkSizes(
 /** The inputs of a task that takes images only, for networks of these sizes. */
 export function imageInputs({ inputs }: Pick<AnyTask, 'inputs'>, { channels, imageSize }: Sizes): InputInfos {
   return Object.fromEntries(
-    Object.entries(inputs as AnyTask['inputs'])
-      .filter(([, spec]) => (spec?.field ?? 'image') === 'image')
+    Object.entries(inputs as Inputs)
+      .filter(([, spec]) => (spec.field ?? 'image') === 'image')
       .map(([name]) => [name, { shape: [channels, imageSize, imageSize], dtype: 'float32' as const }]),
   );
 }
@@ -51,7 +55,7 @@ export interface TrainStateOptions {
 }
 
 /** A step's batch: tensors by the names of the task's inputs. */
-export type Batch = Readonly<Record<string, Tensor>>;
+export type Batch = NamedTensors;
 
 export interface PartOptions {
   /** Latents to use in place of fresh ones, in turn. */
@@ -72,14 +76,14 @@ export class TrainState<T extends AnyTask = AnyTask> {
   /** Averages of weights, as the task names them. */
   readonly averages: Readonly<Record<string, EMA>>;
   /** The task's own tensors. */
-  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly tensors: NamedTensors;
   /** The one stream that first weights, latents and noise are drawn from. */
   readonly rng: Rng;
   /** The learning rates that the optimizers were made with. */
   readonly rates: Readonly<Record<string, number>>;
   readonly #rollbacks: readonly number[];
   /** What previews are drawn from; empty until `drawFixed`. */
-  #fixed: Readonly<Record<string, Tensor>> = {};
+  #fixed: NamedTensors = {};
   stepsDone = 0;
 
   constructor(task: T, options: TrainStateOptions) {
@@ -106,7 +110,7 @@ export class TrainState<T extends AnyTask = AnyTask> {
   }
 
   /** What previews are drawn from, by name. */
-  get fixed(): Readonly<Record<string, Tensor>> {
+  get fixed(): NamedTensors {
     return this.#fixed;
   }
 
@@ -114,14 +118,16 @@ export class TrainState<T extends AnyTask = AnyTask> {
    * Draws what previews show: once, when the run begins.
    * @param data gives the first images (or labels) of an input's data set.
    */
-  drawFixed(data: (input: string) => Tensor = noData, count = GRID_PICTURES): void {
+  drawFixed(data: (input: string) => Tensor<DType> = noData, count = GRID_PICTURES): void {
     for (const t of Object.values(this.#fixed)) t.dispose();
     this.#fixed = this.#newFixed(this.rng, data, count);
   }
 
-  #newFixed(rng: Rng, data: (input: string) => Tensor, count: number): Record<string, Tensor> {
+  #newFixed(rng: Rng, data: (input: string) => Tensor<DType>, count: number): NamedTensors {
     const { task, sizes, inputInfos, device } = this;
-    return kept(device.scope(() => task.fixed({ count, rng, sizes, inputInfos, data })));
+    return kept(
+      device.scope(() => task.fixed({ count, rng, sizes, inputInfos, data: data as FixedContext['data'] })),
+    );
   }
 
   /**
@@ -179,11 +185,11 @@ export class TrainState<T extends AnyTask = AnyTask> {
       rng,
       sizes,
       inputInfos,
-      inputs: batch,
+      inputs: batch as InputTensors<Inputs>,
       state: tensors,
       latents,
     };
-    return this.device.scope(() => task.parts[part]!(context));
+    return this.device.scope(() => (task.parts as AnyTask['parts'])[part]!(context));
   }
 
   /**
@@ -221,26 +227,29 @@ export class TrainState<T extends AnyTask = AnyTask> {
   }
 
   /** Everything that later steps depend on, the data's order aside: the live tensors by name. */
-  stateDict(): Map<string, Tensor> {
-    return new Map([
+  stateDict(): Map<string, Tensor<DType>> {
+    return new Map<string, Tensor<DType>>([
       ...Object.entries(this.#networks).flatMap(([name, network]) => prefixed(name, network.stateDict())),
       ...Object.entries(this.#optimizers).flatMap(([name, optimizer]) =>
         prefixed(`optimizer.${name}`, optimizer.stateDict()),
       ),
       ...Object.entries(this.averages).flatMap(([name, average]) => prefixed(name, average.stateDict())),
-      ...Object.entries(this.tensors).map(([name, t]): [string, Tensor] => [`state.${name}`, t]),
+      ...Object.entries(this.tensors).map(([name, t]): [string, Tensor<DType>] => [`state.${name}`, t]),
       ['random.state', this.rng.stateTensor],
     ]);
   }
 
   /** `stateDict` with what previews are drawn from: what a checkpoint holds. */
-  checkpointDict(): Map<string, Tensor> {
-    const fixed = Object.entries(this.#fixed).map(([name, t]): [string, Tensor] => [`fixed_${name}`, t]);
+  checkpointDict(): Map<string, Tensor<DType>> {
+    const fixed = Object.entries(this.#fixed).map(([name, t]): [string, Tensor<DType>] => [
+      `fixed_${name}`,
+      t,
+    ]);
     return new Map([...this.stateDict(), ...fixed]);
   }
 
   /** Which of the state's arrays hold NaN or infinity; nothing waits. */
-  markNonFinite(): { names: string[]; flags: Tensor } {
+  markNonFinite(): { names: string[]; flags: Tensor<'uint32'> } {
     const floats = [...this.stateDict()].filter(([, { dtype }]) => dtype === 'float32');
     return { names: floats.map(([name]) => name), flags: markNonFinite(floats.map(([, t]) => t)) };
   }
@@ -254,7 +263,7 @@ export class TrainState<T extends AnyTask = AnyTask> {
   }
 }
 
-function noData(input: string): Tensor {
+function noData(input: string): never {
   throw new ConfigError(`A preview asked for data of the input '${input}', and there are none here.`);
 }
 
@@ -266,17 +275,17 @@ function joined(results: readonly Scalars[]): Scalars {
   return whole;
 }
 
-function kept(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+function kept(tensors: NamedTensors): NamedTensors {
   for (const t of Object.values(tensors)) t.keep();
   return { ...tensors };
 }
 
-function prefixed(prefix: string, state: StateDict): [string, Tensor][] {
+function prefixed(prefix: string, state: StateDict): [string, Tensor<DType>][] {
   return Array.from(state, ([name, value]) => [`${prefix}.${name}`, value]);
 }
 
 /** Copies a tensor's values; @returns a function that puts them back. */
-function copyAside(t: Tensor): () => void {
+function copyAside(t: Tensor<DType>): () => void {
   const copy = empty(t.shape, t);
   t.device.copy(t.range, copy.range, t.bytes);
   return () => t.device.copy(copy.range, t.range, t.bytes);

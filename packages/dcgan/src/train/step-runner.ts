@@ -1,9 +1,9 @@
 // Runs the steps of training: each part of a step is captured when it first comes and replayed from then on, so that
 // the host encodes one list of commands a step; batches go in through fixed tensors, measured values come out late.
 
-import { type Plan, readAll, sizeOf, type Tensor, tensor } from '@forger/tensor';
+import { type Plan, readAll, sizeOf, tensor } from '@forger/tensor';
 import type { RatePlace, TrainState } from './state.ts';
-import type { Scalars } from './task.ts';
+import type { NamedTensors, Scalars } from './task.ts';
 
 /** A batch on the host: values in row-major order, by the names of the task's inputs. */
 export type HostBatch = Readonly<Record<string, Float32Array | Int32Array>>;
@@ -18,7 +18,7 @@ export interface StepRunnerOptions {
 
 /** What belongs to one batch size: a capture holds for its shapes only. */
 interface Sized {
-  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly inputs: NamedTensors;
   readonly plans: Map<string, Plan<Scalars>>;
 }
 

@@ -2,7 +2,7 @@
 // The trainer knows nothing else of a GAN; the recipes of this package are tasks, and so is whatever a user writes.
 
 import { EMA, type Module, type Optimizer } from '@forger/nn';
-import { ConfigError, type Rng, type Tensor } from '@forger/tensor';
+import { ConfigError, type DType, type Rng, type Tensor } from '@forger/tensor';
 import { shown } from '../printable.ts';
 
 /** The sizes that networks are built for. */
@@ -32,6 +32,12 @@ export interface InputSpec {
   readonly source?: string;
 }
 export type Inputs = Readonly<Record<string, InputSpec>>;
+/** A batch's tensors by the names of its inputs. */
+export type InputTensors<I extends Inputs> = {
+  readonly [Name in keyof I]: I[Name] extends { readonly field: 'label' } ? Tensor<'int32'> : Tensor;
+};
+/** Tensors of any dtype by name. */
+export type NamedTensors = Readonly<Record<string, Tensor<DType>>>;
 
 /** What is known of an input once the data are open. */
 export interface InputInfo {
@@ -50,18 +56,19 @@ export type Scalars = Readonly<Record<string, Tensor>>;
 export interface StepContext<
   N extends Networks = Networks,
   O extends Optimizers = Optimizers,
-  I extends string = string,
+  I extends Inputs = Inputs,
+  S extends NamedTensors = NamedTensors,
 > {
   readonly networks: N;
   readonly optimizers: O;
-  /** The batch. */
-  readonly inputs: Readonly<Record<I, Tensor>>;
+  /** The batch: int32 for labels, float32 for everything else. */
+  readonly inputs: InputTensors<I>;
   /** The stream for everything random: latents, noise, dropout. */
   readonly rng: Rng;
   /** Averages of weights, as the task's `averages` names them; a part that changes the weights calls `update()`. */
   readonly averages: Readonly<Record<string, EMA>>;
   /** The task's own tensors. */
-  readonly state: Readonly<Record<string, Tensor>>;
+  readonly state: S;
   readonly sizes: Sizes;
   readonly inputInfos: InputInfos;
   /** Latents to use in place of fresh ones, in turn: for comparisons with another program's run. */
@@ -72,8 +79,9 @@ export interface StepContext<
 export type Part<
   N extends Networks = Networks,
   O extends Optimizers = Optimizers,
-  I extends string = string,
-> = (t: StepContext<N, O, I>) => Scalars;
+  I extends Inputs = Inputs,
+  S extends NamedTensors = NamedTensors,
+> = (t: StepContext<N, O, I, S>) => Scalars;
 
 /** What is known when the next part of a step is chosen. */
 export interface Progress {
@@ -114,10 +122,10 @@ export interface MetricSpec {
 }
 
 /** What a preview is drawn from, and how. */
-export interface PreviewContext<N extends Networks = Networks> {
+export interface PreviewContext<N extends Networks = Networks, F extends NamedTensors = NamedTensors> {
   readonly networks: N;
   /** What `fixed` gave. */
-  readonly fixed: Readonly<Record<string, Tensor>>;
+  readonly fixed: F;
   /** 'preview': a grid while training. 'sample': images for use, each of which should depend on its own input alone. */
   readonly purpose: 'preview' | 'sample';
   readonly sizes: Sizes;
@@ -125,7 +133,7 @@ export interface PreviewContext<N extends Networks = Networks> {
 }
 
 /** What `fixed` may draw from. */
-export interface FixedContext<I extends string = string> {
+export interface FixedContext<I extends Inputs = Inputs> {
   /** Images in a preview. */
   readonly count: number;
   readonly rng: Rng;
@@ -135,7 +143,7 @@ export interface FixedContext<I extends string = string> {
    * The first `count` samples of an input's data set; their order in training is not changed.
    * @throws ConfigError where there are no data, as when images are drawn from a checkpoint.
    */
-  readonly data: (input: I) => Tensor;
+  readonly data: <Name extends keyof I & string>(input: Name) => InputTensors<I>[Name];
 }
 
 /** Settings that hold unless a run says otherwise. */
@@ -160,7 +168,9 @@ export interface TaskDefaults {
 export interface Task<
   N extends Networks = Networks,
   O extends Optimizers = Optimizers,
-  I extends string = string,
+  I extends Inputs = Inputs,
+  F extends NamedTensors = NamedTensors,
+  S extends NamedTensors = NamedTensors,
 > {
   /** Letters, digits, `-` and `_`; names run folders. */
   readonly name: string;
@@ -177,7 +187,7 @@ export interface Task<
   readonly latentSize?: number;
 
   /** The tensors of a batch, by name. */
-  readonly inputs: Readonly<Record<I, InputSpec>>;
+  readonly inputs: I;
   /** Values of black and white: 'tanh' [-1, 1] (the default), 'sigmoid' [0, 1]. */
   readonly pixelRange?: 'tanh' | 'sigmoid';
   /** Channels of colour images, in data and networks. Default 'rgb'. */
@@ -194,7 +204,7 @@ export interface Task<
     Record<string, { readonly network: keyof N & string; readonly decay: number }>
   >;
   /** Further tensors that a step reads and writes, such as a pool of earlier images. They are part of every checkpoint. */
-  state?(sizes: Sizes, rng: Rng, inputs: InputInfos): Readonly<Record<string, Tensor>>;
+  state?(sizes: Sizes, rng: Rng, inputs: InputInfos): S;
 
   /**
    * What a step consists of. A part runs in a scope: tensors made in it are freed at its end, its result aside. Its
@@ -202,7 +212,7 @@ export interface Task<
    * always be the same, and it may change nothing but networks, optimizers, averages, `state` and the random stream.
    * Gradients live on from one part to the next; tensors do not.
    */
-  readonly parts: Readonly<Record<string, Part<N, O, I>>>;
+  readonly parts: Readonly<Record<string, Part<N, O, I, S>>>;
   /** The order of parts. All parts of a step see the same batch. Default: each once, as they are listed. */
   readonly schedule?: Schedule;
   /** The schedule looks at metrics: after each part, training waits for them. */
@@ -214,17 +224,17 @@ export interface Task<
   readonly metrics?: Readonly<Record<string, MetricSpec>>;
 
   /** What every preview is drawn from, such as latents: drawn once when a run begins, and kept in its checkpoints. */
-  fixed(t: FixedContext<I>): Readonly<Record<string, Tensor>>;
+  fixed(t: FixedContext<I>): F;
   /** Images [count, C, H, W] for `fixed`. Runs without gradients and leaves no trace in the networks. */
-  preview(t: PreviewContext<N>): Tensor;
+  preview(t: PreviewContext<N, F>): Tensor;
 
   /** The same task with departures from it. Absent where there is nothing to depart from. @throws ConfigError */
-  withOptions?(options: object): Task<N, O, I>;
+  withOptions?(options: object): Task<N, O, I, F, S>;
 }
 
 // A task as the trainer takes it: which networks and inputs it has does not matter there.
 // biome-ignore lint/suspicious/noExplicitAny: parts take their own networks, so no common type but any fits all tasks
-export type AnyTask = Task<any, any, any>;
+export type AnyTask = Task<any, any, any, any, any>;
 
 /** Names that lines of metrics use for themselves. */
 const TAKEN = ['step', 'epoch', 'imagesPerSecond', 'seconds', 'secondsLeft', 'type'];
@@ -234,9 +244,13 @@ const NAME = /^[A-Za-z][\w-]*$/;
  * Returns a task as it is given, with its types inferred, after checking it.
  * @throws ConfigError that says what is missing or misnamed.
  */
-export function defineTask<N extends Networks, O extends Optimizers, I extends string>(
-  task: Task<N, O, I>,
-): Task<N, O, I> {
+export function defineTask<
+  N extends Networks,
+  O extends Optimizers,
+  const I extends Inputs,
+  F extends NamedTensors,
+  S extends NamedTensors = NamedTensors,
+>(task: Task<N, O, I, F, S>): Task<N, O, I, F, S> {
   checkTask(task, 'defineTask');
   return task;
 }

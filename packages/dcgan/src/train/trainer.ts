@@ -1,7 +1,7 @@
 // The loop of training: steps until the end, metrics as they become known, and hooks, which are told of each event and do
 // everything else: previews, checkpoints, evaluation, progress, early stopping.
 
-import { ConfigError, type Device, type Tensor } from '@forger/tensor';
+import { ConfigError, type Device, type DType, type Tensor } from '@forger/tensor';
 import type { Batches } from '../data/batches.ts';
 import { type Checkpoint, HOOK, type HookState, loadArrays, saveArrays } from './checkpoint.ts';
 import type { TrainState } from './state.ts';
@@ -176,7 +176,7 @@ export class Trainer<T extends AnyTask = AnyTask> {
    */
   async preview(average?: string): Promise<{ images: Float32Array; shape: readonly number[] }> {
     const t = this.state.preview(average);
-    const [images, shape] = [(await t.data()) as Float32Array, t.shape];
+    const [images, shape] = [await t.data(), t.shape];
     t.dispose();
     if (!images.every(Number.isFinite))
       throw new DivergenceError(`a sample picture holds NaN or infinity after step ${this.stepsDone}`);
@@ -306,10 +306,10 @@ export class Trainer<T extends AnyTask = AnyTask> {
     };
   }
 
-  #hookTensors(): Map<string, Tensor> {
+  #hookTensors(): Map<string, Tensor<DType>> {
     return new Map(
       this.#hooks.flatMap((hook) =>
-        Array.from(hook.state?.().tensors ?? [], ([name, t]): [string, Tensor] => [
+        Array.from(hook.state?.().tensors ?? [], ([name, t]): [string, Tensor<DType>] => [
           `${HOOK}${hook.name}.${name}`,
           t,
         ]),

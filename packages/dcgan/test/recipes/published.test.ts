@@ -3,14 +3,14 @@
 
 import { recipes, type Sizes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
-import { createDevice, type Device, Rng } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Device, Rng } from '@forger/tensor';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 type Counts = [parameters: number, statistics: number, macs: number];
 

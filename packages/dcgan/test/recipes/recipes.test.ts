@@ -1,17 +1,17 @@
 // The recipes' networks: names, shapes, sizes and first weights, against pytorch/examples.
 
 import { findRecipe, recipes, TrainState } from '@forger/dcgan';
-import { ConfigError, createDevice, type Device, Rng, readAll } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, type Device, Rng, readAll } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 const pytorch = findRecipe('pytorch');
 const published = { imageSize: 64, width: 64, channels: 3, latentSize: 100 };
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 function shapes(sizes: typeof published) {
   const state = new TrainState(pytorch, { sizes, lr: 2e-4, seed: 0, device });

@@ -6,6 +6,7 @@ import {
   defineTask,
   drawLatents,
   findRecipe,
+  type GanInputs,
   type GanNetworks,
   type GanOptimizers,
   type StepContext,
@@ -16,7 +17,6 @@ import {
 import { bce, type LoadReport, loadStateDict, readStateDict } from '@forger/nn';
 import {
   backward,
-  createDevice,
   type Device,
   mean,
   noGrad,
@@ -24,19 +24,19 @@ import {
   type Tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const quick = findRecipe('quick');
 const sizes = { imageSize: 16, width: 4, channels: 1, latentSize: 8 };
 
 /** The context of the parts below, which are of tasks with the networks and inputs of `quick`. */
-type Context = StepContext<GanNetworks, GanOptimizers, 'real'>;
+type Context = StepContext<GanNetworks, GanOptimizers, GanInputs>;
 
 const drawFor = (t: Context): Tensor =>
   drawLatents(quick.gan.latent, t.sizes.latentSize, t.inputs.real.shape[0]!, t.rng);
@@ -56,10 +56,10 @@ function discriminatorGradients(t: Context) {
 function updateGenerator(t: Context) {
   const { networks, optimizers } = t;
   optimizers.generator.zeroGrad();
-  networks.discriminator.requiresGrad(false);
+  networks.discriminator.requiresGrad_(false);
   const lossG = bce(networks.discriminator.forward(networks.generator.forward(drawFor(t))), 1);
   backward(lossG);
-  networks.discriminator.requiresGrad(true);
+  networks.discriminator.requiresGrad_(true);
   optimizers.generator.step();
   return { lossG: lossG.detach() };
 }

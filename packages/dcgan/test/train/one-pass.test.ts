@@ -9,18 +9,18 @@ import {
   type TrainingOptions,
   TrainState,
 } from '@forger/dcgan';
-import { createDevice, type Device, normal, type Tensor, zeros } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectClose } from '../../../tensor/test/ops/against-reference.ts';
+import { type Device, normal, type Tensor, zeros } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose } from '../../../../test/support/expect.ts';
 import { worthOnePass } from '../../src/recipes/one-pass.ts';
 import { discriminatorLoss, drawFakes } from '../../src/recipes/updates.ts';
 import { latentsOf } from '../helpers.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const small = { imageSize: 16, width: 32, channels: 1, latentSize: 8 };
 

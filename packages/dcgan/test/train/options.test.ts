@@ -11,14 +11,14 @@ import {
   type TrainingOptions,
   TrainState,
 } from '@forger/dcgan';
-import { ConfigError, createDevice, type Device, readAll, tensor } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, type Device, readAll, tensor } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const sizes = { imageSize: 16, width: 8, channels: 1, latentSize: 6 };
 const batch = 4;

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { type AdapterReport, createDevice, type Device, DeviceError, matmul, tensor } from '@forger/tensor';
+import { messageFor } from './errors.ts';
 import { tableLines } from './table.ts';
 import { version } from './version.ts';
 
@@ -37,7 +38,7 @@ export async function runDoctor(): Promise<number> {
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     print('Adapter', [['found', 'none']]);
-    conclude([error.message, ...environmentAdvice()]);
+    conclude([messageFor(error, 'doctor'), ...environmentAdvice()]);
     return 1;
   }
   try {

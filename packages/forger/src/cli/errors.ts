@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util';
 import { printable, shown } from '@forger/dcgan/printable';
+import type { DeviceLostError, ForgerError } from '@forger/tensor';
 import { CommanderError } from 'commander';
 
 /** The longest message that is printed: names of files, and what they say, may be of any length. */
@@ -30,11 +31,33 @@ export async function explain(error: unknown, command: string | undefined, debug
   // Loaded only here, so that --help and usage errors need not wait for it.
   const { ForgerError } = await import('@forger/tensor');
   if (debug) console.error(inspect(error).split('\n').map(printable).join('\n'));
-  else if (error instanceof ForgerError) console.error(`forger: ${shown(error.message, MOST_CHARACTERS)}`);
+  else if (error instanceof ForgerError)
+    console.error(`forger: ${shown(messageFor(error, command), MOST_CHARACTERS)}`);
   else {
     const reason = error instanceof Error ? error.message : String(error);
     console.error(`forger: unexpected error: ${shown(reason, MOST_CHARACTERS)}`);
     console.error('Add --debug to see where it comes from.');
   }
   return 1;
+}
+
+const SMALLER = 'A smaller --batch-size, --width or --image-size needs less.';
+
+/** What an error of the library says, with what the command's user can do about it. */
+export function messageFor(error: ForgerError, command: string | undefined): string {
+  switch (error.code) {
+    case 'no-adapter':
+      return `${error.message} In a clone of Forger, \`npm run setup\` fetches one without root.${command === 'doctor' ? '' : ' `forger doctor` shows what was found.'}`;
+    case 'precision':
+      return `${error.message} \`forger doctor\` shows what the adapter offers.`;
+    case 'device-lost':
+      return `The device was lost (${(error as DeviceLostError).why}). Try again. If it happens again, update the graphics driver (\`forger doctor\` shows which one is in use).`;
+    case 'out-of-memory':
+    case 'too-large':
+      return command === 'train' ? `${error.message} ${SMALLER}` : error.message;
+    case 'kernel':
+      return `${error.message} Another driver${command === 'train' ? ', or `--tune off`,' : ''} may avoid that kernel.`;
+    case undefined:
+      return error.message;
+  }
 }

@@ -200,6 +200,7 @@ describe.runIf(process.platform === 'linux')('with no adapter', () => {
     const { status, stderr } = forgerIn(cwd, hidden, 'train', '--out', 'run');
     expect(status).toBe(1);
     expect(stderr).toContain('forger: No WebGPU adapter answers: install your GPU');
+    expect(stderr).toContain('`forger doctor` shows what was found.');
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(readdirSync(cwd)).toEqual([]);
   });

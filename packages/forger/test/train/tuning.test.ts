@@ -2,18 +2,18 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { conv2d, convTranspose2d, createDevice, type Device, matmul, normal } from '@forger/tensor';
+import { conv2d, convTranspose2d, type Device, matmul, normal } from '@forger/tensor';
 import { getChoices, setChoices, tunableProblems } from '@forger/tensor/internal';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { defaultChoices, KERNEL_DEFAULTS, kernelDefaults } from '../../../dcgan/src/train/kernel-defaults.ts';
 import { adapterName, settleKernels } from '../../src/train/tuning.ts';
 import { checkpointBytes, runTraining, tiny } from './helpers.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const work = (): void =>
   void conv2d(normal([8, 16, 16, 16]), normal([32, 16, 4, 4]), { stride: 2, padding: 1 });

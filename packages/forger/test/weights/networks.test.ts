@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findRecipe, recipes } from '@forger/dcgan';
 import {
-  createDevice,
   type Device,
   Rng,
   readSafetensors,
@@ -13,7 +12,8 @@ import {
   writeSafetensors,
 } from '@forger/tensor';
 import { convert, describe as describeSource, sample } from 'forger';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { loadWeights } from '../../../dcgan/src/weights/load.ts';
 import { torchgan } from '../../../dcgan/src/weights/torchgan.ts';
 import { generate } from '../../../dcgan/test/helpers.ts';
@@ -22,10 +22,9 @@ import { emptyFolder } from '../cli/folders.ts';
 import { expected, fixture, fixtureBytes, written } from './files.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 /** Draws the pictures of a file's generator for the latents that PyTorch drew from. */
 async function draw(path: string) {
@@ -36,7 +35,7 @@ async function draw(path: string) {
   const pictures = device.scope(() =>
     generate(generator, tensor(expected.latents, expected.shape, { device }), 'eval'),
   );
-  const values = (await pictures.data()) as Float32Array;
+  const values = await pictures.data();
   generator.dispose();
   return { recipe: task.name, sizes, notes, shape: [...pictures.shape], values };
 }

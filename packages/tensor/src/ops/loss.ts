@@ -1,4 +1,5 @@
-// Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error, cross-entropy.
+// Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error,
+// cross-entropy.
 import { isGradEnabled, isOne, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
@@ -11,8 +12,9 @@ import {
 } from '../kernels/loss.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { Tensor, tensor } from '../tensor.ts';
+import { type DType, Tensor, tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
+import type { IndexTensor } from './gather.ts';
 import { mean, sum } from './reduce.ts';
 import { logSoftmax } from './softmax.ts';
 import { sumTo } from './sum-to.ts';
@@ -46,13 +48,13 @@ function checkPair(name: string, x: Tensor, target: Tensor | number): void {
 }
 
 /**
- * Up to this many predictions a reduced loss and its gradient are one pass: what counts there is the number of dispatches.
- * On lavapipe 64 take a third of the time of separate passes, 4,096 four fifths, 65,536 twice as much, since one
- * invocation adds up each part.
+ * Up to this many predictions, a reduced loss and its gradient are computed in one pass, since the number of
+ * dispatches dominates. On lavapipe the pass takes a third of the time of separate passes for 64 predictions,
+ * four fifths for 4,096, and twice as long for 65,536, because one invocation adds up each part.
  */
 const fusedUpTo = 8192;
 
-/** The tensors that a pointwise loss can be differentiated in. */
+/** The inputs that a pointwise loss has gradients for. */
 function variables(x: Tensor, target: Tensor | number): Tensor[] {
   return target instanceof Tensor ? [x, target] : [x];
 }
@@ -64,11 +66,12 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
   const scale = reduction === 'mean' ? 1 / x.size : 1;
   const operands = variables(x, target);
   if (reduction !== 'none' && x.requiresGrad && isGradEnabled() && x.size <= fusedUpTo) {
-    const { y, slope } = reducedLoss(kind, x, target, scale);
+    const { y, gradient } = reducedLoss(kind, x, target, scale);
     return record(kind, y, operands, (gy, needs) => {
-      if (!isOne(gy) || isGradEnabled() || slope.disposed) return slopes(f, x, target, scale, gy, needs);
-      const [, inTarget] = slopes(f, x, target, scale, gy, [false, needs[1] ?? false]);
-      return [needs[0] ? handOver(slope) : null, inTarget ?? null].slice(0, operands.length);
+      if (!isOne(gy) || isGradEnabled() || gradient.disposed)
+        return gradients(f, x, target, scale, gy, needs);
+      const [, inTarget] = gradients(f, x, target, scale, gy, [false, needs[1] ?? false]);
+      return [needs[0] ? moveOut(gradient) : null, inTarget ?? null].slice(0, operands.length);
     });
   }
   let y = pointwiseLoss(f, x, target, 1);
@@ -78,18 +81,18 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
     y = reduce('sum', losses, dims, false, scale);
     losses.dispose();
   }
-  return record(kind, y, operands, (gy, needs) => slopes(f, x, target, scale, gy, needs));
+  return record(kind, y, operands, (gy, needs) => gradients(f, x, target, scale, gy, needs));
 }
 
-/** The values of `t` in the hands, and the scope, of who asks; `t` itself is gone. */
-function handOver(t: Tensor): Tensor {
+/** Moves the values of `t` into a new tensor that belongs to the current scope, and disposes `t`. */
+function moveOut(t: Tensor): Tensor {
   const own = t.view(t.shape);
   t.dispose();
   return own;
 }
 
 /** scale · g · the next derivative of f, for each variable that needs it. */
-function slopes(
+function gradients(
   f: PointwiseLoss,
   x: Tensor,
   target: Tensor | number,
@@ -104,25 +107,31 @@ function slopes(
   );
 }
 
-/** scale · g · f(x, target) for a derivative f, itself differentiable in x, target and g (which may be one element). */
+/**
+ * scale · g · f(x, target) for a derivative f, itself differentiable in x, target and g (which may be one
+ * element).
+ */
 function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale: number, g: Tensor): Tensor {
   const y = pointwiseLoss(f, x, target, scale, g);
   const inputs = [...variables(x, target), g];
   return record(`${f.kind}Backward`, y, inputs, (gy, needs) => [
     ...(needs.slice(0, -1).includes(true)
-      ? slopes(f, x, target, scale, mul(gy, g), needs)
+      ? gradients(f, x, target, scale, mul(gy, g), needs)
       : variables(x, target).map(() => null)),
     needs.at(-1) ? sumTo(derivative(f, x, target, scale, gy), g.shape) : null,
   ]);
 }
 
 /**
- * Binary cross-entropy of probabilities: -(t log x + (1 - t) log(1 - x)), as torch.nn.functional.binary_cross_entropy.
+ * Binary cross-entropy of probabilities: -(t log x + (1 - t) log(1 - x)), as
+ * torch.nn.functional.binary_cross_entropy.
  *
- * The logarithms are held at or above -100. The gradient is (x - t) / max(x(1 - x), 1e-12): finite at x = 0 and 1.
- * Differentiable in x and in a target tensor, three times in all.
+ * The logarithms are at least -100, as in PyTorch. The gradient is (x - t) / max(x(1 - x), 1e-12), which is
+ * finite at x = 0 and 1. Differentiable in x and in a target tensor, three times in all.
  * @param x probabilities in [0, 1], any shape; a value outside gives NaN.
- * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ * @param target of x's shape, or one number for all elements.
+ * @throws ShapeError on a target of another shape or dtype. ConfigError on a target that is not finite, or a
+ * reduction that is none of the three.
  */
 export function bce(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('bce', x, target, options);
@@ -132,7 +141,8 @@ export function bce(x: Tensor, target: Tensor | number, options: LossOptions = {
  * Binary cross-entropy of logits: softplus(x) - t x = bce(sigmoid(x), t), without overflow or lost digits.
  * Differentiable in x and in a target tensor, three times in all.
  * @param x logits, any shape.
- * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ * @param target of x's shape, or one number for all elements.
+ * @throws as `bce`.
  */
 export function bceWithLogits(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('bceWithLogits', x, target, options);
@@ -140,7 +150,9 @@ export function bceWithLogits(x: Tensor, target: Tensor | number, options: LossO
 
 /**
  * Squared error (x - t)². Differentiable in x and in a target tensor, three times in all.
+ * @param x float32, any shape.
  * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ * @throws as `bce`.
  */
 export function mse(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('mse', x, target, options);
@@ -148,7 +160,9 @@ export function mse(x: Tensor, target: Tensor | number, options: LossOptions = {
 
 /**
  * Absolute error |x - t|; the gradient where x = t is 0. Differentiable in x and in a target tensor.
+ * @param x float32, any shape.
  * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ * @throws as `bce`.
  */
 export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('l1', x, target, options);
@@ -157,13 +171,15 @@ export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}
 /**
  * Cross-entropy of logits against class numbers: log Σ e^x - x[label] of each row.
  * @param logits (N, C), float32.
- * @param labels class numbers 0..C-1, one per row: a list, or an int32 or uint32 tensor (N). A label out of range in a
- * list throws ShapeError; in a tensor, which only the device can read, it makes the row's loss NaN. A list is uploaded
- * each time, so inside device.capture() pass a tensor.
+ * @param labels class numbers 0..C-1, one per row: a list, or an int32 or uint32 tensor (N). In a tensor,
+ * which only the device can read, a label out of range makes the row's loss NaN. A list is uploaded at each
+ * call, so inside device.capture() pass a tensor.
+ * @throws ShapeError on logits or labels of another shape or dtype, and on a label out of range in a list.
+ * ConfigError on an unknown reduction.
  */
 export function crossEntropy(
   logits: Tensor,
-  labels: Tensor | readonly number[],
+  labels: IndexTensor | readonly number[],
   options: LossOptions = {},
 ): Tensor {
   const reduction = reductionOf('crossEntropy', options);
@@ -175,7 +191,7 @@ export function crossEntropy(
   return reduction === 'mean' ? mean(losses) : sum(losses);
 }
 
-function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor {
+function labelTensor(logits: Tensor, labels: Tensor<DType> | readonly number[]): IndexTensor {
   const [rows, classes] = logits.shape as [number, number];
   if (labels instanceof Tensor) {
     if (labels.dtype === 'float32' || !sameShape(labels.shape, [rows])) {
@@ -183,7 +199,7 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
         `crossEntropy: labels are ${labels.toString()}; logits of shape ${showShape(logits.shape)} need int32 or uint32 [${rows}].`,
       );
     }
-    return labels;
+    return labels as IndexTensor;
   }
   if (labels.length !== rows) {
     throw new ShapeError(
@@ -199,14 +215,14 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
   return tensor(Int32Array.from(labels), [rows], { device: logits.device, dtype: 'int32' });
 }
 
-function negativeLogLikelihood(logP: Tensor, labels: Tensor): Tensor {
+function negativeLogLikelihood(logP: Tensor, labels: IndexTensor): Tensor {
   return record('negativeLogLikelihood', pickLabels(logP, labels), [logP], (gy) => [
     spreadToLabels(gy, labels, logP.shape[1]!),
   ]);
 }
 
 /** The adjoint of negativeLogLikelihood, linear in g. */
-function spreadToLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+function spreadToLabels(g: Tensor, labels: IndexTensor, classes: number): Tensor {
   return record('spreadToLabels', placeLabels(g, labels, classes), [g], (gy) => [
     negativeLogLikelihood(gy, labels),
   ]);

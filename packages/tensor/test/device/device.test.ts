@@ -13,6 +13,7 @@ import {
   ShapeError,
   square,
   sum,
+  type Tensor,
   tensor,
   zeros,
 } from '@forger/tensor';
@@ -149,9 +150,9 @@ describe('memory', () => {
 describe('capture and replay', () => {
   test('a replayed descent gives the same bits as an eager one', async () => {
     const start = Float32Array.from({ length: 300 }, (_, i) => Math.sin(i));
-    const descend = (w: ReturnType<typeof tensor>): void => {
+    const descend = (w: Tensor): void => {
       const [g] = grad(sum(square(add(square(w), -0.5))), [w]);
-      device.copy(add(w, mul(g!, -0.01)).range, w.range, w.bytes);
+      device.copy(add(w, mul(g, -0.01)).range, w.range, w.bytes);
     };
     const eager = tensor(start).requiresGrad_();
     for (let i = 0; i < 10; i++) device.scope(() => descend(eager));

@@ -32,7 +32,7 @@ const shader = new GPUValidationError(
 
 describe('a report', () => {
   test.each([
-    [memory, 'no memory left for a tensor of shape [2, 3] (24 bytes): use a smaller batch'],
+    [memory, 'no memory left for a tensor of shape [2, 3] (24 bytes): use smaller tensors'],
     [new GPUOutOfMemoryError('no more'), 'no memory left for what was asked for: no more: use'],
     [shader, 'The kernel adam does not compile: :3:1 error: no such type. This is'],
     [
@@ -96,7 +96,7 @@ describe('a wait', () => {
     lose({ reason: 'unknown', message: 'the driver\nwas reset' });
     for (const wait of waits) {
       await expect(wait).rejects.toThrow(DeviceLostError);
-      await expect(wait).rejects.toThrow('The device was lost (unknown: the driver): try again');
+      await expect(wait).rejects.toThrow('The device was lost (unknown: the driver): create a new one');
     }
     fail(new Error('late')); // would be an unhandled rejection
     await turn();

@@ -1,14 +1,11 @@
 // Finding NaN and infinity on the device, wherever in a tensor they are.
 
-import { createDevice, type Device, ShapeError, type Tensor, tensor, zeros } from '@forger/tensor';
+import { ShapeError, type Tensor, tensor, zeros } from '@forger/tensor';
 import { markNonFinite } from '@forger/tensor/internal';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
-});
-afterAll(() => device.destroy());
+useDevice();
 
 const bits = (word: number): number => new Float32Array(new Uint32Array([word]).buffer)[0]!;
 

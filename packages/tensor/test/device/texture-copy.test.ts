@@ -1,14 +1,14 @@
 // Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
 // more than a row of texels, of sizes that fill no whole texel; eager and captured.
-import { conv2d, createDevice, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
+import { conv2d, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
 import { algorithmsNamed } from '@forger/tensor/internal';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const wave = (size: number): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.37));
@@ -22,9 +22,9 @@ test.each([
   const all = tensor(wave(shape.reduce((a, b) => a * b)), shape, { device }).keep();
   const weight = tensor(wave(8 * shape[1]! * 16), [8, shape[1]!, 4, 4], { device }).keep();
   const run = () => conv2d(slice(all, 0, from, to), weight, { stride: 2, padding: 1 });
-  const plain = (await device.withAlgorithm('naive', run).data()) as Float32Array;
+  const plain = await device.withAlgorithm('naive', run).data();
   for (const name of ['winograd-f2x2', 'winograd-f4x2']) {
-    const eager = (await device.withAlgorithm(name, run).data()) as Float32Array;
+    const eager = await device.withAlgorithm(name, run).data();
     // Winograd's sums of up to 128 products of numbers up to 1: some hundred roundings.
     for (const [i, value] of eager.entries()) expect(Math.abs(value - plain[i]!)).toBeLessThan(2e-4);
     const plan = device.withAlgorithm(name, () => device.capture(run));

@@ -1,7 +1,8 @@
 // Dropout: its mask, its gradients, its limits.
 import { backward, ConfigError, dropout, grad, mul, noGrad, ones, Rng, sum, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { scrambled, useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { scrambled } from '../../../../test/support/tensors.ts';
 
 useDevice();
 
@@ -30,10 +31,10 @@ describe('dropout', () => {
     const x = tensor([1, 2, 3, 4]).requiresGrad_();
     const y = dropout(x, 0.5, { rng: new Rng(5) });
     const [g] = grad(sum(mul(y, mul(y, y))), [x], { createGraph: true });
-    const [h] = grad(sum(g!), [x]);
+    const [h] = grad(sum(g), [x]);
     // L = Σ (m x)³ has the second derivative 6 m³ x.
     const mask = (await y.data()).map((v, i) => v / (i + 1));
-    expect(await h!.data()).toEqual(mask.map((m, i) => 6 * m ** 3 * (i + 1)));
+    expect(await h.data()).toEqual(mask.map((m, i) => 6 * m ** 3 * (i + 1)));
   });
 
   it('drops nothing at 0 and outside training, everything at 1', async () => {

@@ -1,7 +1,7 @@
 // Rows by index: values, the order of summed gradients, and what is out of range.
 import { backward, DataError, indexSelect, ShapeError, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
 
 useDevice();
 

@@ -1,13 +1,10 @@
 // Filling and adding in place, which take four floats at a time where sizes allow it: the same numbers as one by one.
-import { createDevice, type Device, readAll, type Tensor, tensor } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readAll, type Tensor, tensor } from '@forger/tensor';
+import { expect, test } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
 import { addInPlace, fill } from '../../src/kernels/fill.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
-});
-afterAll(() => device.destroy());
+useDevice();
 
 // One float more than a multiple of 4 goes one by one.
 test.each([8192, 8193])('of %i floats', async (size) => {

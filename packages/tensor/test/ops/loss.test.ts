@@ -5,7 +5,6 @@ import {
   bce,
   bceWithLogits,
   ConfigError,
-  createDevice,
   crossEntropy,
   type Device,
   grad,
@@ -21,20 +20,20 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type Ref, ref } from '../../../../test/reference/array.ts';
 import * as references from '../../../../test/reference/loss.ts';
 import type { ReferenceOp } from '../../../../test/reference/op.ts';
-import { expectClose, goldenFor, randomRef, showWorstErrors, toTensor } from './against-reference.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose, showWorstErrors } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { randomRef, toTensor, untyped } from '../../../../test/support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => {
-  showWorstErrors();
-  device.destroy();
-});
+afterAll(showWorstErrors);
 
 // A unit in the last place is 1.2e-7. WGSL grants log an absolute error of 4.8e-7 near 1, and exp a few units.
 const tolerance = 3e-6;
@@ -94,13 +93,13 @@ describe.each(losses)('$name', ({ name, reference, loss, x, target }) => {
   test('bad input', () => {
     expect(() => loss(zeros([2, 3]), zeros([3]))).toThrow(ShapeError);
     expect(() => loss(zeros([2, 3]), zeros([3]))).toThrow(/\[3\].*\[2, 3\]/);
-    expect(() => loss(zeros([2], { dtype: 'int32' }), 1)).toThrow(/int32.*float32/);
+    expect(() => loss(untyped(zeros([2], { dtype: 'int32' })), 1)).toThrow(/int32.*float32/);
     expect(() => loss(zeros([2]), Number.NaN)).toThrow(ConfigError);
     expect(() => loss(zeros([2]), 1, { reduction: 'average' as 'mean' })).toThrow(/"average"/);
   });
 
   test.each(goldenFor(name).map((c) => [c.id, c] as const))('golden case %i', async (_, c) => {
-    const [a, t] = c.inputs.map(toTensor);
+    const [a, t] = c.inputs.map((r) => toTensor(r));
     const result = loss(a!.requiresGrad_(), t!, c.args as LossOptions);
     await expectClose(`golden ${name} result`, result, c.y, tolerance);
     backward(result, toTensor(c.gy));
@@ -223,10 +222,10 @@ describe.each([
     const x = tensor([at]).requiresGrad_();
     const options = { createGraph: true };
     const [first] = grad(loss(x, 1), [x], options);
-    const [second] = grad(first!, [x], options);
-    const [third] = grad(second!, [x], options);
+    const [second] = grad(first, [x], options);
+    const [third] = grad(second, [x], options);
     expect(await third!.item()).toBeCloseTo(expected, 4);
-    expect(() => grad(third!, [x])).toThrow(/above the 3rd/);
+    expect(() => grad(third, [x])).toThrow(/above the 3rd/);
   });
 });
 

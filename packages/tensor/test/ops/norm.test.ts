@@ -4,8 +4,8 @@ import {
   batchNorm,
   ConfigError,
   cat,
-  createDevice,
   type Device,
+  type DType,
   grad,
   instanceNorm,
   leakyRelu,
@@ -15,7 +15,7 @@ import {
   tensor,
   zeros,
 } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type Ref, ref } from '../../../../test/reference/array.ts';
 import {
   type BatchNormArgs,
@@ -23,16 +23,16 @@ import {
   instanceNorm as referenceInstanceNorm,
   updatedRunningStats,
 } from '../../../../test/reference/norm.ts';
-import { expectClose, goldenFor, randomRef, showWorstErrors, toTensor } from './against-reference.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose, showWorstErrors } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { randomRef, toTensor, untyped } from '../../../../test/support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => {
-  showWorstErrors();
-  device.destroy();
-});
+afterAll(showWorstErrors);
 
 // A unit in the last place is 1.2e-7. Results and gradients go through a mean, a variance, a root and a division, each
 // good to a few units, and a cancellation in gy - mean(gy) - x̂ mean(gy x̂).
@@ -88,7 +88,7 @@ describe('every split of the work', () => {
     const inputs = batchNormInputs(shape, args);
     const gy = randomRef(shape, 9);
     const results = device.scope(() => {
-      const tensors = inputs.map(toTensor);
+      const tensors = inputs.map((r) => toTensor(r));
       const leaves = tensors.slice(0, 3).map((t) => t.requiresGrad_());
       const y = onDevice(args)(tensors);
       return [y, ...grad(y, leaves, { gradOutputs: [toTensor(gy)] }), ...tensors.slice(3)];
@@ -168,7 +168,7 @@ describe('running statistics', () => {
     const x = randomRef([64, 1, 32, 32], 1);
     const args = { training: true, affine: false, runningStats: true, momentum: 0.25, eps: 1e-5 };
     const before = [ref([1], [0.5]), ref([1], [2])];
-    const [runningMean, runningVar] = before.map(toTensor);
+    const [runningMean, runningVar] = before.map((r) => toTensor(r));
     batchNorm(toTensor(x), { runningMean, runningVar, training: true, momentum: 0.25 });
     const [mean, variance] = updatedRunningStats([x, ...before], args);
     await expectClose('running mean: split', runningMean!, mean, tolerance);
@@ -222,17 +222,19 @@ describe('batches one after another', () => {
           Tensor,
           Tensor,
         ];
-        const run = (batches: Tensor[], parts: number): (Tensor | null)[] => {
+        const run = (batches: Tensor[], parts: number): Tensor<DType>[] => {
           const runningMean = toTensor(randomRef(channels, 4));
           const runningVar = toTensor(randomRef(channels, 5, (u) => 0.5 + u));
           const numBatchesTracked = tensor(7, [], { dtype: 'int32' });
           const state = { runningMean, runningVar, numBatchesTracked };
-          const y = cat(batches.map((x) => batchNorm(x, { ...options, ...state, weight, bias, parts })));
+          const y = cat(
+            batches.map((x) => batchNorm(x, { ...options, ...state, weight, bias, ghostBatches: parts })),
+          );
           const leaves = [...xs, weight, bias];
           const gradOutputs = [gy];
           const inKernels = grad(y, leaves, { gradOutputs });
           const recorded = grad(y, leaves, { gradOutputs, createGraph: true });
-          const inputGradients = cat(recorded.slice(0, xs.length) as Tensor[]);
+          const inputGradients = cat(recorded.slice(0, xs.length));
           // The bias has no part in the gradients of x.
           const second = grad(inputGradients, [...xs, weight], { gradOutputs: [direction] });
           return [y, ...inKernels, ...recorded, ...second, runningMean, runningVar, numBatchesTracked];
@@ -252,7 +254,7 @@ describe('batches one after another', () => {
   test('evaluation has nothing to take apart', async () => {
     const x = toTensor(randomRef([4, 3, 2, 2], 1));
     const running = { runningMean: zeros([3]), runningVar: toTensor(ref([3], [1, 2, 3])) };
-    const [alone, apart] = [1, 2].map((parts) => batchNorm(x, { ...running, parts }));
+    const [alone, apart] = [1, 2].map((ghostBatches) => batchNorm(x, { ...running, ghostBatches }));
     expect(await apart!.data()).toEqual(await alone!.data());
   });
 });
@@ -331,7 +333,7 @@ describe('bad input', () => {
     ['rank 1', () => batchNorm(zeros([3])), ShapeError, /\[3\].*\(N, C\)/],
     ['rank 5', () => batchNorm(zeros([1, 1, 1, 2, 2])), ShapeError, /\(N, C, H, W\)/],
     ['rank 2 of instanceNorm', () => instanceNorm(zeros([3, 2])), ShapeError, /\(N, C, L\)/],
-    ['integers', () => batchNorm(zeros([2, 3], { dtype: 'int32' })), ShapeError, /int32.*float32/],
+    ['integers', () => batchNorm(untyped(zeros([2, 3], { dtype: 'int32' }))), ShapeError, /int32.*float32/],
     ['weight of another size', () => batchNorm(x(), { weight: two() }), ShapeError, /weight.*\[2\].*\[3\]/],
     ['one running statistic', () => batchNorm(x(), { runningMean: three() }), ShapeError, /only one of/],
     [
@@ -344,12 +346,12 @@ describe('bad input', () => {
     ['momentum', () => batchNorm(x(), { momentum: 2 }), ConfigError, /momentum 2/],
     ['eps', () => instanceNorm(x(), { eps: -1 }), ConfigError, /eps -1/],
     [
-      'uneven parts',
-      () => batchNorm(zeros([5, 3]), { parts: 2 }),
+      'uneven ghost batches',
+      () => batchNorm(zeros([5, 3]), { ghostBatches: 2 }),
       ShapeError,
-      /2 parts.*divides its 5 samples/,
+      /2 ghost batches.*divides its 5 samples/,
     ],
-    ['no parts', () => batchNorm(x(), { parts: 0 }), ShapeError, /0 parts/],
+    ['no ghost batches', () => batchNorm(x(), { ghostBatches: 0 }), ShapeError, /0 ghost batches/],
     ['slope', () => batchNorm(x(), { negativeSlope: Number.NaN }), ConfigError, /negativeSlope NaN/],
     [
       'a count without running statistics',
@@ -375,7 +377,7 @@ test.each(goldenFor('batchNorm', 'instanceNorm').map((c) => [`${c.family} ${c.id
   'golden case %s',
   async (_, { op, args, inputs, inputNames, y, gy, grads, extra }) => {
     const results = device.scope(() => {
-      const tensors = inputs.map(toTensor);
+      const tensors = inputs.map((r) => toTensor(r));
       const named: Record<string, Tensor> = Object.fromEntries(tensors.map((t, i) => [inputNames[i]!, t]));
       const { x, ...others } = named;
       const wanted = Object.keys(grads).map((name) => named[name]!.requiresGrad_());

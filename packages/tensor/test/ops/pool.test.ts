@@ -13,14 +13,13 @@ import {
 } from '@forger/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  expectSecondDerivatives,
-  goldenCases,
-  goldenTolerance,
-  relativeError,
-  scrambled,
-  useDevice,
-} from '../support.ts';
+import { deviceOps } from '../../../../test/ops-table.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { scrambled, toTensor } from '../../../../test/support/tensors.ts';
+import { goldenTolerance } from '../../../../test/support/tolerances.ts';
+import { expectSecondDerivatives } from './second-derivatives.ts';
 
 useDevice();
 
@@ -35,7 +34,7 @@ async function gradientOf(
   x.requiresGrad_();
   const y = f(x);
   backward(y, tensor(Float32Array.from(gy), y.shape));
-  return (await x.grad!.data()) as Float32Array;
+  return x.grad!.data();
 }
 
 describe('maxPool2d', () => {
@@ -142,7 +141,7 @@ describe('third derivatives', () => {
     for (const { pool, a, squares } of cases) {
       const x = image(2, 4, [1, 5, 2, 0, 3, 4, -1, 6]).requiresGrad_();
       const y = pool(x, 2);
-      const gradient = (of: Tensor): Tensor => grad(of, [x], { createGraph: true })[0]!;
+      const gradient = (of: Tensor): Tensor => grad(of, [x], { createGraph: true })[0];
       const g = gradient(sum(mul(y, mul(y, y))));
       const third = gradient(sum(gradient(sum(mul(g, g)))));
       expect(await sum(third).item()).toBeCloseTo(108 * a * squares, 2);
@@ -213,21 +212,16 @@ describe('globalAvgPool2d', () => {
   });
 });
 
-const golden = goldenCases('pool');
+const golden = goldenFor('maxPool2d', 'avgPool2d', 'globalAvgPool2d');
 
-describe.skipIf(golden === null)('golden cases of PyTorch', () => {
+describe.skipIf(golden.length === 0)('golden cases of PyTorch', () => {
   it('agrees in result and gradient', async () => {
-    for (const { id, args, tensor: stored, values } of golden!) {
-      const [kernel, stride, padding] = [args.kernel_size, args.stride, args.padding] as number[];
-      const f = {
-        max_pool2d: (x: Tensor) => maxPool2d(x, kernel!, { stride, padding }),
-        avg_pool2d: (x: Tensor) => avgPool2d(x, kernel!, { stride, padding }),
-        global_avg_pool2d: globalAvgPool2d,
-      }[args.kind]!;
-      const x = stored('x');
-      const gradient = await gradientOf(x, f, values('gy'));
-      expect(relativeError(await f(x).data(), values('y')), `case ${id} y`).toBeLessThan(goldenTolerance);
-      expect(relativeError(gradient, values('grad_x')), `case ${id} grad_x`).toBeLessThan(goldenTolerance);
+    for (const { id, op, args, inputs, y, gy, grads } of golden) {
+      const x = toTensor(inputs[0]!).requiresGrad_();
+      const pooled = deviceOps[op]([x], args);
+      backward(pooled, toTensor(gy));
+      await expectClose(`${op}: case ${id} y`, pooled, y, goldenTolerance);
+      await expectClose(`${op}: case ${id} grad_x`, x.grad!, grads.x!, goldenTolerance);
     }
   });
 });

@@ -1,30 +1,18 @@
 // softmax and log softmax: long lines and golden cases against float64, large values, errors.
-import {
-  backward,
-  createDevice,
-  type Device,
-  logSoftmax,
-  ShapeError,
-  softmax,
-  tensor,
-  zeros,
-} from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backward, logSoftmax, ShapeError, softmax, tensor, zeros } from '@forger/tensor';
+import { afterAll, describe, expect, test } from 'vitest';
 import { map } from '../../../../test/reference/array.ts';
 import {
   logSoftmax as referenceLogSoftmax,
   softmax as referenceSoftmax,
 } from '../../../../test/reference/softmax.ts';
-import { expectClose, goldenFor, randomRef, showWorstErrors, toTensor } from './against-reference.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose, showWorstErrors } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { randomRef, toTensor, untyped } from '../../../../test/support/tensors.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
-});
-afterAll(() => {
-  showWorstErrors();
-  device.destroy();
-});
+useDevice();
+afterAll(showWorstErrors);
 
 const pairs = [
   { name: 'softmax', call: softmax, reference: referenceSoftmax },
@@ -68,7 +56,7 @@ describe.each(pairs)('$name', ({ call, reference }) => {
   test('of bad input', () => {
     expect(() => call(zeros([2, 3]), 2)).toThrow(ShapeError);
     expect(() => call(zeros([2, 3]), 2)).toThrow(/dimension 2/);
-    expect(() => call(zeros([2, 3], { dtype: 'int32' }), 1)).toThrow(/float32/);
+    expect(() => call(untyped(zeros([2, 3], { dtype: 'int32' })), 1)).toThrow(/float32/);
   });
 
   test.each(goldenFor(reference.name as 'softmax').map((c) => [`${c.family} ${c.id}`, c] as const))(
