@@ -5,9 +5,8 @@ import type { MatmulProblem, MatrixLayout } from '../kernels/algorithm.ts';
 import { chooseMatmul } from '../kernels/choose.ts';
 import { broadcastShapes, type Shape, sameShape, showShape, sizeOf } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
-import { sum } from './reduce.ts';
-import { expand, reshape, transpose } from './structure.ts';
-import { sumTo } from './sum-to.ts';
+import { expand, sum, sumTo } from './broadcast.ts';
+import { reshape, transpose } from './structure.ts';
 
 /**
  * Matrix product as torch.matmul: [..., m, k] × [..., k, n] → [..., m, n], with broadcast leading dimensions.
