@@ -71,6 +71,15 @@ describe('the browser entry', () => {
     expect(both.text).not.toMatch(forNode);
   });
 
+  it('has the WGSL of operations without its comments, and what measures an adapter only where it is used', async () => {
+    const options: BuildOptions = { platform: 'browser', conditions: ['browser', '@forger/source'] };
+    const { text } = await bundle(options, "export { add, createDevice } from '@forger/tensor';");
+    expect(text).toContain('fn sigmoid(x: f32)');
+    expect(text).not.toContain('// 1 / (1 + e^-x)');
+    expect(text).not.toContain('struct Params { rounds: u32');
+    expect((await bundle(options)).text).toContain('struct Params { rounds: u32');
+  });
+
   it('differs from the Node entry, where the same checks find Node', async () => {
     const { text, inputs, imports } = await bundle({
       platform: 'node',
