@@ -1,0 +1,47 @@
+// Time on the device: by timestamps where it offers them, so that what the host spends on each call does not count.
+import { type Device, timeInterleaved } from '@forger/tensor';
+
+/** A sample is as many calls as last about so long, in milliseconds, one at least. */
+const SAMPLE = 20;
+const MOST_CALLS = 50;
+const ROUNDS = 3;
+
+export interface DeviceTime {
+  /** Of one call: the median over the rounds. */
+  readonly milliseconds: number;
+  readonly spread: readonly [number, number];
+  readonly method: 'timestamps' | 'waits';
+}
+
+/** Milliseconds of one call after one that compiles: what the host waits. */
+export async function once(device: Device, work: () => void): Promise<number> {
+  for (let i = 0; ; i++) {
+    const start = performance.now();
+    device.scope(work);
+    await device.sync();
+    if (i > 0) return performance.now() - start;
+  }
+}
+
+/** Times a work whose call takes about `about` milliseconds; its results are freed. */
+export async function timeOnDevice(device: Device, about: number, work: () => void): Promise<DeviceTime> {
+  if (!device.features.has('timestamp-query')) {
+    const [timing] = await timeInterleaved(device, [work], ROUNDS);
+    const { median, least, most } = timing!;
+    return { milliseconds: median, spread: [least, most], method: 'waits' };
+  }
+  const calls = Math.max(1, Math.min(MOST_CALLS, Math.ceil(SAMPLE / about)));
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const { deviceMilliseconds } = await device.profile(() => {
+      for (let i = 0; i < calls; i++) device.scope(work);
+    });
+    times.push(deviceMilliseconds / calls);
+  }
+  times.sort((a, b) => a - b);
+  return {
+    milliseconds: times[Math.floor(ROUNDS / 2)]!,
+    spread: [times[0]!, times.at(-1)!],
+    method: 'timestamps',
+  };
+}

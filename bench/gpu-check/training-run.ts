@@ -1,0 +1,71 @@
+// Short training runs whose losses are compared with those of recorded ones, and the runs themselves: drawn digits, so
+// that no data set is needed, and a seed from which all follows.
+import { BatchSource, openDataset, PIXELS, recipes, StepRunner, TrainState, writeGrid } from '@forger/dcgan';
+import { type Device, empty } from '@forger/tensor';
+
+export interface TrainingRun {
+  readonly recipe: string;
+  readonly imageSize: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+  readonly batchSize: number;
+  readonly steps: number;
+}
+
+export const trainingRuns = {
+  quick: { recipe: 'quick', imageSize: 32, width: 32, channels: 1, batchSize: 64, steps: 200 },
+  pytorch: { recipe: 'pytorch', imageSize: 64, width: 64, channels: 3, batchSize: 128, steps: 50 },
+} as const satisfies Record<string, TrainingRun>;
+
+const SEED = 1;
+const GRID_PICTURES = 64;
+
+/** Losses of a step: the discriminator's, the generator's. */
+export type Losses = readonly [number, number];
+
+export interface TrainingOptions {
+  /** Told each step's losses, from the first. It may end the run by returning false. */
+  onStep(losses: Losses, step: number): boolean;
+  /** Where to write a grid of pictures after the last step. */
+  grid?: string;
+}
+
+/** Trains; throws what the device throws. */
+export async function train(
+  device: Device,
+  { recipe: name, steps, batchSize, imageSize, width, channels }: TrainingRun,
+  { onStep, grid }: TrainingOptions,
+): Promise<void> {
+  const recipe = recipes[name]!;
+  const sizes = { imageSize, width, channels, latentSize: recipe.latent.size };
+  const newState = (): TrainState =>
+    new TrainState(recipe, { sizes, lr: recipe.defaults.lr, seed: SEED, device });
+  const everything = (): void => {
+    const state = newState();
+    state.step(empty([batchSize, channels, imageSize, imageSize], { device }));
+    state.dispose();
+  };
+  await device.warmUp(device.dryRun(everything));
+  const data = await openDataset('glyphs', { imageSize, channels, seed: SEED });
+  const batches = new BatchSource(data, { batchSize, seed: SEED, range: recipe.pixelRange });
+  const state = newState();
+  const latents = state.drawLatent(GRID_PICTURES).keep();
+  const runner = new StepRunner(state);
+  try {
+    for (let step = 0; step < steps; step++) {
+      const { values } = await runner.step(batches.next());
+      const { lossD, lossG } = await values;
+      if (!onStep([lossD!, lossG!], step)) break;
+    }
+    if (grid === undefined) return;
+    const pictures = state.preview(latents);
+    const [values, range] = [(await pictures.data()) as Float32Array, PIXELS[recipe.pixelRange]];
+    const shape = { count: GRID_PICTURES, channels, height: imageSize, width: imageSize };
+    await writeGrid(grid, values, { ...shape, range });
+    pictures.dispose();
+  } finally {
+    runner.dispose();
+    latents.dispose();
+    state.dispose();
+  }
+}
