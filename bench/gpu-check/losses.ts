@@ -31,10 +31,14 @@ const LEAST_TOLERANCE = 2e-3;
 const SPREAD_FACTOR = 4;
 const STEPS_LATER = 3;
 /** From where the tolerance would be larger, steps are not compared one by one. */
-const MOST_TOLERANCE = 0.1;
-/** Steps of a window, and by what factor its mean may be outside of those of the recorded runs. */
+const MOST_TOLERANCE = 0.15;
+/**
+ * Steps of a window, whose mean loss the recorded runs agree in for longer than in single ones. It may be outside of
+ * theirs by a tenth, and by twice the factor that they are apart, but by no more than a factor of 3.
+ */
 const WINDOW = 10;
-const BAND_FACTOR = 3;
+const BAND_SHARE = 1.1;
+const MOST_BAND = 3;
 
 export interface Comparison {
   /** Steps that were compared one by one. */
@@ -77,12 +81,12 @@ const mean = (losses: readonly Losses[], i: number): number =>
 
 /**
  * Compares the first steps of a run, as many as it has.
- * @param factor by what tolerances are larger than those for float32.
+ * @param looser by what tolerances are larger than those for float32.
  */
-export function compareLosses(recorded: Recorded, losses: readonly Losses[], factor = 1): Comparison {
+export function compareLosses(recorded: Recorded, losses: readonly Losses[], looser = 1): Comparison {
   const wrong: string[] = [];
   const [first] = recorded.runs;
-  const allowed = tolerances(recorded).map((tolerance) => factor * tolerance);
+  const allowed = tolerances(recorded).map((tolerance) => looser * tolerance);
   const end = allowed.findIndex((tolerance) => tolerance > MOST_TOLERANCE);
   const tight = Math.min(end < 0 ? allowed.length : end, losses.length);
   let worst = 0;
@@ -101,10 +105,12 @@ export function compareLosses(recorded: Recorded, losses: readonly Losses[], fac
       const of = (list: readonly Losses[]): number => mean(list.slice(from, from + WINDOW), i);
       const found = of(losses);
       const known = recorded.runs.map((run) => of(run.losses));
-      const [low, high] = [Math.min(...known) / BAND_FACTOR, Math.max(...known) * BAND_FACTOR];
+      const apart = Math.max(...known) / Math.min(...known);
+      const factor = Math.min(MOST_BAND, BAND_SHARE * apart ** 2);
+      const [low, high] = [Math.min(...known) / factor, Math.max(...known) * factor];
       if (found >= low && found <= high) continue;
       wrong.push(
-        `${which[i]}, mean of steps ${from + 1} to ${from + WINDOW}, is ${found.toPrecision(3)}, expected ${low.toPrecision(2)} to ${high.toPrecision(2)}`,
+        `${which[i]}, mean of steps ${from + 1} to ${from + WINDOW}, is ${found.toPrecision(3)}, expected ${low.toPrecision(3)} to ${high.toPrecision(3)}`,
       );
     }
   }

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../benchmark.ts';
 import { saveResult } from '../results.ts';
 import { type Rules, rulesNames } from './forger.ts';
-import { send } from './protocol.ts';
+import { MACHINE, send } from './protocol.ts';
 import { Results } from './results.ts';
 import { isWrong, runStages, type StageProcess } from './runner.ts';
 import { messageOf, StageContext, type StageOptions } from './stage.ts';
@@ -156,7 +156,7 @@ async function runAll(request: Request): Promise<number> {
     signal: stop.signal,
     onRecord: (stage, record) => {
       results.record(stage, record);
-      if (record.type === 'figure') console.log(`${stage.name}: ${record.text}`);
+      if (record.type === 'figure' && record.name !== MACHINE) console.log(`${stage.name}: ${record.text}`);
       if (record.type === 'note') console.log(`${stage.name}: ${record.text}`);
       if (record.type === 'check')
         console.log(`${stage.name}: ${record.ok ? 'ok' : 'WRONG'}  ${record.name}: ${record.detail}`);

@@ -22,6 +22,9 @@ export interface Figure {
   readonly shown: boolean;
 }
 
+/** The figure of this name says what machine it is. */
+export const MACHINE = 'machine';
+
 /** Something to know: what was left out, and why. */
 export interface Note {
   readonly type: 'note';

@@ -4,18 +4,15 @@
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Machine } from '../results.ts';
-import type { StageRecord } from './protocol.ts';
+import { MACHINE, type StageRecord } from './protocol.ts';
 import { isWrong, type StageProcess, type StageResult } from './runner.ts';
 import { type Heading, tableLines } from './table.ts';
-
-/** What the figure of this name holds goes to the head of the report. */
-export const MACHINE = 'machine';
 
 export class Results {
   readonly folder: string;
   readonly #options: object;
   readonly #results: StageResult[] = [];
-  #machine: (Machine & { driver?: string }) | undefined;
+  #machine: Machine | undefined;
 
   /** @param options what the check was asked for; they are kept in the report. */
   constructor(folder: string, options: object) {
@@ -26,7 +23,8 @@ export class Results {
   }
 
   record({ name }: StageProcess, record: StageRecord): void {
-    if (record.type === 'figure' && record.name === MACHINE) this.#machine = record.data as Machine;
+    if (record.type === 'figure' && record.name === MACHINE)
+      this.#machine = { ...(record.data as Machine), ...this.#machine };
     const line = JSON.stringify({ stage: name, at: new Date().toISOString(), ...record });
     appendFileSync(join(this.folder, 'results.jsonl'), `${line}\n`);
   }
@@ -51,7 +49,7 @@ export class Results {
   }
 
   table(): string[] {
-    const heading: Heading = { machine: this.#machine, options: this.#options, folder: this.folder };
+    const heading: Heading = { machine: this.#machine, folder: this.folder };
     return tableLines(heading, this.#results);
   }
 

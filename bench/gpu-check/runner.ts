@@ -95,7 +95,9 @@ async function runStage(stage: StageProcess, limit: number, options: RunOptions)
   });
   const of = <T extends StageRecord['type']>(type: T) =>
     records.filter((record): record is Extract<StageRecord, { type: T }> => record.type === type);
-  const [checks, figures] = [of('check'), of('figure')];
+  const checks = of('check');
+  // The last figure of a name counts.
+  const figures = [...new Map(of('figure').map((figure) => [figure.name, figure])).values()];
   const error = of('error').at(-1);
   const last = records.at(-1);
   let [outcome, reason]: [Outcome, string] = ['ok', ''];

@@ -1,7 +1,8 @@
 // What a stage is, and what it works with.
 import type { Device } from '@forger/tensor';
+import { describeMachine } from '../results.ts';
 import { type DeviceRequest, openDevice, type Rules } from './forger.ts';
-import { send } from './protocol.ts';
+import { MACHINE, send } from './protocol.ts';
 
 export interface StageOptions {
   readonly rules: Rules;
@@ -24,6 +25,7 @@ export class StageContext {
   readonly options: StageOptions;
   readonly #end: number;
   #ended = false;
+  #told = false;
 
   constructor(options: StageOptions) {
     this.options = options;
@@ -79,8 +81,18 @@ export class StageContext {
   }
 
   /** Opens a device with the rules asked for. */
-  open(request: Omit<DeviceRequest, 'rules'> = {}): Promise<Device> {
-    return openDevice({ ...request, rules: this.options.rules });
+  async open(request: Omit<DeviceRequest, 'rules'> = {}): Promise<Device> {
+    const device = await openDevice({ ...request, rules: this.options.rules });
+    if (!this.#told) this.#tell(device);
+    return device;
+  }
+
+  /** Says once what machine this is: any stage may be the only one. */
+  #tell(device: Device): void {
+    this.#told = true;
+    const { vendor, architecture, device: model, description } = device.adapter;
+    const adapter = [vendor, architecture, model, description].filter(Boolean).join(', ');
+    this.figure(MACHINE, adapter, { ...describeMachine(device), adapter, rules: this.options.rules });
   }
 
   /** Says the last word, unless it is said. */

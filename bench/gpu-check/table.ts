@@ -5,13 +5,12 @@ import { isWrong, type StageResult } from './runner.ts';
 
 export interface Heading {
   /** Undefined where no stage has found an adapter. */
-  readonly machine: (Machine & { driver?: string }) | undefined;
-  readonly options: object;
+  readonly machine: Machine | undefined;
   readonly folder: string;
 }
 
-const WIDTH = 118;
-const MOST_FIGURES = 22;
+const WIDTH = 120;
+const MOST_FIGURES = 20;
 const MOST_WRONG = 8;
 const columns = [12, 9, -10, -9, 0];
 
@@ -41,7 +40,21 @@ function figureLines(results: readonly StageResult[]): string[] {
   const all = results.flatMap(({ figures }) => figures.filter(({ shown }) => shown).map(({ text }) => text));
   if (all.length === 0) return [];
   const more = all.length > MOST_FIGURES ? [`and ${all.length - MOST_FIGURES} more, in report.json`] : [];
-  return ['', ...[...all.slice(0, MOST_FIGURES), ...more].map((line) => cut(`  ${line}`, WIDTH))];
+  return ['', ...[...all.slice(0, MOST_FIGURES), ...more].flatMap((line) => wrapped(line))];
+}
+
+/** Lines of at most WIDTH characters, broken between words, those after the first further in. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = ' ';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > WIDTH && line.trim()) {
+      lines.push(line);
+      line = '     ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 function verdict(results: readonly StageResult[]): string {
@@ -54,10 +67,10 @@ function verdict(results: readonly StageResult[]): string {
 
 export function tableLines({ machine, folder }: Heading, results: readonly StageResult[]): string[] {
   const about = machine
-    ? [machine.adapter, machine.driver, `${machine.cores} cores of ${machine.cpu}`, `Node ${machine.node}`]
+    ? [machine.adapter, `${machine.cores} cores of ${machine.cpu}`, `Node ${machine.node}`]
     : ['no adapter was found'];
   return [
-    cut(`Forger gpu-check: ${about.filter(Boolean).join(' · ')}`, WIDTH),
+    cut(`Forger gpu-check: ${about.join(' · ')}`, WIDTH),
     '',
     row(columns, ['stage', 'outcome', 'time', 'checks', '']),
     ...results.map(stageLine),

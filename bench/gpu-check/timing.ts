@@ -45,3 +45,7 @@ export async function timeOnDevice(device: Device, about: number, work: () => vo
     method: 'timestamps',
   };
 }
+
+/** A rate for people. */
+export const rateOf = (gflops: number): string =>
+  gflops < 1000 ? `${gflops.toFixed(0)} GFLOP/s` : `${(gflops / 1000).toFixed(1)} TFLOP/s`;

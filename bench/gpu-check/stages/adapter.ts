@@ -3,8 +3,6 @@ import { spawnSync } from 'node:child_process';
 import type { Device } from '@forger/tensor';
 import type { ReferenceOpName } from '../../../test/reference/index.ts';
 import { verify } from '../../../test/verify/run.ts';
-import { describeMachine } from '../../results.ts';
-import { MACHINE } from '../results.ts';
 import type { StageContext } from '../stage.ts';
 
 const operations: readonly ReferenceOpName[] = [
@@ -40,17 +38,15 @@ function nvidia(): string | null {
 
 function describe(context: StageContext, device: Device): void {
   const { adapter } = device;
-  const { vendor, architecture, description, subgroupSize, subgroupMatrices, halfMatrix, limits } = adapter;
-  const name = [vendor, architecture, adapter.device, description].filter(Boolean).join(', ');
-  const smi = nvidia();
-  context.figure(MACHINE, name, {
-    ...describeMachine(device),
-    adapter: name,
-    ...(smi && { driver: `nvidia-smi: ${smi}` }),
-    rules: context.options.rules,
-    environment: Object.fromEntries(Object.entries(process.env).filter(([key]) => variables.test(key))),
-    report: { ...adapter, source: undefined },
-  });
+  const { subgroupSize, subgroupMatrices, halfMatrix, limits } = adapter;
+  const driver = nvidia();
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => variables.test(key)));
+  context.figure(
+    'driver',
+    driver ?? 'nvidia-smi is not there',
+    { driver, environment, adapter },
+    driver !== null,
+  );
   const mebibytes = (limit: string): string => `${Math.floor((limits[limit] ?? 0) / 2 ** 20)} MiB`;
   const offers = [
     `subgroups of ${subgroupSize.join(' to ')}`,

@@ -47,11 +47,13 @@ async function atEdges(
   let worst = { share: 0, name: '', difference: 0 };
   let served = 0;
   const wrong: string[] = [];
+  let longest = 0;
   for (const one of cases) {
-    if (context.left() < 0) {
+    if (context.left() < longest) {
       context.note(`No time was left for the ${core} core at ${one.edge.name} and what comes after it.`);
       break;
     }
+    const before = context.left();
     try {
       const found = await one.on(device, core);
       const allowed = allowedDifference(core, one.edge.terms);
@@ -64,6 +66,7 @@ async function atEdges(
       wrong.push(`${one.edge.name}: ${messageOf(error)}`);
       device.throwIfFailed();
     }
+    longest = Math.max(longest, before - context.left());
   }
   context.check(
     `${core} at tile edges`,
@@ -86,7 +89,7 @@ async function cores(context: StageContext): Promise<number> {
     names.push(...coresOf(device));
   });
   for (const core of names) {
-    if (context.left() < 0) {
+    if (context.left() < 3) {
       context.note(`No time was left for the cores ${names.slice(count).join(', ')} at tile edges.`);
       break;
     }
@@ -129,8 +132,8 @@ async function bits(context: StageContext): Promise<void> {
         );
       });
     });
-    // The second is some fifteen times the work of the first.
-    if (context.left() < 15 * (began - context.left())) {
+    // The second is some five times the work of the first.
+    if (context.left() < 5 * (began - context.left())) {
       context.note('No time was left for the bits of a step of 64×64, width 64.');
       break;
     }
@@ -140,6 +143,10 @@ async function bits(context: StageContext): Promise<void> {
 /** Random calls of the products on every core against float64, as many as there is time for. */
 async function random(context: StageContext): Promise<number> {
   let calls = 0;
+  if (context.left() < 3) {
+    context.note('No time was left for random products against float64.');
+    return calls;
+  }
   await context.attempt('random products', { halfMatrices: true }, async (device) => {
     for (const core of [...coresOf(device), plainCore]) {
       for (const op of ['conv2d', 'convTranspose2d', 'matmul'] as const) {
@@ -175,9 +182,9 @@ export async function correctness(context: StageContext): Promise<void> {
     );
   const summary = [`${cases} golden cases`];
   context.headline(summary.join(', '));
+  await bits(context);
   summary.push(`${await cores(context)} cores at ${edges.length} edges`);
   context.headline(summary.join(', '));
-  await bits(context);
   summary.push(`${await random(context)} random products`);
   context.headline(summary.join(', '));
 }

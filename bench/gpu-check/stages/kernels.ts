@@ -1,8 +1,9 @@
 // Stage 4: what the adapter can reach, and how near the main kernels come: the products of a DCGAN's step at 64×64,
 // width 64, batch 128, square matrix products, norms and Adam; by the rules first, then on every core there is time for.
-import { recipes, TrainState } from '@forger/dcgan';
+import { Adam } from '@forger/nn';
 import {
   add,
+  backward,
   batchNorm,
   type Ceilings,
   conv2d,
@@ -18,14 +19,16 @@ import {
 } from '@forger/tensor';
 import { Draw } from '../../../test/verify/draw.ts';
 import { relativeDifference } from '../edges.ts';
-import { allowedDifference, type Core, onCore, timedCores } from '../forger.ts';
+import { allowedDifference, type Core, onCore, servedBy, timedCores } from '../forger.ts';
 import { messageOf, type StageContext } from '../stage.ts';
-import { once, timeOnDevice } from '../timing.ts';
+import { once, rateOf, timeOnDevice } from '../timing.ts';
 
 /** One product of a layer, or a matrix product. */
 interface Product {
   /** What is told of together. */
   readonly kind: string;
+  /** In a few characters, for the table. */
+  readonly brief: string;
   readonly shape: string;
   readonly flop: number;
   readonly terms: number;
@@ -54,6 +57,9 @@ const layers = [
   [256, 8, 512],
 ] as const;
 
+/** Of the generator and the discriminator at 64×64 and width 64, rounded. */
+const ADAM_PARAMETERS = 6_300_000;
+
 const squares = [512, 1024, 2048, 4096];
 
 function noise(shape: readonly number[], device: Device): Tensor {
@@ -65,7 +71,7 @@ function noise(shape: readonly number[], device: Device): Tensor {
 /** The three products of a layer with 4×4 kernels. */
 function* layerProducts(
   device: Device,
-  name: string,
+  brief: string,
   xShape: readonly number[],
   filters: number,
   slide: { stride?: number; padding?: number },
@@ -78,10 +84,11 @@ function* layerProducts(
   const y = noise(output.shape, device);
   const side = output.shape[2]!;
   const flop = 2 * y.size * c * 16;
-  const shape = `${name} ${n}×${c}×${h}×${h} → ${filters}`;
-  yield { kind: 'forward', shape, flop, terms: 16 * c, run: () => conv2d(x, w, slide) };
+  const shape = `${n}×${c}×${h}×${h} → ${filters}`;
+  yield { kind: 'forward', brief, shape, flop, terms: 16 * c, run: () => conv2d(x, w, slide) };
   yield {
     kind: 'input gradient',
+    brief,
     shape,
     flop,
     terms: 16 * filters,
@@ -89,6 +96,7 @@ function* layerProducts(
   };
   yield {
     kind: 'weight gradient',
+    brief,
     shape,
     flop,
     terms: n * side * side,
@@ -101,25 +109,29 @@ function* squareProducts(device: Device): Iterable<Product> {
   for (const side of squares) {
     const [a, b] = [noise([side, side], device), noise([side, side], device)];
     const flop = 2 * side ** 3;
-    yield { kind: 'matmul', shape: `${side}³`, flop, terms: side, run: () => matmul(a, b) };
+    const shape = `${side}³`;
+    yield { kind: 'matmul', brief: shape, shape, flop, terms: side, run: () => matmul(a, b) };
     for (const t of [a, b]) t.dispose();
   }
 }
 
 function* products(device: Device): Iterable<Product> {
   for (const [c, side, filters] of layers.toReversed())
-    yield* layerProducts(device, '4×4 s2', [BATCH, c, side, side], filters, { stride: 2, padding: 1 });
+    yield* layerProducts(device, `${c}→${filters}`, [BATCH, c, side, side], filters, {
+      stride: 2,
+      padding: 1,
+    });
   yield* squareProducts(device);
-  yield* layerProducts(device, 'logit head', [BATCH, 512, 4, 4], 1, {});
+  yield* layerProducts(device, '512→1', [BATCH, 512, 4, 4], 1, {});
   // A generator's first layer is the input gradient of a convolution that ends in one value.
-  yield* layerProducts(device, 'first layer', [BATCH, 512, 4, 4], 100, {});
+  yield* layerProducts(device, '512→100', [BATCH, 512, 4, 4], 100, {});
 }
 
-/** GFLOP/s that a core is taken to reach before it was seen: slow, so that nothing is begun that lasts. */
-const UNSEEN_SHARE = 1 / 60;
+/** Shares of the ceiling that the rules and a core are taken to reach before they were seen. */
+const UNSEEN = { rules: 1 / 8, core: 1 / 60 };
 
-/** Calls that a timing takes at least: two by themselves, and one a round. */
-const LEAST_CALLS = 5;
+/** Calls that a timing takes at least: for the result, two by themselves, and one a round. */
+const LEAST_CALLS = 6;
 
 class Kernels {
   readonly #context: StageContext;
@@ -127,7 +139,9 @@ class Kernels {
   readonly #ceilings: Ceilings;
   /** The slowest that each core was, in GFLOP/s. */
   readonly #slowest = new Map<Core | 'rules', number>();
-  readonly measured: Measured[] = [];
+  /** The longest that a timing took, in seconds. */
+  #longest = 0;
+  readonly measured = new Map<string, Measured>();
   readonly leftOut: string[] = [];
 
   constructor(context: StageContext, device: Device, ceilings: Ceilings) {
@@ -136,46 +150,60 @@ class Kernels {
     this.#ceilings = ceilings;
   }
 
-  /** Times a product by the rules, then on each core. */
-  async product({ run, ...product }: Product, cores: readonly Core[]): Promise<void> {
-    const times: Timed[] = [];
+  /** Times a product by the rules. */
+  async byRules({ run, ...product }: Product): Promise<void> {
+    const name = `${product.kind} ${product.shape}`;
+    if (!this.#affordable('rules', product.flop)) {
+      this.leftOut.push(`${name} by the rules`);
+      return;
+    }
+    const rules = await this.#time('rules', null, product.flop, run);
+    this.measured.set(name, { ...product, times: [rules] });
+    const { milliseconds, shareOfCeiling } = rules;
+    const text = `${name}: ${milliseconds.toFixed(3)} ms (${(100 * shareOfCeiling).toFixed(0)}%)`;
+    this.#context.figure(`${name}, rules`, text, { ...product, ...rules });
+  }
+
+  /** Times a product that was timed by the rules on each core that serves it, and compares the results. */
+  async onCores({ run, ...product }: Product, cores: readonly Core[]): Promise<void> {
+    const name = `${product.kind} ${product.shape}`;
+    const measured = this.measured.get(name);
+    if (!measured) return;
+    const others: Timed[] = [];
     const wrong: string[] = [];
     let expected: ArrayLike<number> | null = null;
-    for (const core of ['rules', ...cores] as const) {
-      const forced = core === 'rules' ? null : core;
+    for (const core of cores) {
       if (!this.#affordable(core, product.flop)) {
-        this.leftOut.push(`${core}: ${product.kind} ${product.shape}`);
+        this.leftOut.push(`${name} on ${core}`);
         continue;
       }
+      const began = performance.now();
       try {
-        const result = onCore(forced, run);
-        const values = await result.data();
-        result.dispose();
-        if (expected) {
-          const difference = relativeDifference(values, expected);
-          const allowed = allowedDifference(core as Core, product.terms);
-          if (!(difference <= allowed)) wrong.push(`${core} differs by ${difference.toExponential(1)}`);
-        } else expected = values;
-        times.push(await this.#time(core, forced, product.flop, run));
+        expected ??= await valuesOf(run());
+        const { result, served } = servedBy(this.#device, core, run);
+        const difference = relativeDifference(await valuesOf(result), expected);
+        const allowed = 2 * allowedDifference(core, product.terms);
+        if (!served) continue;
+        if (!(difference <= allowed)) wrong.push(`${core} differs by ${difference.toExponential(1)}`);
+        others.push(await this.#time(core, core, product.flop, run));
       } catch (error) {
         wrong.push(`${core}: ${messageOf(error)}`);
         this.#device.throwIfFailed();
       }
+      this.#longest = Math.max(this.#longest, (performance.now() - began) / 1000);
     }
-    if (times.length === 0) return;
-    this.measured.push({ ...product, times });
-    const name = `${product.kind} ${product.shape}`;
-    if (times.length > 1 || wrong.length > 0)
-      this.#context.check(
-        `${name}: cores agree`,
-        wrong.length === 0,
-        wrong[0] ?? `${times.length - 1} cores give what the rules' gives`,
-      );
-    const told = times.map(
+    measured.times.push(...others);
+    if (others.length === 0 && wrong.length === 0) return;
+    this.#context.check(
+      `${name}: cores agree`,
+      wrong.length === 0,
+      wrong[0] ?? `${others.length} cores give what the rules' gives`,
+    );
+    const told = measured.times.map(
       ({ core, milliseconds, shareOfCeiling }) =>
         `${core} ${milliseconds.toFixed(3)} ms (${(100 * shareOfCeiling).toFixed(0)}%)`,
     );
-    this.#context.figure(name, `${name}: ${told.join(', ')}`, { ...product, times });
+    this.#context.figure(`${name}, cores`, `${name}: ${told.join(', ')}`, { ...product, times: others });
   }
 
   async #time(name: Core | 'rules', core: Core | null, flop: number, run: () => Tensor): Promise<Timed> {
@@ -190,24 +218,32 @@ class Kernels {
     return { core: name, milliseconds, spread, gflops, shareOfCeiling: gflops / this.#ceilings.gflops };
   }
 
-  /** Whether there is time for a product on a core, going by how slow that has been. */
+  /** Whether there is time for a product on a core, going by how slow that has been, and all else. */
   #affordable(core: Core | 'rules', flop: number): boolean {
-    const gflops = this.#slowest.get(core) ?? this.#ceilings.gflops * UNSEEN_SHARE;
-    return (LEAST_CALLS * flop) / gflops / 1e9 < this.#context.left() / 4;
+    const unseen = this.#ceilings.gflops * (core === 'rules' ? UNSEEN.rules : UNSEEN.core);
+    const gflops = this.#slowest.get(core) ?? unseen;
+    const seconds = (LEAST_CALLS * flop) / gflops / 1e9;
+    return seconds < this.#context.left() / 4 && 1.5 * this.#longest < this.#context.left();
   }
+}
+
+async function valuesOf(result: Tensor): Promise<ArrayLike<number>> {
+  const values = await result.data();
+  result.dispose();
+  return values;
 }
 
 /** Passes that only move memory: bytes that they must read and write, over the time. */
 async function streams(context: StageContext, device: Device, ceilings: Ceilings): Promise<string[]> {
-  const recipe = recipes.pytorch!;
-  const sizes = { imageSize: 64, width: 64, channels: 3, latentSize: recipe.latent.size };
-  const state = new TrainState(recipe, { sizes, lr: 1e-9, seed: 1, device });
-  const parameters = state.networks.generator.parameters().reduce((total, { size }) => total + size, 0);
   const [x, y] = [noise([BATCH, 64, 32, 32], device), noise([BATCH, 64, 32, 32], device)];
   const [weight, bias] = [noise([64], device), noise([64], device)];
   const leaves = [x.detach(), weight.detach(), bias.detach()].map((t) => t.requireGrad().keep());
   const training = { training: true } as const;
   const normal = batchNorm(leaves[0]!, { weight: leaves[1]!, bias: leaves[2]!, ...training }).keep();
+  // As many as both networks have.
+  const parameters = noise([ADAM_PARAMETERS], device).requireGrad();
+  const adam = new Adam([parameters], { lr: 1e-6 });
+  device.scope(() => backward(sum(parameters)));
   const works: readonly [string, number, () => unknown][] = [
     ['leaky_relu', 2 * x.bytes, () => leakyRelu(x, 0.2)],
     ['add', 3 * x.bytes, () => add(x, y)],
@@ -215,7 +251,7 @@ async function streams(context: StageContext, device: Device, ceilings: Ceilings
     ['batch norm', 3 * x.bytes, () => batchNorm(x, { weight, bias, ...training })],
     ['batch norm, backward', 5 * x.bytes, () => grad(normal, leaves, { gradOutputs: [y] })],
     // Parameter, gradient and two moments are read, all but the gradient written.
-    ['Adam', 28 * parameters, () => state.optimizers.generator.step()],
+    ['Adam', 7 * parameters.bytes, () => adam.step()],
   ];
   const told: string[] = [];
   for (const [name, bytes, run] of works) {
@@ -228,30 +264,25 @@ async function streams(context: StageContext, device: Device, ceilings: Ceilings
     told.push(text);
     context.figure(name, text, { bytes, milliseconds, spread, gbs, shareOfCeiling });
   }
-  for (const t of [x, y, weight, bias, normal, ...leaves]) t.dispose();
-  state.dispose();
+  adam.dispose();
+  for (const t of [x, y, weight, bias, normal, parameters, ...leaves]) t.dispose();
   return told;
 }
 
-/** A line for each kind: rates by the rules, and where a core beats them. */
+/** A line for each kind: rates by the rules with their shares of the ceiling, and where a core beats them. */
 function summarize(context: StageContext, measured: readonly Measured[]): void {
   for (const kind of new Set(measured.map((one) => one.kind))) {
     const parts = measured
       .filter((one) => one.kind === kind)
-      .map(({ shape, times }) => {
+      .map(({ brief, times }) => {
         const best = times.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a));
-        const [rules] = times;
-        const rate = `${shape} ${(rules!.gflops / 1000).toFixed(2)} (${(100 * rules!.shareOfCeiling).toFixed(0)}%)`;
-        if (best.core === 'rules' || best.milliseconds > 0.95 * rules!.milliseconds) return rate;
-        return `${rate}, ${best.core} ${(rules!.milliseconds / best.milliseconds).toFixed(2)}× as fast`;
+        const [rules] = times as [Timed, ...Timed[]];
+        const share = `${(100 * rules.shareOfCeiling).toFixed(0)}%`;
+        const gain = rules.milliseconds / best.milliseconds;
+        const beaten = best.core !== 'rules' && gain > 1.05 ? `; ${best.core} ×${gain.toFixed(1)}` : '';
+        return `${brief} ${rateOf(rules.gflops)} (${share}${beaten})`;
       });
-    for (let i = 0; i < parts.length; i += 3)
-      context.figure(
-        `summary ${kind} ${i}`,
-        `${kind}, TFLOP/s by rule: ${parts.slice(i, i + 3).join('; ')}`,
-        {},
-        true,
-      );
+    context.figure(`summary ${kind}`, `${kind}: ${parts.join(', ')}`, {}, true);
   }
 }
 
@@ -259,18 +290,23 @@ export async function kernels(context: StageContext): Promise<void> {
   const device = await context.open({ halfMatrices: true });
   try {
     const ceilings = await measureCeilings(device);
-    const tflops = `${(ceilings.gflops / 1000).toFixed(2)} TFLOP/s of multiply-adds, ${ceilings.gbs.toFixed(0)} GB/s of copies`;
-    context.figure('ceilings', `ceilings: ${tflops}`, ceilings, true);
-    context.headline(tflops);
+    const reach = `${rateOf(ceilings.gflops)} of multiply-adds, ${ceilings.gbs.toFixed(0)} GB/s of copies`;
+    context.figure('ceilings', `ceilings: ${reach}`, ceilings, true);
+    context.headline(reach);
     const passes = await streams(context, device, ceilings);
     context.figure('passes', passes.join(', '), {}, true);
     const bench = new Kernels(context, device, ceilings);
-    for (const product of products(device)) await bench.product(product, timedCores(device));
+    for (const product of products(device)) await bench.byRules(product);
+    summarize(context, [...bench.measured.values()]);
+    for (const product of products(device)) await bench.onCores(product, timedCores(device));
     if (bench.leftOut.length > 0)
-      context.note(`No time was left for ${bench.leftOut.length} timings: ${bench.leftOut.join('; ')}.`);
-    summarize(context, bench.measured);
-    const count = bench.measured.reduce((total, { times }) => total + times.length, 0);
-    context.headline(`${tflops}; ${count} timings of ${bench.measured.length} products`);
+      context.figure('left out', `no time was left for ${bench.leftOut.length} timings`, {
+        timings: bench.leftOut,
+      });
+    const measured = [...bench.measured.values()];
+    summarize(context, measured);
+    const count = measured.reduce((total, { times }) => total + times.length, 0);
+    context.headline(`${reach}; ${count} timings of ${measured.length} products`);
   } finally {
     device.destroy();
   }

@@ -11,6 +11,7 @@ import { pytorchServer } from '../../peers/list.ts';
 import { type Introduction, type Losses, PeerError, PeerProcess } from '../../peers/process.ts';
 import { CHECKED_STEPS, differences, type Spread, spread, TOLERANCE } from '../../peers.ts';
 import { messageOf, type StageContext } from '../stage.ts';
+import { rateOf } from '../timing.ts';
 
 /** As `bench step` has them, and one that fills a GPU. */
 export const stepCases = {
@@ -223,7 +224,7 @@ class Steps {
     const share = (100 * gflops) / this.#ceilings.gflops;
     this.#context.figure(
       `step ${name}`,
-      `${name} ${showStep(sizes)}: ${median.toFixed(2)} ms, ${imagesPerSecond.toFixed(0)} images/s, ${(gflops / 1000).toFixed(2)} TFLOP/s (${share.toFixed(0)}%)${beside.length > 0 ? `; PyTorch's time over ours: ${beside.join(', ')}` : ''}`,
+      `${name} ${showStep(sizes)}: ${median.toFixed(2)} ms, ${imagesPerSecond.toFixed(0)} images/s, ${rateOf(gflops)} (${share.toFixed(0)}%)${beside.length > 0 ? `; PyTorch's time over ours: ${beside.join(', ')}` : ''}`,
       { sizes, milliseconds: spread(ownTimes), imagesPerSecond, gflops, peers },
       true,
     );
@@ -250,12 +251,14 @@ async function ours(training: Case): Promise<{ runner: Runner; losses: Losses[] 
 /** Times the runners in turn; one that fails on the way is left out from then on. */
 async function inTurn(context: StageContext, runners: readonly Runner[]): Promise<Map<Runner, number[]>> {
   const times = new Map(runners.map((runner) => [runner, [] as number[]]));
+  const stepsOf = ({ about }: Runner): number =>
+    Math.max(1, Math.min(MOST_STEPS, Math.round(SAMPLE / about)));
   for (let round = 0; round < ROUNDS; round++) {
-    if (round > 0 && context.left() < 2) break;
+    const seconds = [...times.keys()].reduce((sum, one) => sum + (stepsOf(one) * one.about) / 1000, 0);
+    if (round > 0 && context.left() < seconds) break;
     for (const [runner, list] of times) {
       try {
-        const steps = Math.round(SAMPLE / runner.about);
-        list.push(await runner.time(Math.max(1, Math.min(MOST_STEPS, steps))));
+        list.push(await runner.time(stepsOf(runner)));
       } catch (error) {
         if (!(error instanceof PeerError)) throw error;
         context.note(`PyTorch ${runner.name} ended while it was timed: ${messageOf(error)}.`);
