@@ -13,10 +13,7 @@ import {
 import { openGoldenFile } from '../../test/golden/cases.ts';
 import { type FamilyResult, runFamily } from '../../test/golden/ops.ts';
 import { allowedUnits, sourceOf } from '../../test/verify/variants.ts';
-
-/** Whose rules choose kernels and share work out: the adapter's own kind's, or pretended ones. */
-export const rulesNames = ['own', 'gpu', 'software'] as const;
-export type Rules = (typeof rulesNames)[number];
+import type { Rules } from './rules.ts';
 
 export interface DeviceRequest {
   readonly rules: Rules;

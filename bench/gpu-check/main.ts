@@ -10,11 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../benchmark.ts';
 import { saveResult } from '../results.ts';
-import { type Rules, rulesNames } from './forger.ts';
-import { MACHINE, send } from './protocol.ts';
+import { MACHINE } from './protocol.ts';
 import { Results } from './results.ts';
+import { type Rules, rulesNames } from './rules.ts';
+import { runStage } from './run-stage.ts';
 import { isWrong, runStages, type StageProcess } from './runner.ts';
-import { messageOf, StageContext, type StageOptions } from './stage.ts';
+import type { StageOptions } from './stage.ts';
 import { type StageEntry, stages } from './stages.ts';
 
 const usage = `Usage: pnpm gpu-check [options]
@@ -173,22 +174,8 @@ async function runAll(request: Request): Promise<number> {
   return all.some(isWrong) ? 1 : 0;
 }
 
-async function runOne(name: string, options: StageOptions): Promise<void> {
-  const context = new StageContext(options);
-  try {
-    const stage = await find('stage', name).load();
-    await stage(context);
-    context.done();
-  } catch (error) {
-    console.error(error);
-    send({ type: 'error', text: messageOf(error) });
-    process.exitCode = 1;
-  }
-  process.exit(); // whatever is still open
-}
-
 const args = process.argv.slice(2);
-if (args[0] === '--stage') await runOne(args[1]!, JSON.parse(args[2]!) as StageOptions);
+if (args[0] === '--stage') await runStage(args[1]!, JSON.parse(args[2]!) as StageOptions);
 else {
   try {
     const request = parse(args);

@@ -1,8 +1,9 @@
 // What a stage is, and what it works with.
 import type { Device } from '@forger/tensor';
 import { describeMachine } from '../results.ts';
-import { type DeviceRequest, openDevice, type Rules } from './forger.ts';
+import { type DeviceRequest, openDevice } from './forger.ts';
 import { MACHINE, send } from './protocol.ts';
+import type { Rules } from './rules.ts';
 
 export interface StageOptions {
   readonly rules: Rules;

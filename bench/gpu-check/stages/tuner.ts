@@ -73,10 +73,10 @@ export async function tuner(context: StageContext): Promise<void> {
       context.figure(key, `${key}: ${core ?? 'rules'} ${ratio.toFixed(2)}`, { key, core, ratio, wrong });
     }
     const better = problems.filter(({ core }) => core !== null).sort((a, b) => a.ratio - b.ratio);
-    const told = better.slice(0, 4).map(({ key, core, ratio }) => `${core} ${ratio.toFixed(2)} (${key})`);
+    const told = better.map(({ core, ratio }) => `${core} ${ratio.toFixed(2)}`);
     context.figure(
       'choices',
-      `tuner, ${name}: ${better.length} of ${problems.length} problems better off the rules${told.length > 0 ? `: ${told.join('; ')}` : ''}`,
+      `tuner, ${name}: ${better.length} of ${problems.length} problems take another core${told.length > 0 ? `, in this share of the time: ${told.join(', ')}` : ''}`,
       { choices: getChoices(device), left },
       true,
     );
@@ -85,7 +85,9 @@ export async function tuner(context: StageContext): Promise<void> {
     const { rules, chosen } = await wholeStep(device, sizes);
     const text = `step ${name} tuned: ${chosen.toFixed(2)} ms, by the rules ${rules.toFixed(2)} ms: ${(chosen / rules).toFixed(2)} of its time`;
     context.figure('tuned step', text, { rules, chosen, sizes }, true);
-    context.headline(`${better.length} of ${problems.length} problems take another core; ${text}`);
+    context.headline(
+      `${better.length} of ${problems.length} problems take another core; the step takes ${(chosen / rules).toFixed(2)} of its time`,
+    );
   } finally {
     device.destroy();
   }
