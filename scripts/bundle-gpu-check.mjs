@@ -1,7 +1,7 @@
 // `pnpm gpu-check:bundle [DIR]`: joins gpu-check into JavaScript that plain Node runs, for a checkout that has only its
-// packages' runtime dependencies (`pnpm install --prod`): no esbuild, no TypeScript. By default into .gpu/gpu-check, which
+// packages' runtime dependencies (`pnpm install --prod`): no esbuild, no TypeScript. By default into dist/gpu-check, which
 // scripts/run.mjs and git leave alone. The bundle belongs to a checkout: it finds packages, golden cases and
-// bench/peers/pytorch.py by paths from itself, so the two may move together. Run it as `node .gpu/gpu-check/main.mjs`.
+// bench/peers/pytorch.py by paths from itself, so the two may move together. Run it as `node dist/gpu-check/main.mjs`.
 import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -10,7 +10,7 @@ import { joined } from './bundle.mjs';
 import { embedShaders } from './embed-shaders.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const folder = resolve(process.argv[2] ?? join(root, '.gpu/gpu-check'));
+const folder = resolve(process.argv[2] ?? join(root, 'dist/gpu-check'));
 
 /** Node 20.9 is the oldest that Forger runs on. */
 const target = 'node20.9';

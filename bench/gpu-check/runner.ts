@@ -126,7 +126,7 @@ async function runStage(stage: StageProcess, limit: number, options: RunOptions)
 interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
-  /** ": " and the last line on stderr, if there is one. */
+  /** ": " and what it said last on stderr, if anything. */
   readonly lastLine: string;
   /** Set where we ended it. */
   readonly why: [Outcome, string] | null;
@@ -175,8 +175,15 @@ async function follow(
   signal?.removeEventListener('abort', onAbort);
   endGroup(child); // what it may have left behind, which would hold the pipes open
   await records;
-  const line = stderr.trim().split('\n').at(-1);
+  const line = telling(stderr);
   return { code, signal: name, lastLine: line ? `: ${line}` : '', why };
+}
+
+/** Of what a process wrote before it fell, the line that says most: its last error, else the last that is no stack. */
+function telling(text: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.trim());
+  const stack = /^(at |\d+: |Node\.js v|-+ |\^|$)/;
+  return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.findLast((line) => !stack.test(line));
 }
 
 function endGroup({ pid }: ChildProcess): void {
