@@ -20,6 +20,8 @@ export interface DeviceRequest {
   readonly precision?: Precision;
   /** Whether products of small float16 matrices are asked for, with the drafts of WebGPU that they need. */
   readonly halfMatrices?: boolean;
+  /** False leaves out Dawn's validation and bounds checks. */
+  readonly validation?: boolean;
 }
 
 /** Opens a device and makes it the default one. Throws DeviceError when no adapter answers. */

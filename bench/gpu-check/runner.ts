@@ -183,7 +183,9 @@ async function follow(
 function telling(text: string): string | undefined {
   const lines = text.split('\n').map((line) => line.trim());
   const stack = /^(at |\d+: |Node\.js v|-+ |\^|$)/;
-  return lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.findLast((line) => !stack.test(line));
+  return (
+    lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.findLast((line) => !stack.test(line))
+  );
 }
 
 function endGroup({ pid }: ChildProcess): void {

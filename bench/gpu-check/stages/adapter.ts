@@ -64,6 +64,14 @@ function describe(context: StageContext, device: Device): void {
     );
     context.figure('matrices', `small matrices: ${kinds.join(', ')}`, { subgroupMatrices });
   }
+  if (driver !== null)
+    context.check(
+      'the GPU is used',
+      !adapter.software,
+      adapter.software
+        ? `nvidia-smi finds ${driver}, but Vulkan offers a software adapter: is VK_DRIVER_FILES set to nvidia_icd.json?`
+        : 'the adapter is hardware',
+    );
   if (adapter.software) context.note('This is a software adapter: the processor computes everything.');
 }
 

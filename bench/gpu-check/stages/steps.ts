@@ -10,6 +10,7 @@ import { Case } from '../../peers/case.ts';
 import { pytorchServer } from '../../peers/list.ts';
 import { type Introduction, type Losses, PeerError, PeerProcess } from '../../peers/process.ts';
 import { CHECKED_STEPS, differences, type Spread, spread, TOLERANCE } from '../../peers.ts';
+import { benchStep } from '../../step.ts';
 import { messageOf, type StageContext } from '../stage.ts';
 import { rateOf } from '../timing.ts';
 
@@ -30,6 +31,7 @@ const MOST_STEPS = 100;
 const ROUNDS = 5;
 /** Rounds of eager and replayed steps whose host time is taken. */
 const HOST_ROUNDS = 8;
+const UNCHECKED_STEPS = 10;
 /** Seconds that PyTorch has to start, and for the steps that are compared. */
 const PATIENCE = 40;
 
@@ -276,6 +278,23 @@ export function flopOf(device: Device, sizes: StepSizes): number {
   return flop;
 }
 
+/** The largest step that was measured once more without Dawn's validation and bounds checks. */
+async function unchecked(context: StageContext, name: keyof typeof stepCases, milliseconds: number) {
+  if ((4 * UNCHECKED_STEPS * milliseconds) / 1000 > context.left()) {
+    context.note(`No time was left for step ${name} without validation.`);
+    return;
+  }
+  await context.attempt(`step ${name} without validation`, { validation: false }, async (device) => {
+    const result = await benchStep(device, stepCases[name], UNCHECKED_STEPS);
+    context.figure(
+      `unchecked ${name}`,
+      `${name} without validation and bounds checks: ${result.milliseconds.toFixed(2)} ms`,
+      result,
+      true,
+    );
+  });
+}
+
 /** Steps that a case takes at least: those compared, and one a round. */
 const LEAST_STEPS = CHECKED_STEPS + ROUNDS;
 
@@ -286,6 +305,7 @@ export async function steps(context: StageContext): Promise<void> {
     const ceilings = await measureCeilings(device);
     const all = new Steps(context, device, ceilings);
     let perFlop = 0;
+    let largest: { name: keyof typeof stepCases; milliseconds: number } | undefined;
     try {
       // From small to large, the largest before those between: of a slow adapter nothing is begun that lasts.
       for (const name of ['A', 'D', 'C', 'B'] as const) {
@@ -297,6 +317,7 @@ export async function steps(context: StageContext): Promise<void> {
         }
         const { milliseconds } = await all.run(name, sizes, flop);
         perFlop = Math.max(perFlop, milliseconds / flop);
+        if (!largest || milliseconds > largest.milliseconds) largest = { name, milliseconds };
         measured.push(`${name} ${milliseconds.toFixed(1)} ms`);
         context.headline(measured.join(', '));
         const hostSeconds = (8 * HOST_ROUNDS * milliseconds) / 1000;
@@ -307,6 +328,7 @@ export async function steps(context: StageContext): Promise<void> {
     } finally {
       all.end();
     }
+    if (largest) await unchecked(context, largest.name, largest.milliseconds);
   } finally {
     device.destroy();
   }
