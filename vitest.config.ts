@@ -5,8 +5,8 @@ embedShaders();
 
 /** Tests of numbers alone, most of whose time a software adapter compiles, in one thread: two files at once. */
 const numbers = [
-  'packages/*/test/**/*.test.ts',
-  'test/{nn,ops,reference,verify}/**/*.test.ts',
+  'packages/{tensor,nn,dcgan}/test/**/*.test.ts',
+  'test/{reference,verify}/**/*.test.ts',
   'test/{gemm,golden,gradient-penalty,ops,reference,shaders,thin,third-derivatives}.test.ts',
 ];
 
@@ -29,7 +29,7 @@ export default defineConfig({
         // Files run one after another: they time things, start commands, fill memory.
         test: {
           name: 'programs',
-          include: ['test/**/*.test.ts'],
+          include: ['{packages/*/,}test/**/*.test.ts'],
           exclude: numbers,
           fileParallelism: false,
           sequence: { groupOrder: 2 },

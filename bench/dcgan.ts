@@ -1,5 +1,5 @@
 // The training step that benchmarks run: the `pytorch` recipe's networks and updates at any size.
-import { recipes, TrainState } from '@forger/dcgan';
+import { networkSizes, type Recipe, recipes, TrainState } from '@forger/dcgan';
 import { summarize } from '@forger/nn';
 import { type Device, type Tensor, tensor } from '@forger/tensor';
 import type { BenchContext, BenchOption } from './benchmark.ts';
@@ -46,7 +46,7 @@ export function stepLabel({ size, width, channels, batch }: StepSizes): string {
 export const LEARNING_RATE = 2e-4;
 
 export interface DcganStep {
-  readonly state: TrainState;
+  readonly state: TrainState<Recipe>;
   /** A batch of pictures, the same at every run. */
   readonly real: Tensor;
   /** Operations that the convolutions of one step need: 2 per multiply-add, 8 F_D + 3 F_G a picture. */
@@ -58,14 +58,13 @@ export interface DcganStep {
 export function openStep(device: Device, { size, width, channels, batch }: StepSizes): DcganStep {
   const recipe = recipes.pytorch!;
   recipe.checkSizes({ imageSize: size, width });
-  const latentSize = recipe.latent.size;
-  const sizes = { imageSize: size, width, channels, latentSize };
+  const sizes = networkSizes(recipe, { imageSize: size, width, channels });
   const state = new TrainState(recipe, { sizes, lr: LEARNING_RATE, seed: 1, device });
   const shape = [batch, channels, size, size];
   const pixels = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.7));
   const real = tensor(pixels, shape, { device }).keep();
   const macs = (rows: { macs: number }[]): number => rows.reduce((sum, row) => sum + row.macs, 0);
-  const forwardG = macs(summarize(state.networks.generator, [latentSize, 1, 1]));
+  const forwardG = macs(summarize(state.networks.generator, [sizes.latentSize, 1, 1]));
   const forwardD = macs(summarize(state.networks.discriminator, [channels, size, size]));
   const dispose = (): void => {
     state.dispose();

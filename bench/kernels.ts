@@ -6,19 +6,21 @@ import {
   conv2d,
   convTranspose2d,
   type Device,
-  type GemmCore,
-  gemmCores,
   grad,
   leakyRelu,
   matmul,
   permute,
   sum,
-  supportsCore,
   type Tensor,
   tensor,
+} from '@forger/tensor';
+import {
+  type GemmCore,
+  gemmCores,
+  supportsCore,
   timeInterleaved,
   withGemmCore,
-} from '@forger/tensor';
+} from '@forger/tensor/internal';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 
 interface KernelResult {
@@ -82,7 +84,7 @@ function convCases(
 ): ProductCase[] {
   const x = noise(xShape);
   const w = noise(wShape);
-  const leaf = w.detach().requireGrad().keep();
+  const leaf = w.detach().requiresGrad_().keep();
   const output = conv2d(x, leaf, options).keep();
   const y = noise(output.shape);
   const [k, c] = wShape as [number, number];
@@ -97,7 +99,7 @@ function convCases(
       shape,
       flop,
       cores,
-      run: () => grad(output, [leaf], { gradOutputs: [y] })[0]!,
+      run: () => grad(output, [leaf], { gradOutputs: [y] })[0],
     },
   ];
 }

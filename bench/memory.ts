@@ -44,7 +44,7 @@ async function measure(sizes: StepSizes): Promise<MemoryResult[]> {
   for (const mode of ['captured', 'eager'] as const) {
     const device = await createDevice();
     const opened = openStep(device, sizes);
-    const step = () => opened.state.step(opened.real);
+    const step = () => opened.state.step({ real: opened.real });
     if (mode === 'captured') {
       const plan = device.capture(step);
       for (let i = 1; i < steps; i++) plan.replay();

@@ -52,9 +52,9 @@ export async function measureHost(
   repeats: number = rounds,
 ): Promise<HostTime> {
   const { state, real, dispose } = openStep(device, sizes);
-  const step = (): void => device.scope(() => void state.step(real));
+  const step = (): void => device.scope(() => void state.step({ real }));
   step();
-  const plan = device.capture(() => state.step(real));
+  const plan = device.capture(() => state.step({ real }));
   await device.sync();
   const eager: number[] = [];
   const replays: ReturnType<typeof timed>[] = [];

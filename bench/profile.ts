@@ -13,9 +13,9 @@ async function run(context: BenchContext): Promise<object> {
   const device = await context.device();
   const ceilings = await context.ceilings();
   const { state, real, dispose } = openStep(device, sizes);
-  const pixels = (await real.data()) as Float32Array;
+  const pixels = await real.data();
   const runner = new StepRunner(state); // captured and replayed, as in training
-  const one = async (): Promise<unknown> => (await runner.step(pixels)).values;
+  const one = async (): Promise<unknown> => (await runner.step({ real: pixels })).values;
   for (let i = 0; i < warmUp; i++) await one();
   const profile = await device.profile(async () => {
     for (let i = 0; i < steps; i++) await one();

@@ -28,7 +28,7 @@ async function startOnce(shaderCache: string): Promise<Times> {
   const folder = mkdtempSync(join(tmpdir(), 'forger-startup-'));
   try {
     const marksFile = join(folder, 'marks.json');
-    const command = ['scripts/run.mjs', 'packages/dcgan/src/cli/main.ts', 'train', '--json', '--steps', '1'];
+    const command = ['scripts/run.mjs', 'packages/forger/src/cli/main.ts', 'train', '--json', '--steps', '1'];
     const begun = performance.now();
     const child = spawn(
       process.execPath,

@@ -32,11 +32,11 @@ export async function benchStep(device: Device, sizes: StepSizes, steps: number)
     return performance.now() - start;
   };
   const begin = performance.now();
-  const plan = device.capture(() => state.step(real));
+  const plan = device.capture(() => state.step({ real }));
   await device.sync();
   const firstStepMilliseconds = performance.now() - begin;
   await timed(() => plan.replay());
-  const eager = (): void => device.scope(() => void state.step(real));
+  const eager = (): void => device.scope(() => void state.step({ real }));
   await timed(eager);
   const replays: number[] = [];
   const eagers: number[] = [];

@@ -6,5 +6,5 @@ import { setUp } from './setup.mjs';
 await runOrExplain(async () => {
   await setUp();
   say('training the default recipe');
-  await runSource('packages/dcgan/src/cli/main.ts', ['train', ...process.argv.slice(2)]);
+  await runSource('packages/forger/src/cli/main.ts', ['train', ...process.argv.slice(2)]);
 });

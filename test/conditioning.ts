@@ -7,9 +7,6 @@
  */
 import { map, type Ref } from './reference/array.ts';
 
-/** float32's unit roundoff. */
-export const unitRoundoff = 2 ** -24;
-
 /** The relative move by which derivatives are taken: small beside any distance from a kink. */
 export const move = 2 ** -20;
 
@@ -41,8 +38,8 @@ export function sensitivities(
       f(inputs.map((x, i) => map(x, (value, k) => value + t * along[i]!.data[k]!)));
     const [above, below] = [moved(move), moved(-move)];
     above.forEach((y, i) => {
-      const slopes = y.data.map((value, k) => Math.abs(value - below[i]!.data[k]!) / (2 * move));
-      largest[i] = slopes.reduce((most, slope) => Math.max(most, slope), largest[i] ?? 0);
+      const derivatives = y.data.map((value, k) => Math.abs(value - below[i]!.data[k]!) / (2 * move));
+      largest[i] = derivatives.reduce((most, derivative) => Math.max(most, derivative), largest[i] ?? 0);
     });
   }
   return largest;

@@ -5,31 +5,26 @@
  * The fast cores take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
-import {
-  conv2d,
-  createDevice,
-  type Device,
-  type GemmCore,
-  gemmCores,
-  normal as normalTensor,
-  supportsCore,
-  withGemmCore,
-} from '@forger/tensor';
+import { conv2d, type Device, normal as normalTensor } from '@forger/tensor';
+import { type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Sample } from './check-op.ts';
 import { checkOp } from './check-op.ts';
-import { unitRoundoff } from './conditioning.ts';
-import { worst } from './golden/errors.ts';
 import type { Ref } from './reference/array.ts';
 import { normal } from './reference/draw.ts';
 import { type ReferenceOpName, referenceOp } from './reference/index.ts';
+import { useDevice } from './support/device.ts';
+import { worst } from './support/errors.ts';
+import { unitRoundoff } from './support/tolerances.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice({ halfMatrices: true });
-});
-afterAll(() => device.destroy());
+useDevice(
+  (opened) => {
+    device = opened;
+  },
+  { halfMatrices: true },
+);
 
 const draw = (shape: readonly number[], seed: number): Ref =>
   fc.sample(normal(shape), { seed, numRuns: 1 })[0]!;

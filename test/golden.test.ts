@@ -3,24 +3,24 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDevice, type Device, type SafetensorsEntry, writeSafetensors } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { emptyFolder } from './cli/folders.ts';
-import { relativeError, rmsError, worst } from './golden/errors.ts';
+import { type Device, type SafetensorsEntry, writeSafetensors } from '@forger/tensor';
+import { describe, expect, test } from 'vitest';
+import { emptyFolder } from '../packages/forger/test/cli/folders.ts';
 import { readTensorFile } from './golden/files.ts';
 import { findGolden, runGolden } from './golden/main.ts';
 import { runTraining } from './golden/training.ts';
 import { ref } from './reference/array.ts';
 import { referenceOps } from './reference/index.ts';
+import { useDevice } from './support/device.ts';
+import { relativeError, rmsError, worst } from './support/errors.ts';
 
 const shared = fileURLToPath(new URL('../../shared/golden', import.meta.url));
 const here = existsSync(shared);
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 async function run(...paths: string[]) {
   const lines: string[] = [];

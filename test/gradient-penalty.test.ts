@@ -4,17 +4,18 @@
  */
 import { gradientPenalty } from '@forger/dcgan';
 import { Module } from '@forger/nn';
-import { createDevice, type Device, Generator, grad, readAll, type Tensor } from '@forger/tensor';
+import { type Device, grad, Rng, readAll, type Tensor } from '@forger/tensor';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { opToleranceOf, toTensor } from './check-op.ts';
-import { unitRoundoff } from './conditioning.ts';
-import { relativeError } from './golden/errors.ts';
+import { expect, test } from 'vitest';
 import { deviceOps } from './ops-table.ts';
 import { map, type Ref } from './reference/array.ts';
 import { normal } from './reference/draw.ts';
 import { numericalGradient } from './reference/finite.ts';
 import { type ReferenceOpName, referenceOp } from './reference/index.ts';
+import { useDevice } from './support/device.ts';
+import { relativeError } from './support/errors.ts';
+import { toTensor } from './support/tensors.ts';
+import { opToleranceOf, unitRoundoff } from './support/tolerances.ts';
 
 interface Layer {
   op: ReferenceOpName;
@@ -92,14 +93,13 @@ class Discriminator extends Module {
 
 /** What training adds to the loss of wgan-gp. Between equal pictures there are only these. */
 function penaltyOnDevice(layers: readonly Layer[], x: Tensor, weights: readonly Tensor[]): Tensor {
-  return gradientPenalty(new Discriminator(layers, weights), x, x, new Generator(0, { device }));
+  return gradientPenalty(new Discriminator(layers, weights), x, x, new Rng(0, { device }));
 }
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 // Differences over steps this small cross no kink (the test makes sure) and are still right to about 1e-9.
 const step = 2 ** -16;
@@ -119,9 +119,9 @@ test.each(Object.entries(discriminators))('through %s', async (_, layers) => {
   }
 
   const results = device.scope(() => {
-    const leaves = weights.map((w) => toTensor(w).requireGrad());
+    const leaves = weights.map((w) => toTensor(w).requiresGrad_());
     const value = penaltyOnDevice(layers, toTensor(x), leaves);
-    return [value, ...grad(value, leaves)] as Tensor[];
+    return [value, ...grad(value, leaves)];
   });
   const [value, ...gradients] = await readAll(results);
   const expected = penalty(layers, x, weights);

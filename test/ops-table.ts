@@ -102,9 +102,9 @@ export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
   minimum: binary(forger.minimum),
   squaredDifference: binary((x, y) => forger.square(forger.sub(x, y))),
   dropout: op<DropoutArgs>(({ p, seed }, x) => {
-    const generator = new forger.Generator(seed, { device: x.device });
-    const y = forger.dropout(x, p, { generator });
-    generator.dispose();
+    const rng = new forger.Rng(seed, { device: x.device });
+    const y = forger.dropout(x, p, { rng });
+    rng.dispose();
     return y;
   }),
   sum: reduce(forger.sum),

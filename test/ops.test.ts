@@ -7,15 +7,16 @@
 import { createDevice, type Device, grad } from '@forger/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkOp, opToleranceOf, toTensor } from './check-op.ts';
-import { unitRoundoff } from './conditioning.ts';
-import { type Deviation, deviations } from './golden/errors.ts';
+import { checkOp } from './check-op.ts';
 import { corners, kinks, magnitudes } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
 import { addScaled } from './reference/array.ts';
 import * as draw from './reference/draw.ts';
 import type { ReferenceOpName } from './reference/index.ts';
 import { referenceOp } from './reference/index.ts';
+import { type Deviation, deviations } from './support/errors.ts';
+import { toTensor } from './support/tensors.ts';
+import { opToleranceOf, unitRoundoff } from './support/tolerances.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -55,9 +56,9 @@ describe('one tensor as both inputs: its gradients are added', () => {
     const args = { reduction: 'none' };
     const [first, second] = referenceOp(name).backward([x, x], args, x);
     const result = device.scope(() => {
-      const leaf = toTensor(x, device).requireGrad();
+      const leaf = toTensor(x, device).requiresGrad_();
       const y = deviceOps[name]([leaf, leaf], args);
-      return grad(y, [leaf], { gradOutputs: [toTensor(x, device)] })[0]!;
+      return grad(y, [leaf], { gradOutputs: [toTensor(x, device)] })[0];
     });
     // Where both cancel (sub, div, mse), the error is relative to each.
     const cancelled = Math.max(...first!.data.map(Math.abs));

@@ -106,8 +106,8 @@ describe('second derivatives by finite differences agree with closed forms', () 
     const found = secondGradients(referenceOp(name), [x], {}, gy, [v]);
     const expected = map(x, (t, i) => gy.data[i]! * v.data[i]! * second(t));
     expect(relativeError(found.inputs[0]!, expected)).toBeLessThan(1e-9);
-    const slope = referenceOp(name).backward([x], {}, v)[0]!;
-    expect(relativeError(found.gy, slope)).toBeLessThan(1e-9);
+    const gradient = referenceOp(name).backward([x], {}, v)[0]!;
+    expect(relativeError(found.gy, gradient)).toBeLessThan(1e-9);
   });
 
   test('conv2d, whose gradients are themselves convolutions', () => {
@@ -133,17 +133,17 @@ describe('second derivatives by finite differences agree with closed forms', () 
 
 describe('conventions where a function has no derivative, as PyTorch has them', () => {
   const one = (value: number) => ref([1], [value]);
-  const slope = (name: Parameters<typeof referenceOp>[0], value: number, args: object = {}) =>
+  const gradientAt = (name: Parameters<typeof referenceOp>[0], value: number, args: object = {}) =>
     referenceOp(name).backward([one(value)], args, one(1))[0]!.data[0];
 
   test('elementwise', () => {
-    expect(slope('relu', 0)).toBe(0);
-    expect(slope('leakyRelu', 0, { negativeSlope: 0.2 })).toBe(0.2);
-    expect(slope('abs', 0)).toBe(0);
-    expect(slope('elu', 0, { alpha: 0.5 })).toBe(0.5);
-    expect(slope('clamp', -1, { min: -1, max: 1 })).toBe(1);
-    expect(slope('clamp', 1, { min: -1, max: 1 })).toBe(1);
-    expect(slope('pow', 0, { exponent: 0 })).toBe(0);
+    expect(gradientAt('relu', 0)).toBe(0);
+    expect(gradientAt('leakyRelu', 0, { negativeSlope: 0.2 })).toBe(0.2);
+    expect(gradientAt('abs', 0)).toBe(0);
+    expect(gradientAt('elu', 0, { alpha: 0.5 })).toBe(0.5);
+    expect(gradientAt('clamp', -1, { min: -1, max: 1 })).toBe(1);
+    expect(gradientAt('clamp', 1, { min: -1, max: 1 })).toBe(1);
+    expect(gradientAt('pow', 0, { exponent: 0 })).toBe(0);
   });
 
   test('ties are shared in halves by maximum and minimum, equally by max and min, and go first by maxPool2d', () => {

@@ -27,34 +27,32 @@ import {
   createDevice,
   type Device,
   dropout,
-  gemmCores,
   grad,
   l1,
   linear,
-  markNonFinite,
   max,
   mse,
   normal,
   permute,
   relu,
   sum,
-  supportsCore,
   type Tensor,
   tanh,
   uniform,
-  withGemmCore,
   zeros,
 } from '@forger/tensor';
+import { gemmCores, markNonFinite, supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';
 import { fillRandom } from '../packages/tensor/src/kernels/random.ts';
 import { type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
 import type { Sample } from './check-op.ts';
-import { differentiable, toTensor } from './check-op.ts';
+import { differentiable } from './check-op.ts';
 import { corners } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
 import type { ReferenceOpName } from './reference/index.ts';
+import { toTensor } from './support/tensors.ts';
 import { opNames } from './verify/cases.ts';
 import { samplesOf } from './verify/samples.ts';
 
@@ -96,17 +94,18 @@ async function expectToCompile(run: () => unknown): Promise<void> {
 /** The operation, its gradients by the plain and by the recorded backward pass, and those of these, up to the third. */
 function runAll(name: ReferenceOpName, sample: Sample): void {
   const wanted = differentiable(name, sample);
-  const xs = sample.inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+  const xs = sample.inputs.map((x, i) => toTensor(x, device).requiresGrad_(wanted.includes(i)));
   const targets = wanted.map((i) => xs[i]!);
   const gy = toTensor(sample.gy, device);
   const y = deviceOps[name](xs, sample.args);
   grad(y, targets, { gradOutputs: [gy] });
-  let outputs = grad(y, targets, { gradOutputs: [gy.requireGrad()], createGraph: true });
+  const recorded = { createGraph: true, allowUnused: true };
+  let outputs = grad(y, targets, { ...recorded, gradOutputs: [gy.requiresGrad_()] });
   for (let order = 2; order <= 3; order++) {
-    const sums = outputs.filter((t) => t?.requiresGrad).map((t) => sum(t!));
+    const sums = outputs.flatMap((t) => (t?.requiresGrad ? [sum(t)] : []));
     if (sums.length === 0) return;
     const total = sums.reduce((a, b) => add(a, b));
-    outputs = grad(total, [...targets, gy], { createGraph: true });
+    outputs = grad(total, [...targets, gy], recorded);
   }
 }
 
@@ -148,7 +147,7 @@ describe('kernels compile with validation and bounds checks', () => {
 
   test('elementwise functions of many elements, and their gradients', async () => {
     await expectToCompile(() => {
-      const x = zeros([4096]).requireGrad();
+      const x = zeros([4096]).requiresGrad_();
       for (const f of [relu, tanh]) grad(sum(f(x)), [x]);
     });
   });
@@ -158,7 +157,7 @@ describe('kernels compile with validation and bounds checks', () => {
     const { software } = adapter;
     await expectToCompile(() => {
       for (adapter.software of [true, false]) {
-        const x = zeros([32, 2, 32, 32]).requireGrad();
+        const x = zeros([32, 2, 32, 32]).requiresGrad_();
         grad(sum(batchNorm(x, { training: true })), [x]);
       }
     });
@@ -171,19 +170,19 @@ describe('kernels compile with validation and bounds checks', () => {
       withGemmCore(core, () => {
         for (const channels of [3, 7, 33]) {
           const bias = zeros([channels]);
-          const w = zeros([channels, 5, 4, 4]).requireGrad();
-          const x = zeros([2, 5, 48, 48]).requireGrad();
+          const w = zeros([channels, 5, 4, 4]).requiresGrad_();
+          const x = zeros([2, 5, 48, 48]).requiresGrad_();
           for (const size of [9, 48]) {
             // The larger image has its sizes compiled in.
-            const image = size === 48 ? x : zeros([2, 5, size, size]).requireGrad();
+            const image = size === 48 ? x : zeros([2, 5, size, size]).requiresGrad_();
             const y = conv2d(image, w, { bias, stride: 2, padding: 1 });
             grad(sum(y), [image, w]);
             convTranspose2d(zeros(y.shape), w, { bias: zeros([5]), stride: 2, padding: 1 });
           }
-          const three = zeros([channels, 5, 3, 3]).requireGrad();
+          const three = zeros([channels, 5, 3, 3]).requiresGrad_();
           grad(sum(conv2d(zeros([2, 5, 9, 9]), three, { padding: 1 })), [three]);
-          const rows = zeros([channels, 9]).requireGrad();
-          const weight = zeros([64, 9]).requireGrad();
+          const rows = zeros([channels, 9]).requiresGrad_();
+          const weight = zeros([64, 9]).requiresGrad_();
           grad(sum(linear(rows, weight, zeros([64]))), [rows, weight]);
         }
       }),
@@ -193,7 +192,7 @@ describe('kernels compile with validation and bounds checks', () => {
   test('convolutions of few channels, and logit heads', async () => {
     if (!supportsCore(device, 'thin')) return;
     const pass = (xShape: number[], wShape: number[], options: object): void => {
-      const [x, w] = [zeros(xShape).requireGrad(), zeros(wShape).requireGrad()];
+      const [x, w] = [zeros(xShape).requiresGrad_(), zeros(wShape).requiresGrad_()];
       const y = conv2d(x, w, { ...options, bias: zeros([wShape[0]!]) });
       grad(sum(y), [x, w]);
       convTranspose2d(zeros(y.shape), w, { ...options, bias: zeros([wShape[1]!]) });
@@ -210,7 +209,7 @@ describe('kernels compile with validation and bounds checks', () => {
   test('losses with one number as the target, and element by element', async () => {
     await expectToCompile(() => {
       for (const loss of [bce, bceWithLogits, mse, l1]) {
-        const x = zeros([3]).requireGrad();
+        const x = zeros([3]).requiresGrad_();
         for (const reduction of ['mean', 'none'] as const) grad(sum(loss(x, 1, { reduction })), [x]);
         loss(x, zeros([3]), { reduction: 'none' });
       }
@@ -219,11 +218,11 @@ describe('kernels compile with validation and bounds checks', () => {
 
   test('normalisation with weight or bias alone, and of channels that are split', async () => {
     await expectToCompile(() => {
-      const large = zeros([64, 1, 32, 32]).requireGrad();
+      const large = zeros([64, 1, 32, 32]).requiresGrad_();
       const running = { runningMean: zeros([1]), runningVar: zeros([1]) };
       grad(sum(batchNorm(large, { ...running, training: true })), [large]);
       for (const only of ['weight', 'bias']) {
-        const x = zeros([2, 3, 5]).requireGrad();
+        const x = zeros([2, 3, 5]).requiresGrad_();
         grad(sum(batchNorm(x, { [only]: zeros([3]), training: true })), [x]);
       }
     });

@@ -2,19 +2,20 @@
  * Which convolutions the kernels for few input channels take, and that a captured one gives the same bits. Their results
  * are proven by `pnpm verify --variant thin,head` and its short version.
  */
-import { conv2d, createDevice, type Device, supportsCore, withGemmCore } from '@forger/tensor';
+import { conv2d, type Device } from '@forger/tensor';
+import { supportsCore, withGemmCore } from '@forger/tensor/internal';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { onThin } from '../packages/tensor/src/kernels/conv-thin.ts';
-import { toTensor } from './check-op.ts';
 import type { Ref } from './reference/array.ts';
 import { normal } from './reference/draw.ts';
+import { useDevice } from './support/device.ts';
+import { toTensor } from './support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const drawn = (shape: readonly number[], seed: number): Ref =>
   fc.sample(normal(shape), { seed, numRuns: 1 })[0]!;

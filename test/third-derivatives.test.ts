@@ -1,20 +1,20 @@
 /** Third derivatives of functions of single elements on the device, against differences of the reference's gradients. */
-import { createDevice, type Device, grad, sum } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { toTensor } from './check-op.ts';
-import { unitRoundoff } from './conditioning.ts';
-import { type Deviation, deviations } from './golden/errors.ts';
+import { type Device, grad, sum } from '@forger/tensor';
+import { expect, test } from 'vitest';
 import { deviceOps } from './ops-table.ts';
 import { map, ref } from './reference/array.ts';
 import { derivative } from './reference/finite.ts';
 import { referenceOp } from './reference/index.ts';
+import { useDevice } from './support/device.ts';
+import { type Deviation, deviations } from './support/errors.ts';
+import { toTensor } from './support/tensors.ts';
+import { unitRoundoff } from './support/tolerances.ts';
 import { opNames } from './verify/cases.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 /** A first gradient is allowed 32 units of roundoff (check-op.ts); each further one runs through about as many steps again. */
 const tolerance = 64 * unitRoundoff;
@@ -37,9 +37,9 @@ test.each([...names, 'bceWithLogits', 'mse', 'softplusGan'] as const)('%s', asyn
   };
   const expected = map(point, (value, i) => derivative((t) => derivative((u) => first(i, value + t + u))));
   const third = device.scope(() => {
-    const leaf = toTensor(point, device).requireGrad();
+    const leaf = toTensor(point, device).requiresGrad_();
     let y = deviceOps[name]([leaf, ...others.map((t) => toTensor(t, device))], args);
-    for (let order = 1; order <= 3; order++) y = grad(sum(y), [leaf], { createGraph: true })[0]!;
+    for (let order = 1; order <= 3; order++) y = grad(sum(y), [leaf], { createGraph: true })[0];
     return y;
   });
   const [{ error }] = (await deviations([{ name, actual: third, expected }])) as [Deviation];

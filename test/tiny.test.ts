@@ -2,7 +2,6 @@
 import {
   backward,
   conv2d,
-  createDevice,
   type Device,
   grad,
   leakyRelu,
@@ -15,13 +14,13 @@ import {
   tanh,
   tensor,
 } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useDevice } from './support/device.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 test('tensors come from numbers and go back to numbers', async () => {
   const x = tensor([
@@ -46,15 +45,15 @@ test('matrix products and broadcasting follow NumPy', async () => {
 });
 
 test('gradients flow back through what was computed', async () => {
-  const x = tensor([1, 2, 3]).requireGrad();
+  const x = tensor([1, 2, 3]).requiresGrad_();
   backward(sum(square(x)));
   expect([...(await x.grad!.data())]).toEqual([2, 4, 6]);
 });
 
 test('gradients of gradients too', async () => {
-  const x = tensor([0.5]).requireGrad();
+  const x = tensor([0.5]).requiresGrad_();
   const [first] = grad(sum(tanh(x)), [x], { createGraph: true });
-  const [second] = grad(sum(first!), [x]);
+  const [second] = grad(sum(first), [x]);
   const t = Math.tanh(0.5);
   // float32: a few units in the last place of values near 0.7.
   expect(await first!.item()).toBeCloseTo(1 - t * t, 6);
@@ -66,13 +65,13 @@ test('a convolution learns an edge detector by gradient descent', async () => {
   const image = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * 1.7) + Math.cos(i * 0.3));
   const x = tensor(image, [1, 1, 8, 8]);
   const target = conv2d(x, tensor([-1, 0, 1, -2, 0, 2, -1, 0, 1]).view([1, 1, 3, 3]));
-  const weight = tensor(new Float32Array(9), [1, 1, 3, 3]).requireGrad();
+  const weight = tensor(new Float32Array(9), [1, 1, 3, 3]).requiresGrad_();
   let loss = Number.POSITIVE_INFINITY;
   for (let step = 0; step < 150; step++) {
     const result = device.scope(() => {
       const error = mean(square(sub(conv2d(x, weight), target)));
       const [g] = grad(error, [weight]);
-      return { error, next: sub(weight, mul(g!, 0.05)) };
+      return { error, next: sub(weight, mul(g, 0.05)) };
     });
     weight.write(await result.next.data());
     loss = await result.error.item();

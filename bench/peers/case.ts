@@ -1,7 +1,15 @@
 // What all train on: first weights, one batch and latents, in a file for the peers; and our own training on it.
 import { writeFileSync } from 'node:fs';
-import type { StepResult } from '@forger/dcgan';
-import { type Device, type Plan, readAll, type Tensor, tensor, writeSafetensors } from '@forger/tensor';
+import { drawLatents, type Scalars } from '@forger/dcgan';
+import {
+  type Device,
+  type DType,
+  type Plan,
+  readAll,
+  type Tensor,
+  tensor,
+  writeSafetensors,
+} from '@forger/tensor';
 import { type DcganStep, LEARNING_RATE, openStep, type StepSizes } from '../dcgan.ts';
 import type { Losses } from './process.ts';
 
@@ -11,7 +19,7 @@ export class Case {
   /** One for each step until they come again. */
   readonly #latents: readonly Float32Array[];
   readonly #latent: Tensor;
-  #plan: Plan<StepResult> | undefined;
+  #plan: Plan<Scalars> | undefined;
   #count = 0;
 
   private constructor(step: DcganStep, latents: readonly Float32Array[], shape: readonly number[]) {
@@ -23,7 +31,10 @@ export class Case {
   /** Throws ConfigError on a size that the networks cannot make. */
   static async open(device: Device, sizes: StepSizes, latentCount: number): Promise<Case> {
     const step = openStep(device, sizes);
-    const drawn = Array.from({ length: latentCount }, () => step.state.drawLatent(sizes.batch).keep());
+    const { task, sizes: networks, rng } = step.state;
+    const drawn = Array.from({ length: latentCount }, () =>
+      drawLatents(task.gan.latent, networks.latentSize, sizes.batch, rng).keep(),
+    );
     const latents = (await readAll(drawn)) as Float32Array[];
     const { shape } = drawn[0]!;
     for (const z of drawn) z.dispose();
@@ -33,9 +44,9 @@ export class Case {
   /** Writes weights and statistics by PyTorch's names, `real`, `latents.0`, `latents.1`, …, and the learning rate. */
   async write(path: string): Promise<void> {
     const { state, real } = this.#step;
-    const tensors = new Map<string, Tensor>([['real', real]]);
+    const tensors = new Map<string, Tensor<DType>>([['real', real]]);
     for (const [name, value] of state.stateDict()) {
-      if (/^(generator|discriminator)\./.test(name) && value.dtype === 'float32') tensors.set(name, value);
+      if (/^(generator|discriminator)\./.test(name) && value.isFloatingPoint()) tensors.set(name, value);
     }
     const data = await readAll([...tensors.values()]);
     const entries = new Map([...tensors].map(([name, { shape }], i) => [name, { shape, data: data[i]! }]));
@@ -50,10 +61,13 @@ export class Case {
     for (let i = 0; i < steps; i++) {
       this.#latent.write(this.#latents[this.#count++ % this.#latents.length]!);
       if (this.#plan) this.#plan.replay();
-      else this.#plan = state.device.capture(() => state.part('step', real, () => this.#latent));
+      else
+        this.#plan = state.device.capture(() =>
+          state.part('step', { real }, { latents: () => this.#latent }),
+        );
     }
     const { lossD, lossG } = this.#plan!.result;
-    const [d, g] = await readAll([lossD!, lossG![0]!]);
+    const [d, g] = await readAll([lossD!, lossG!]);
     return [d![0]!, g![0]!];
   }
 

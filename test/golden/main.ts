@@ -8,14 +8,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import {
-  createDevice,
-  type Device,
-  forceGemmCore,
-  type GemmCore,
-  gemmCores,
-  supportsCore,
-} from '@forger/tensor';
+import { createDevice, type Device } from '@forger/tensor';
+import { forceGemmCore, type GemmCore, gemmCores, supportsCore } from '@forger/tensor/internal';
 import { openGoldenFile } from './cases.ts';
 import { type FamilyResult, runFamily } from './ops.ts';
 import { isTrainingRun, type RunResult, runTolerance, runTraining } from './training.ts';

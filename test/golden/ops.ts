@@ -1,9 +1,10 @@
 /** Runs the golden cases of one file on the device: results, running statistics and every gradient. */
-import { backward, type Device, type GemmCore, type Tensor, tensor } from '@forger/tensor';
+import { backward, type Device, type Tensor, tensor } from '@forger/tensor';
+import type { GemmCore } from '@forger/tensor/internal';
 import { deviceOps } from '../ops-table.ts';
 import type { Ref } from '../reference/array.ts';
+import { type Comparison, type Deviation, deviations, worst } from '../support/errors.ts';
 import { type GoldenCase, type GoldenFile, goldenCase } from './cases.ts';
-import { type Comparison, type Deviation, deviations, worst } from './errors.ts';
 
 /**
  * Allowed error, relative to the largest magnitude in each tensor. float32 rounds to 6e-8; a sum of n products of
@@ -63,7 +64,7 @@ async function runCase(device: Device, golden: GoldenCase): Promise<Deviation[]>
   const results = device.scope((): Comparison[] => {
     const inputs = golden.inputs.map(upload);
     const input = (name: string) => inputs[golden.inputNames.indexOf(name)]!;
-    for (const name of Object.keys(golden.grads)) input(name).requireGrad();
+    for (const name of Object.keys(golden.grads)) input(name).requiresGrad_();
     const y = deviceOps[golden.op](inputs, golden.args);
     backward(y, upload(golden.gy));
     const gradients = Object.entries(golden.grads).map(([name, expected]) => {

@@ -55,21 +55,21 @@ export function recoverFactor({ x, result, gy, gradX, gradY }: Remains): Ref {
 
   let y = zeros([count, k, n]);
   let residual: Sides = [matrices(result, m, n), matrices(gradX, m, k)];
-  let slope = adjoint(residual);
-  let direction = precondition(slope);
-  let gamma = dot(slope, direction);
+  let gradient = adjoint(residual);
+  let direction = precondition(gradient);
+  let gamma = dot(gradient, direction);
   // The stored values are rounded by 2.5e-8 of their size on average: a closer fit than 4e-8 would fit the rounding.
   const enough = 4e-8 ** 2 * norm2(residual);
-  // A flat slope with a residual left means that no factor fits: the stored values contradict one another.
+  // A vanishing gradient with a residual left means that no factor fits: the stored values contradict one another.
   const flat = 1e-20 * gamma;
   for (let i = 0; i < 1000 && norm2(residual) > enough && gamma > flat; i++) {
     const step = apply(direction);
     const alpha = gamma / norm2(step);
     y = addScaled(y, alpha, direction);
     residual = [addScaled(residual[0], -alpha, step[0]), addScaled(residual[1], -alpha, step[1])];
-    slope = adjoint(residual);
-    const steepest = precondition(slope);
-    const nextGamma = dot(slope, steepest);
+    gradient = adjoint(residual);
+    const steepest = precondition(gradient);
+    const nextGamma = dot(gradient, steepest);
     direction = addScaled(steepest, nextGamma / gamma, direction);
     gamma = nextGamma;
   }

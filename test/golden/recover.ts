@@ -66,8 +66,8 @@ function recoverElements({ x, result, gy, gradY }: Remains, undo: Undo): Ref {
     if (candidates.length === 1) return candidates[0]!;
     // Only (x − y)² has two candidates: take the one that explains the results and y's gradient better.
     const misfit = (y: number) => {
-      const slope = sumOf(group, (k) => -2 * (xs[k]! - y) * gy.data[group[k]!]!);
-      return sumOf(group, (k) => ((xs[k]! - y) ** 2 - rs[k]!) ** 2) + (slope - gradY.data[element]!) ** 2;
+      const gradient = sumOf(group, (k) => -2 * (xs[k]! - y) * gy.data[group[k]!]!);
+      return sumOf(group, (k) => ((xs[k]! - y) ** 2 - rs[k]!) ** 2) + (gradient - gradY.data[element]!) ** 2;
     };
     return candidates.reduce((best, y) => (misfit(y) < misfit(best) ? y : best));
   });

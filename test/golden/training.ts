@@ -13,11 +13,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generate, type Networks, type Recipe, recipes, type StepResult, TrainState } from '@forger/dcgan';
-import { Dropout, GaussianNoise, loadStateDict, type Module, readStateDict } from '@forger/nn';
-import { type Device, readAll, type Tensor, tensor, withGemmCore } from '@forger/tensor';
+import { type GanNetworks, type Recipe, recipes, type Scalars, TrainState } from '@forger/dcgan';
+import { Dropout, GaussianNoise, loadStateDict, readStateDict } from '@forger/nn';
+import { type Device, readAll, type Tensor, tensor } from '@forger/tensor';
+import { withGemmCore } from '@forger/tensor/internal';
+import { generate } from '../../packages/dcgan/test/helpers.ts';
 import type { Ref } from '../reference/array.ts';
-import { type Deviation, relativeError, rmsError, worst } from './errors.ts';
+import { type Deviation, relativeError, rmsError, worst } from '../support/errors.ts';
 import { readTensorFile, type TensorFile } from './files.ts';
 import { type Snapshot, shadow } from './shadow.ts';
 
@@ -37,13 +39,15 @@ export const runTolerance = {
   pictures: 1e-3,
 };
 
+type NetworkName = 'generator' | 'discriminator';
+
 /** What expected.json holds. */
 interface Expected {
   recipe: string;
   width: number;
   /** A recipe that updates its generator several times a step has as many losses. */
   steps: { loss_d?: number | null; loss_g?: number | null | (number | null)[] }[];
-  parameters?: Record<keyof Networks, number>;
+  parameters?: Record<NetworkName, number>;
 }
 
 export interface RunResult {
@@ -128,7 +132,7 @@ class GoldenRun {
   readonly #expected: Expected;
   readonly #batches: TensorFile;
   readonly #final: TensorFile;
-  readonly #state: TrainState;
+  readonly #state: TrainState<Recipe>;
   /** Weights and statistics by the folder's names. */
   readonly #named: ReadonlyMap<string, Named>;
   /** False where the folder's batch norms keep no running statistics: batch statistics then serve in eval mode too. */
@@ -165,11 +169,12 @@ class GoldenRun {
 
   /** Trains one step. @returns the errors of its losses. */
   async step(at: number): Promise<Found> {
-    const results: StepResult[] = await this.#train(at);
+    const results = await this.#train(at);
     const lossD = results.findLast((result) => result.lossD)?.lossD;
     const measured = {
       loss_d: lossD ? [lossD] : [],
-      loss_g: results.flatMap((result) => result.lossG ?? []),
+      // In the order of the updates: a recipe that makes two returns the first one's loss beside the last one's.
+      loss_g: results.flatMap(({ lossGFirst, lossG }) => [lossGFirst, lossG].filter((t) => t !== undefined)),
     };
     const errors: Deviation[] = [];
     for (const name of ['loss_d', 'loss_g'] as const) {
@@ -183,30 +188,32 @@ class GoldenRun {
       for (const [i, loss] of expected.entries())
         errors.push({ name: `${name} of step ${at}`, error: relativeError(values[i]!, [loss]) });
     }
-    for (const t of results.flatMap((result) => Object.values(result).flat())) t.dispose();
+    for (const t of results.flatMap((result) => Object.values(result))) t.dispose();
     return { losses: errors };
   }
 
   /** The parts of a step, as training goes through them. */
-  async #train(at: number): Promise<StepResult[]> {
+  async #train(at: number): Promise<Scalars[]> {
     const state = this.#state;
     state.stepsDone = at;
     const real = this.#picture(`real/${at}`);
     let drawn = 0;
-    const results: StepResult[] = [];
+    const results: Scalars[] = [];
     const done: string[] = [];
-    const losses: { lossD?: number; lossG?: number } = {};
-    for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, losses)) {
+    const metrics: Record<string, number> = {};
+    for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, metrics)) {
       const name = part;
       const result = withGemmCore('compensated', () =>
-        state.part(name, real, () => this.#latents(tensorOf(this.#batches, `z/${at}/${drawn++}`))),
+        state.part(
+          name,
+          { real },
+          { latents: () => this.#latents(tensorOf(this.#batches, `z/${at}/${drawn++}`)) },
+        ),
       );
       results.push(result);
       done.push(part);
-      if (!state.recipe.decidesByLoss) continue;
-      const { lossD, lossG } = result;
-      if (lossD) losses.lossD = (await lossD.data())[0]!;
-      if (lossG) losses.lossG = (await lossG.at(-1)!.data())[0]!;
+      if (!state.task.scheduleReadsMetrics) continue;
+      for (const [metric, value] of Object.entries(result)) metrics[metric] = (await value.data())[0]!;
     }
     real.dispose();
     return results;
@@ -216,7 +223,7 @@ class GoldenRun {
   async end(): Promise<Found> {
     const { networks, rates } = this.#state;
     const counts = Object.entries(this.#expected.parameters ?? {}).map(([net, count]) => {
-      const own = networks[net as keyof Networks].parameters();
+      const own = networks[net as NetworkName].parameters();
       return { name: `the number of the ${net}'s parameters`, error: Math.abs(sizeOfAll(own) / count - 1) };
     });
     const updates = await this.#updates();
@@ -226,7 +233,7 @@ class GoldenRun {
       error: rmsError(
         values[i]!,
         tensorOf(this.#final, name).data,
-        cancelled ? updates[net] * rates[net] : 0,
+        cancelled ? updates[net] * rates[net]! : 0,
       ),
     }));
     const latents = this.#latents(tensorOf(this.#final, 'sample/z'));
@@ -243,7 +250,7 @@ class GoldenRun {
   }
 
   /** How often each network was updated. */
-  async #updates(): Promise<Record<keyof Networks, number>> {
+  async #updates(): Promise<Record<NetworkName, number>> {
     const { optimizers } = this.#state;
     const steps = [optimizers.generator, optimizers.discriminator].map((optimizer) => {
       const [, count] = [...optimizer.stateDict()].find(([name]) => name.endsWith('.step'))!;
@@ -277,7 +284,7 @@ class GoldenRun {
 }
 
 interface Named {
-  net: keyof Networks;
+  net: NetworkName;
   tensor: Tensor;
   /** A bias that a batch norm takes out again, or the running mean that it shifts. */
   cancelled: boolean;
@@ -292,7 +299,7 @@ const shiftingLayers = ['MaxPool2d', 'Flatten', 'Reshape', 'Unflatten', 'Identit
  * No gradient reaches a bias that is followed by a batch norm, since the mean takes it out again; there Adam, which
  * divides by √v, makes steps of up to lr out of rounding, and the running mean moves along. Nothing else depends on it.
  */
-function goldenNames(networks: Networks): Map<string, Named> {
+function goldenNames(networks: GanNetworks): Map<string, Named> {
   const found = new Map<string, Named>();
   for (const net of ['generator', 'discriminator'] as const) {
     let number = 0;
@@ -305,7 +312,7 @@ function goldenNames(networks: Networks): Map<string, Named> {
       const cancels: boolean = kind === 'batch_norm' && bias !== null;
       if (cancels) found.get(bias!)!.cancelled = true;
       for (const [name, tensor] of state) {
-        if (tensor.dtype !== 'float32') continue; // PyTorch's batch counters are not part of the format
+        if (!tensor.isFloatingPoint()) continue; // PyTorch's batch counters are not part of the format
         found.set(`${prefix}.${name}`, { net, tensor, cancelled: cancels && name === 'running_mean' });
       }
       if (state.size > 0) number++;
@@ -317,8 +324,8 @@ function goldenNames(networks: Networks): Map<string, Named> {
 }
 
 /** Turns off what would draw random numbers inside the networks. */
-function quieten(networks: Networks): void {
-  for (const network of Object.values(networks) as Module[]) {
+function quieten(networks: GanNetworks): void {
+  for (const network of Object.values(networks)) {
     for (const [, layer] of network.namedModules()) {
       if (layer instanceof GaussianNoise || layer instanceof Dropout) layer.eval();
     }
@@ -335,11 +342,11 @@ function fittingState(
   width: number,
   init: TensorFile['tensors'],
   { real, z }: { real: readonly number[]; z: readonly number[] },
-): TrainState {
+): TrainState<Recipe> {
   const pixels = real.slice(1).reduce((a, b) => a * b);
   const channels = real.length === 4 ? real[1]! : recipe.defaults.channels;
   const sizes = { imageSize: Math.sqrt(pixels / channels), channels, latentSize: z[1]! };
-  const build = (factor: number): TrainState =>
+  const build = (factor: number): TrainState<Recipe> =>
     new TrainState(recipe, {
       sizes: { ...sizes, width: width * factor },
       lr: recipe.defaults.lr,

@@ -39,13 +39,13 @@ export function numericalGradient(
   step = defaultStep,
 ): Ref {
   const x = inputs[i]!;
-  const slope = (element: number) =>
+  const partial = (element: number) =>
     derivative((t) => {
       const data = x.data.slice();
       data[element]! += t;
       return f(inputs.with(i, { shape: x.shape, data }));
     }, step);
-  return { shape: x.shape, data: x.data.map((_, element) => slope(element)) };
+  return { shape: x.shape, data: x.data.map((_, element) => partial(element)) };
 }
 
 /** s(inputs, gy) = Σᵢ <backwardᵢ(inputs, gy), vᵢ>; a null vᵢ leaves its input out. */

@@ -51,7 +51,7 @@ function pairLoss(
       const g = spread(gy, x.shape, args);
       return [dx, dTarget]
         .slice(0, inputs.length)
-        .map((slope) => map(g, (v, i) => v * slope(x.data[i]!, target.data[i]!)));
+        .map((derivative) => map(g, (v, i) => v * derivative(x.data[i]!, target.data[i]!)));
     },
     second(inputs, args, gy, v) {
       const [x, target] = [input(inputs, 0), targetOf(inputs, args)];
@@ -95,7 +95,7 @@ export const bce = pairLoss(
   ],
 );
 
-/** bce of sigmoid(x): softplus(x) − t·x, its terms and its slope's in an order that neither overflows nor loses digits. */
+/** bce of sigmoid(x): softplus(x) − t·x, its terms and its derivative's in an order that neither overflows nor loses digits. */
 export const bceWithLogits = pairLoss(
   'bceWithLogits',
   (x, t) => (x > 0 ? (1 - t) * x : -t * x) + softplusOf(-Math.abs(x)),

@@ -58,12 +58,12 @@ function reduction<A extends ReduceArgs>(
       const x = input(inputs, 0);
       const gx = zeros(x.shape);
       plan(x, args).groups.forEach((group, o) => {
-        const slopes = derivative(
+        const partials = derivative(
           group.map((i) => x.data[i]!),
           args,
         );
         group.forEach((i, k) => {
-          gx.data[i] = gy.data[o]! * slopes[k]!;
+          gx.data[i] = gy.data[o]! * partials[k]!;
         });
       });
       return [gx];
@@ -73,11 +73,11 @@ function reduction<A extends ReduceArgs>(
       const [inX, inGy] = [zeros(x.shape), zeros(gy.shape)];
       plan(x, args).groups.forEach((group, o) => {
         const direction = group.map((i) => v[0]!.data[i]!);
-        const slopes = derivative(
+        const partials = derivative(
           group.map((i) => x.data[i]!),
           args,
         );
-        inGy.data[o] = total(slopes.map((slope, k) => slope * direction[k]!));
+        inGy.data[o] = total(partials.map((partial, k) => partial * direction[k]!));
         const curved = curve?.(direction, args);
         group.forEach((i, k) => {
           inX.data[i] = curved ? gy.data[o]! * curved[k]! : 0;

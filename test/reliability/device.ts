@@ -29,7 +29,7 @@ const inject = (...injections: Injection[]): Fault['provoke'] => {
 const nothing = 'nothing was begun: no folder is left';
 
 const noMemory = (what: string): string =>
-  `The device has no memory left for ${what} (<bytes> bytes): use a smaller batch, width or image size (--batch-size, --width, --image-size), or end what else uses it.`;
+  `The device has no memory left for ${what} (<bytes> bytes): use smaller tensors (a smaller batch), or end other programs that use its memory. A smaller --batch-size, --width or --image-size needs less.`;
 
 const goesOn =
   'The device was lost (<reason>) at step <step>: a new one was made, training goes on from step <step> (restart 1 of 3).';
@@ -108,7 +108,7 @@ export const deviceFaults: readonly Fault[] = [
     name: 'the adapter has no float16 matrices for `--precision mixed`',
     provoke: (folder) => forger(folder, [...TINY, '--precision', 'mixed']),
     sentence:
-      "Precision mixed was asked for, and the adapter (<name>) lists no products of float16 matrices summed in float32 (chromium-experimental-subgroup-matrix, with shader-f16 and subgroups of one size): take float32, or a GPU that has them, such as NVIDIA's with tensor cores; `forger doctor` shows what is there.",
+      "Precision mixed was asked for, and the adapter (<name>) lists no products of float16 matrices summed in float32 (chromium-experimental-subgroup-matrix, with shader-f16 and subgroups of one size): take float32, or a GPU that has them, such as NVIDIA's with tensor cores. `forger doctor` shows what the adapter offers.",
     exitCode: 1,
     kept: nothing,
     skip: hasHalfMatrices && 'this adapter has them',
@@ -128,7 +128,7 @@ export const deviceFaults: readonly Fault[] = [
         inject: { method: 'GPUBuffer.mapAsync', at: 1, action: 'lose' },
       }),
     sentence:
-      'The device was lost (<reason>): try again; if it comes back, look after the graphics driver, which `forger doctor` names.',
+      'The device was lost (<reason>). Try again. If it happens again, update the graphics driver (`forger doctor` shows which one is in use).',
     exitCode: 1,
     kept: 'the run as it was',
   },
@@ -136,7 +136,7 @@ export const deviceFaults: readonly Fault[] = [
     name: 'a tensor is larger than the adapter can bind',
     provoke: (folder) => forger(folder, ['train', '--out', 'run', '--batch-size', '60000']),
     sentence:
-      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [<shape>] (<bytes> bytes) was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).',
+      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [<shape>] (<bytes> bytes) was asked for: use smaller tensors (a smaller batch). A smaller --batch-size, --width or --image-size needs less.',
     exitCode: 1,
     kept: nothing,
   },
@@ -148,7 +148,7 @@ export const deviceFaults: readonly Fault[] = [
         ...['--channels', '3', '--width', '1'],
       ]),
     sentence:
-      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [65536, 3, 1024, 1024] (824,633,720,832 bytes) was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).',
+      'This adapter binds at most <bytes> bytes at once, and a tensor of shape [65536, 3, 1024, 1024] (824,633,720,832 bytes) was asked for: use smaller tensors (a smaller batch). A smaller --batch-size, --width or --image-size needs less.',
     exitCode: 1,
     kept: nothing,
   },
@@ -202,7 +202,7 @@ export const deviceFaults: readonly Fault[] = [
     name: 'a kernel does not compile',
     provoke: inject({ method: 'GPUDevice.createShaderModule', label: 'adam', at: 1, action: 'wgsl' }),
     sentence:
-      'The kernel adam does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line; another driver, or `--tune off`, may do without that kernel.',
+      'The kernel adam does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line. Another driver, or `--tune off`, may avoid that kernel.',
     exitCode: 1,
     kept: nothing,
   },
@@ -213,7 +213,7 @@ export const deviceFaults: readonly Fault[] = [
         inject: { method: 'GPUDevice.createShaderModule', label: 'conv', at: 1, action: 'wgsl' },
       }),
     sentence:
-      'The kernel <kernel> does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line; another driver, or `--tune off`, may do without that kernel.',
+      'The kernel <kernel> does not compile: <complaint> This is a fault of Forger or of the graphics driver: please report it with this line. Another driver may avoid that kernel.',
     exitCode: 1,
     kept: 'the run as it was',
   },

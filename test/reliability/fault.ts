@@ -6,7 +6,7 @@ import { constants, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { emptyFolder } from '../cli/folders.ts';
+import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
 import type { Injection } from './inject.ts';
 
 /** Something that goes wrong, and how `forger` meets it. Each is a line of the table in docs/reliability.md. */
@@ -57,7 +57,7 @@ export function forger(
   args: readonly string[],
   { inject, env, through = [], onStart }: StartOptions = {},
 ): Promise<Outcome> {
-  const script = [join(root, 'scripts/run.mjs'), 'packages/dcgan/src/cli/main.ts'];
+  const script = [join(root, 'scripts/run.mjs'), 'packages/forger/src/cli/main.ts'];
   const injected = inject ? ['--import', preload] : [];
   const [command, ...rest] = [...through, process.execPath, ...injected, ...script, ...args];
   const child = spawn(command!, rest, {

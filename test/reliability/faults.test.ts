@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
-import { emptyFolder } from '../cli/folders.ts';
+import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
 import { crashFaults } from './crash.ts';
 import { deviceFaults } from './device.ts';
 import { diskFaults } from './disks.ts';

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, deflateRawSync, gzipSync } from 'node:zlib';
 import { expect } from 'vitest';
-import { idx } from '../data/builders.ts';
+import { idx } from '../../packages/forger/test/data/builders.ts';
+import { npy, pickled, torchZip, zip } from '../../packages/forger/test/weights/builders.ts';
 import { pngOf, zeros } from '../fuzz/parsers/hostile-files.ts';
-import { npy, pickled, torchZip, zip } from '../weights/builders.ts';
 import { type Fault, forger, TINY } from './fault.ts';
 
 const nothing = { exitCode: 1, kept: 'nothing was begun: no folder is left' } as const;

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { readCheckpoint } from '../../packages/dcgan/src/train/checkpoint-store.ts';
+import { readCheckpoint } from '../../packages/forger/src/train/checkpoint-store.ts';
 import { forger, isUndisturbed, TINY, undisturbedRun } from './fault.ts';
 
 /** How a run of `TINY` is resumed. */

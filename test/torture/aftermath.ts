@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCheckpoint } from '../../packages/dcgan/src/train/checkpoint-store.ts';
+import { readCheckpoint } from '../../packages/forger/src/train/checkpoint-store.ts';
 import type { Training } from './training.ts';
 
 /** Checkpoints that a run keeps. */

@@ -1,14 +1,14 @@
 // The same seed on the same adapter gives the same bytes, however the process is started and whatever runs beside it.
-// Stopped and resumed, captured and profiled runs are in test/train; killed ones in torture.test.ts.
+// Stopped and resumed, captured and profiled runs are in packages/forger/test/train; killed ones in torture.test.ts.
 
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RunFolder } from '@forger/dcgan';
+import { RunFolder } from 'forger';
 import { describe, expect, test } from 'vitest';
-import { emptyFolder } from '../cli/folders.ts';
+import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
+import { checkpointBytes, runTraining, tiny } from '../../packages/forger/test/train/helpers.ts';
 import { forger, TINY, undisturbedRun } from '../reliability/fault.ts';
-import { checkpointBytes, runTraining, tiny } from '../train/helpers.ts';
 import { differences, readResult } from './compare.ts';
 
 /** Everything that a run saved, by path: checkpoints, what lies beside them but for the time, and grids. */

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { sharp } from '../report/pictures.ts';
+import { sharp } from '../../packages/forger/test/report/pictures.ts';
 
 /** Settings of a training run, and what makes them worth it. */
 export interface Scenario {

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { findRecipe, newConfig, type Reporter, RunFolder, type StartInfo, train } from '@forger/dcgan';
+import { findRecipe } from '@forger/dcgan';
 import { type Device, getDefaultDevice } from '@forger/tensor';
+import { newConfig, type Reporter, RunFolder, type StartInfo, trainRun } from 'forger';
 import { fitSlope, type Slope } from './slope.ts';
 
 export interface SoakOptions {
@@ -81,7 +82,7 @@ export async function soak({ steps, seed, eager = false, print, disturb }: SoakO
   };
   try {
     const signal = new AbortController().signal;
-    await train(config, { run, reporter, signal, debug: false, resume: false, eager, tuning: 'off' });
+    await trainRun(config, { run, reporter, signal, debug: false, resume: false, eager, tuning: 'off' });
   } finally {
     run.close();
     rmSync(dir, { recursive: true, force: true });

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { type Tensor, zeros } from '@forger/tensor';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { emptyFolder } from '../cli/folders.ts';
-import { runTraining, tiny } from '../train/helpers.ts';
+import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
+import { runTraining, tiny } from '../../packages/forger/test/train/helpers.ts';
 import { faultsAfterKill } from './aftermath.ts';
 import { differences, disorder, readResult } from './compare.ts';
 import { tortureByKilling } from './kill.ts';

@@ -42,7 +42,7 @@ export class Training {
   constructor(args: readonly string[]) {
     this.#child = spawn(
       process.execPath,
-      [join(root, 'scripts/run.mjs'), 'packages/dcgan/src/cli/main.ts', 'train', ...args, '--json'],
+      [join(root, 'scripts/run.mjs'), 'packages/forger/src/cli/main.ts', 'train', ...args, '--json'],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, npm_lifecycle_event: '' } },
     );
     this.#child.stdout!.setEncoding('utf8').on('data', (chunk: string) => this.#hear(chunk));

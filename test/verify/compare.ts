@@ -1,5 +1,5 @@
 /** Holds what a device gave against what float64 says, special numbers and the ends of float32's range included. */
-import { unitRoundoff } from '../conditioning.ts';
+import { leastNormal, unitRoundoff } from '../support/tolerances.ts';
 import type { Expectation, Expected } from './expected.ts';
 
 /** How one tensor compares. */
@@ -12,8 +12,6 @@ export interface Verdict {
   readonly at: string;
 }
 
-/** float32's least normal number: what is smaller may be flushed to 0, also where it is a term or a factor. */
-const leastNormal = 2 ** -126;
 /** float32 has no numbers from here on: they round to infinity. */
 const overflow = 2 ** 128;
 
@@ -41,12 +39,12 @@ function errorOf(actual: number, expected: number, width: number, specials: Expe
 
 /** Tensors of a case beside what they should be; null stands for a gradient that does not depend on its input. */
 export function compare(expectation: Expectation, actual: readonly (ArrayLike<number> | null)[]): Verdict[] {
-  let slopes: readonly Float64Array[] | null = null;
+  let sensitivities: readonly Float64Array[] | null = null;
   return expectation.results.map((expected, i) => {
     const found = measure(expectation, expected, actual[i] ?? null, null);
     if (found.units <= found.allowed) return found;
-    slopes ??= expectation.sensitivities();
-    return measure(expectation, expected, actual[i] ?? null, slopes[i]!);
+    sensitivities ??= expectation.sensitivities();
+    return measure(expectation, expected, actual[i] ?? null, sensitivities[i]!);
   });
 }
 
@@ -54,24 +52,25 @@ function measure(
   { elements, terms, along }: Expectation,
   { what, values, allowed, second, cancels, specials, factor }: Expected,
   actual: ArrayLike<number> | null,
-  slopes: Float64Array | null,
+  sensitivities: Float64Array | null,
 ): Verdict {
   const { data } = values;
   let scale = 0;
   if (!elements) {
     for (const value of data) if (Math.abs(value) < overflow) scale = Math.max(scale, Math.abs(value));
     scale += cancels;
-    if (slopes) scale += slopes.reduce((most, slope) => (slope < overflow ? Math.max(most, slope) : most), 0);
+    if (sensitivities)
+      scale += sensitivities.reduce((most, one) => (one < overflow ? Math.max(most, one) : most), 0);
   }
   let [worst, where] = [0, 0];
   for (let k = 0; k < data.length; k++) {
     const [a, e] = [actual ? actual[k]! : 0, data[k]!];
     if (factor && !(Math.abs(factor[k]!) < overflow / 4)) continue;
-    const size = elements ? Math.abs(e) + (slopes ? slopes[k]! : 0) : scale;
+    const size = elements ? Math.abs(e) + (sensitivities ? sensitivities[k]! : 0) : scale;
     const error = errorOf(a, e, size * allowed * unitRoundoff, specials);
     if (error === 0) continue;
     // Where the terms of a sum are beyond the range, so may be the sum.
-    if (slopes && size >= overflow && !Number.isFinite(a)) continue;
+    if (sensitivities && size >= overflow && !Number.isFinite(a)) continue;
     const flushed = terms * coefficients * leastNormal * (second ? along(k) : 1);
     const units = error / Math.max(size * unitRoundoff, flushed / allowed);
     if (!(units <= worst)) [worst, where] = [units, k];

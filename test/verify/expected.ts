@@ -41,7 +41,7 @@ export interface Expectation {
 /** Second derivatives run through about twice as many steps. */
 const steps = { first: 1, second: 2 };
 
-/** Operations whose value or slope jumps where inputs are equal or 0, which a small move would cross. */
+/** Operations whose value or derivative jumps where inputs are equal or 0, which a small move would cross. */
 const withKinks = new Set('relu leakyRelu abs clamp elu maximum minimum max min maxPool2d l1 bce'.split(' '));
 
 const directions = 6;
@@ -145,7 +145,7 @@ function specialsOf(
   return elements || what === 'result' ? 'exact' : 'in place';
 }
 
-/** The slope or curvature that a gradient of a function of single numbers has as a factor. */
+/** The derivative or curvature that a gradient of a function of single numbers has as a factor. */
 function factorOf(c: Case, what: string): Float64Array | null {
   const { inputs, args } = c.sample;
   if (c.kind !== 'magnitudes' || inputs.length > 1 || !opCases[c.op].elements(c.sample)) return null;
@@ -211,9 +211,9 @@ function sensitivitiesOf(c: Case, found: readonly Ref[], elements: boolean): Flo
     const [above, below] = [moved(move), moved(-move)];
     for (const [i, { data }] of above.entries()) {
       for (let k = 0; k < data.length; k++) {
-        const slope = Math.abs(data[k]! - below[i]!.data[k]!) / (2 * move);
-        if (elements) most[i]![k]! += slope || 0;
-        else if (slope > most[i]![k]!) most[i]![k] = slope;
+        const derivative = Math.abs(data[k]! - below[i]!.data[k]!) / (2 * move);
+        if (elements) most[i]![k]! += derivative || 0;
+        else if (derivative > most[i]![k]!) most[i]![k] = derivative;
       }
     }
   }

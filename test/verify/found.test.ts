@@ -1,17 +1,17 @@
 /** What `pnpm verify` has found to be wrong, mended since: the smallest call that shows each. */
-import { createDevice, type Device } from '@forger/tensor';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Device } from '@forger/tensor';
+import { expect, test } from 'vitest';
 import { type Ref, ref } from '../reference/array.ts';
 import { type ReferenceOpName, referenceOp } from '../reference/index.ts';
+import { useDevice } from '../support/device.ts';
 import { drawSample } from './cases.ts';
 import { Draw, type Kind } from './draw.ts';
 import { verifyCase } from './run.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const row = (...values: number[]): Ref => ref([values.length], values.map(Math.fround));
 const infinity = Number.POSITIVE_INFINITY;

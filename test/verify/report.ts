@@ -1,5 +1,6 @@
 /** What a verification prints: a line for each operation and variant, and each wrong case with what repeats it. */
-import { unitRoundoff } from '../conditioning.ts';
+
+import { unitRoundoff } from '../support/tolerances.ts';
 import { commandOf, describeCase } from './cases.ts';
 import type { Outcome, Row } from './run.ts';
 

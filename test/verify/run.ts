@@ -14,8 +14,9 @@ import {
   tensor,
 } from '@forger/tensor';
 import { deviceOps } from '../ops-table.ts';
-import { type Ref, sameShape, sizeOf } from '../reference/array.ts';
+import { sameShape, sizeOf } from '../reference/array.ts';
 import type { ReferenceOpName } from '../reference/index.ts';
+import { toTensor } from '../support/tensors.ts';
 import { type Case, drawCase } from './cases.ts';
 import { compare, type Verdict } from './compare.ts';
 import { Draw, seedOf } from './draw.ts';
@@ -43,27 +44,25 @@ export interface Row {
   readonly wrong: readonly Outcome[];
 }
 
-const toTensor = (x: Ref, device: Device): Tensor => tensor(x.data, x.shape, { device });
-
 /** The tensors of `labelsOf`, and the gradients of the recorded backward pass behind them. */
 function runOnDevice(device: Device, c: Case): (Tensor | null)[] {
   const { inputs, args, gy, v, wanted } = c.sample;
   return device.scope(() =>
     asVariant(device, c.variant, () => {
-      const xs = inputs.map((x, i) => toTensor(x, device).requireGrad(wanted.includes(i)));
+      const xs = inputs.map((x, i) => toTensor(x, device).requiresGrad_(wanted.includes(i)));
       const targets = wanted.map((i) => xs[i]!);
       const y = deviceOps[c.op](xs, args);
       const moved = labelsOf(c).some(({ what }) => what === 'running mean') ? xs.slice(-2) : [];
       if (wanted.length === 0) return [y, ...moved];
       const upstream = toTensor(gy, device);
       const plain = grad(y, targets, { gradOutputs: [upstream] });
-      upstream.requireGrad();
+      upstream.requiresGrad_();
       const recorded = grad(y, targets, { gradOutputs: [upstream], createGraph: true });
       if (!hasSeconds(c)) return [y, ...plain, ...moved, ...recorded];
       const s = recorded
-        .map((g, k) => sum(mul(g!, toTensor(v[wanted[k]!]!, device))))
+        .map((g, k) => sum(mul(g, toTensor(v[wanted[k]!]!, device))))
         .reduce((total, part) => add(total, part));
-      return [y, ...plain, ...moved, ...grad(s, [...targets, upstream]), ...recorded];
+      return [y, ...plain, ...moved, ...grad(s, [...targets, upstream], { allowUnused: true }), ...recorded];
     }),
   );
 }
@@ -123,8 +122,8 @@ function judge(
     ...expectation,
     results: [...results, ...recorded.map((one) => ({ ...one, what: `recorded ${one.what}` }))],
     sensitivities: () => {
-      const slopes = expectation.sensitivities();
-      return [...slopes, ...slopes.slice(1, 1 + gradients)];
+      const sensitivities = expectation.sensitivities();
+      return [...sensitivities, ...sensitivities.slice(1, 1 + gradients)];
     },
   };
   const misshapen = tensors.findIndex((t, i) => t && !sameShape(t.shape, all.results[i]!.values.shape));

@@ -3,7 +3,8 @@
  * adapter and as for a GPU (sizes of workgroups, splits, lanes), whichever the adapter is. Matrix products and
  * convolutions have each core of kernels/gemm.ts besides, whatever the rules would take.
  */
-import { type Device, type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor';
+import type { Device } from '@forger/tensor';
+import { type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
 
 export type Variant = 'software' | 'gpu' | GemmCore | 'head';
 

@@ -2,20 +2,24 @@
  * The short version of `pnpm verify`: some random calls of every operation in every variant. The long one is
  * `pnpm verify --cases 1000`; a failure prints the command that repeats its case.
  */
+
+import type { Device } from '@forger/tensor';
 import * as forger from '@forger/tensor';
-import { createDevice, type Device } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as operations from '../../packages/tensor/src/ops/index.ts';
+import { useDevice } from '../support/device.ts';
 import { opNames } from './cases.ts';
 import { rowLines } from './report.ts';
 import { verify } from './run.ts';
 import { supportsVariant, type Variant, variantsOf } from './variants.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice({ halfMatrices: true });
-});
-afterAll(() => device.destroy());
+useDevice(
+  (opened) => {
+    device = opened;
+  },
+  { halfMatrices: true },
+);
 
 // The seed stays the same from run to run, so that drivers find their compiled kernels again.
 const seed = 1;

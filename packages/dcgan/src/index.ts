@@ -1,51 +1,106 @@
-// @forger/dcgan: recipes, data sets, training, sampling and description, for programs that do without the command.
+// @forger/dcgan: recipes, the trainer, data sets in memory and weight formats, in Node, in a page and in a worker.
 
-export { type BatchOptions, BatchSource, type BatchState } from './data/batches.ts';
-export { type DatasetOptions, type ImageDataset, openDataset } from './data/dataset.ts';
-export { describe } from './info/info.ts';
-export { describeRecipe, describeRecipes, type RecipeDescription } from './info/recipes.ts';
-export { findRecipe, recipes } from './recipes/index.ts';
-export { gradientPenalty, LOSSES, type LossName, type Objective } from './recipes/objectives.ts';
-export type { TrainingOptions } from './recipes/options.ts';
+export { type Batches, type BatchOptions, type BatchState, DatasetBatches } from './data/batches.ts';
+export { openGlyphs } from './data/glyphs.ts';
+export { type ImageDatasetSpec, imageDataset, type LabelSpec } from './data/image-dataset.ts';
 export type {
-  NetworkSizes,
-  Networks,
-  Optimizers,
-  Recipe,
-  StepContext,
-  StepProgress,
-  StepResult,
-} from './recipes/recipe.ts';
-export { type GridOptions, writeGrid } from './report/grid.ts';
-export { writeReports } from './report/report.ts';
-export { sample } from './sample/sample.ts';
+  Dataset,
+  DatasetOptions,
+  Field,
+  ImageDataset,
+  ImageField,
+  LabelField,
+  NumbersField,
+} from './data/types.ts';
 export {
-  newConfig,
-  parseConfig,
-  resumeConfig,
-  type TrainConfig,
-  type TrainOverrides,
-} from './train/config.ts';
-export type { ProfileReport } from './train/profile.ts';
-export type { Reporter, ReportPaths, StartInfo, StepMetrics, TrainSummary } from './train/reporter.ts';
-export { RunFolder, type RunFolderOptions } from './train/run-folder.ts';
-export { drawLatent, generate, PIXELS, TrainState, type TrainStateOptions } from './train/step.ts';
-export { DivergenceError } from './train/step-metrics.ts';
-export { StepRunner, type StepRunnerOptions, type StepValues } from './train/step-runner.ts';
-export { StoppedError, train } from './train/train.ts';
-export type {
-  Describe,
-  Description,
-  LayerRow,
-  NetworkDescription,
-  RecipeDefaults,
-  RecipeInfo,
-  Sample,
-  SampleOptions,
-  Train,
-  TrainIO,
-} from './train/types.ts';
-export { type Converted, type ConvertOptions, convert } from './weights/convert.ts';
+  drawLatents,
+  type GanContext,
+  type GanFixed,
+  type GanInputs,
+  type GanNetworks,
+  type GanOptimizers,
+  type GanSpec,
+  type GanTask,
+  gan,
+  type Latent,
+  type Published,
+  type Recipe,
+} from './recipes/gan.ts';
+export { findRecipe, recipes } from './recipes/index.ts';
+export * from './recipes/initialize.ts';
+export {
+  bceOfLogits,
+  bceOfProbabilities,
+  gradientPenalty,
+  LOSSES,
+  type LossName,
+  leastSquares,
+  type Objective,
+  type ObjectiveOf,
+} from './recipes/objectives.ts';
+export type { TrainingOptions } from './recipes/options.ts';
+export {
+  alternating,
+  alternatingOnFreshLatents,
+  frozen,
+  inTurns,
+  simultaneous,
+  together,
+  type Updates,
+  updateDiscriminator,
+  updateGenerator,
+} from './recipes/updates.ts';
+export type { Checkpoint, CheckpointMeta, HookState } from './train/checkpoint.ts';
+export * from './train/hooks.ts';
+export {
+  type Batch,
+  networkSizes,
+  type PartOptions,
+  TrainState,
+  type TrainStateOptions,
+} from './train/state.ts';
+export { DivergenceError, type StepMetrics } from './train/step-metrics.ts';
+export {
+  type HostBatch,
+  StepRunner,
+  type StepRunnerOptions,
+  type StepValues,
+} from './train/step-runner.ts';
+export {
+  type AnyTask,
+  defineTask,
+  type FixedContext,
+  type InputInfo,
+  type InputInfos,
+  type InputSpec,
+  type Inputs,
+  type InputTensors,
+  type MetricSpec,
+  metricSpec,
+  type NamedTensors,
+  type Networks,
+  type Optimizers,
+  type Part,
+  PIXELS,
+  type PreviewContext,
+  type Progress,
+  type RateProgress,
+  type Scalars,
+  type Schedule,
+  type Sizes,
+  type StepContext,
+  type Task,
+  type TaskDefaults,
+} from './train/task.ts';
+export { openTrainer, type TrainOptions, train } from './train/train.ts';
+export {
+  type EndReason,
+  type Goal,
+  type Hook,
+  type TrainEvent,
+  Trainer,
+  type TrainerOptions,
+  type TrainResult,
+} from './train/trainer.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
-export { readWeights } from './weights/read.ts';

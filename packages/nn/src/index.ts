@@ -1,5 +1,6 @@
 // @forger/nn: networks and what trains them, on @forger/tensor.
-export { canForwardEach, forwardEach } from './batches.ts';
+export { canForwardBatches, forwardBatches } from './batches.ts';
+export { ModuleDict, ModuleList } from './containers.ts';
 export * from './init.ts';
 export * from './layers/activation.ts';
 export * from './layers/conv.ts';

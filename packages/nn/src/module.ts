@@ -1,6 +1,6 @@
 // The module: something with a forward pass, and the parameters, buffers and child modules that it is made of.
 // Names and state dicts are PyTorch's, so that weights travel both ways.
-import { ConfigError, type Shape, type Tensor } from '@forger/tensor';
+import { ConfigError, type DType, type Shape, type Tensor } from '@forger/tensor';
 import { type LoadOptions, type LoadReport, loadStateDict, type StateEntries } from './state-dict.ts';
 
 /**
@@ -14,10 +14,10 @@ export abstract class Module {
   /** True while training: batch norm uses batch statistics, dropout drops. Set it with `train()` and `eval()`. */
   training = true;
   readonly #parameters = new Map<string, Tensor>();
-  readonly #buffers = new Map<string, Tensor>();
+  readonly #buffers = new Map<string, Tensor<DType>>();
 
   /** The result for a batch of samples; the first dimension of every tensor is the batch. */
-  abstract forward(...inputs: Tensor[]): Tensor;
+  abstract forward(...inputs: Tensor<DType>[]): Tensor;
 
   /** The shape that one sample of shape `input` becomes. Throws ShapeError when it does not fit. */
   outputShape(input: Shape): Shape {
@@ -50,7 +50,7 @@ export abstract class Module {
 
   /** Announces a parameter: it outlives scopes, and `backward()` fills its gradient. */
   protected registerParameter(name: string, value: Tensor): Tensor {
-    this.#parameters.set(name, value.keep().requireGrad());
+    this.#parameters.set(name, value.keep().requiresGrad_());
     return value;
   }
 
@@ -62,7 +62,7 @@ export abstract class Module {
   }
 
   /** Announces a buffer: state that is saved with the parameters but not trained. It outlives scopes. */
-  protected registerBuffer(name: string, value: Tensor): Tensor {
+  protected registerBuffer<D extends DType>(name: string, value: Tensor<D>): Tensor<D> {
     this.#buffers.set(name, value.keep());
     return value;
   }
@@ -72,9 +72,10 @@ export abstract class Module {
     const children: [string, Module][] = [];
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Module) children.push([name, value]);
-      else if (Array.isArray(value) && value.some((item) => item instanceof Module)) {
+      else if (holdsModules(value)) {
+        const [kind, instead] = Array.isArray(value) ? ['list', 'ModuleList'] : ['object', 'ModuleDict'];
         throw new ConfigError(
-          `${this.describe()} keeps modules in the list '${name}', where they have no names; put them into a Sequential.`,
+          `${this.describe()} keeps modules in the ${kind} '${name}', where they have no names; put them into a ${instead} or a Sequential.`,
         );
       }
     }
@@ -106,16 +107,18 @@ export abstract class Module {
   }
 
   /** Buffers by path (`main.1.running_mean`). */
-  namedBuffers(): Map<string, Tensor> {
+  namedBuffers(): Map<string, Tensor<DType>> {
     return unique(this.#collect((module) => module.#buffers));
   }
 
-  buffers(): Tensor[] {
+  buffers(): Tensor<DType>[] {
     return [...this.namedBuffers().values()];
   }
 
-  #collect(...kinds: ((module: Module) => Map<string, Tensor>)[]): Map<string, Tensor> {
-    const found = new Map<string, Tensor>();
+  #collect<D extends DType>(
+    ...kinds: ((module: Module) => ReadonlyMap<string, Tensor<D>>)[]
+  ): Map<string, Tensor<D>> {
+    const found = new Map<string, Tensor<D>>();
     for (const [path, module] of this.namedModules()) {
       for (const kind of kinds) {
         for (const [name, value] of kind(module)) found.set(path === '' ? name : `${path}.${name}`, value);
@@ -136,9 +139,9 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Freezes (false) or thaws all parameters: no gradients are computed for frozen ones. */
-  requiresGrad(on: boolean): this {
-    for (const parameter of this.parameters()) parameter.requireGrad(on);
+  /** Sets requiresGrad of all parameters; false freezes them: backward passes compute no gradients for them. */
+  requiresGrad_(on = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
   }
 
@@ -148,8 +151,8 @@ export abstract class Module {
   }
 
   /** Parameters and buffers under PyTorch's names and in its order: the live tensors, not copies. */
-  stateDict(): Map<string, Tensor> {
-    return this.#collect(
+  stateDict(): Map<string, Tensor<DType>> {
+    return this.#collect<DType>(
       (module) => module.#parameters,
       (module) => module.#buffers,
     );
@@ -171,8 +174,15 @@ export abstract class Module {
   }
 }
 
-function unique(named: Map<string, Tensor>): Map<string, Tensor> {
-  const seen = new Set<Tensor>();
+/** Whether a plain array or object has modules in it. */
+function holdsModules(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  return plain && Object.values(value).some((item) => item instanceof Module);
+}
+
+function unique<D extends DType>(named: Map<string, Tensor<D>>): Map<string, Tensor<D>> {
+  const seen = new Set<Tensor<D>>();
   for (const [name, value] of named) {
     if (seen.has(value)) named.delete(name);
     seen.add(value);

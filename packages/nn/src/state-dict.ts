@@ -1,6 +1,7 @@
 // State dicts: named tensors of modules and optimizers, read back for a file, and copied in from one, all or nothing.
 import {
   CheckpointError,
+  type DType,
   empty,
   readAll,
   type SafetensorsEntry,
@@ -10,10 +11,10 @@ import {
 } from '@forger/tensor';
 
 /** Tensors by name, as modules and optimizers give them. */
-export type StateDict = ReadonlyMap<string, Tensor>;
+export type StateDict = ReadonlyMap<string, Tensor<DType>>;
 
 /** What may be loaded: tensors on the device, or what `readSafetensors(bytes).tensors` holds. */
-export type StateEntries = ReadonlyMap<string, Tensor | SafetensorsEntry>;
+export type StateEntries = ReadonlyMap<string, Tensor<DType> | SafetensorsEntry>;
 
 export interface LoadOptions {
   /** Refuse names that are missing or unexpected. Default true. */
@@ -86,19 +87,19 @@ function list(title: string, lines: readonly string[]): string {
   return [`\n${title}:`, ...lines.slice(0, shown), ...rest].join('\n  ');
 }
 
-function describe(entry: Tensor | SafetensorsEntry): string {
+function describe(entry: Tensor<DType> | SafetensorsEntry): string {
   if (entry instanceof Tensor) return `${entry.dtype} ${showShape(entry.shape)}`;
   return `${entry.data[Symbol.toStringTag]} ${showShape(entry.shape)}`;
 }
 
-function fromHost(target: Tensor, { shape, data }: SafetensorsEntry): (() => void) | null {
+function fromHost(target: Tensor<DType>, { shape, data }: SafetensorsEntry): (() => void) | null {
   if (showShape(shape) !== showShape(target.shape)) return null;
   const values = convert(target, data);
   return values && (() => target.write(values));
 }
 
 /** Floats for floats, and whole numbers of any width that fit for whole numbers. */
-function convert(target: Tensor, data: SafetensorsEntry['data']): TypedData | null {
+function convert(target: Tensor<DType>, data: SafetensorsEntry['data']): TypedData | null {
   if (target.dtype === 'float32') {
     if (data instanceof Float32Array) return data;
     return data instanceof Float64Array ? Float32Array.from(data) : null;
@@ -110,7 +111,7 @@ function convert(target: Tensor, data: SafetensorsEntry['data']): TypedData | nu
 }
 
 /** Copies on the device. A copy within one buffer goes through another, as WebGPU asks. */
-function fromTensor(target: Tensor, source: Tensor): (() => void) | null {
+function fromTensor(target: Tensor<DType>, source: Tensor<DType>): (() => void) | null {
   const { device, bytes, dtype, shape } = target;
   if (source.dtype !== dtype || source.device !== device || showShape(source.shape) !== showShape(shape))
     return null;

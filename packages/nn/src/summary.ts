@@ -1,5 +1,5 @@
 // A table of a network's layers: shapes, parameters and multiply-adds of one sample, for people to read.
-import type { Shape, Tensor } from '@forger/tensor';
+import type { DType, Shape, Tensor } from '@forger/tensor';
 import type { Module } from './module.ts';
 import { Sequential } from './sequential.ts';
 
@@ -45,6 +45,6 @@ function walk(module: Module, name: string, input: Shape, rows: SummaryRow[]): S
   return outputShape;
 }
 
-function count(tensors: readonly Tensor[]): number {
+function count(tensors: readonly Tensor<DType>[]): number {
   return tensors.reduce((total, t) => total + t.size, 0);
 }

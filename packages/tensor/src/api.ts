@@ -1,13 +1,23 @@
-// Everything that @forger/tensor offers in any place it runs; index.ts and index.browser.ts add the platform.
+// The public entry, "@forger/tensor", in any place it runs; index.ts and index.browser.ts add the platform. The rule: a
+// name is here when a program that computes with tensors uses it: the device and its memory report, tensors and their
+// types, creation, operations, automatic differentiation, random numbers, weights files, errors, shapes, and profiles.
+// What takes knowledge of how the library computes is in internal.ts, "@forger/tensor/internal".
 import './methods.ts';
 
-export { type BackwardOptions, backward, grad, isGradEnabled, noGrad } from './autograd/tape.ts';
+export {
+  type BackwardOptions,
+  backward,
+  type Gradients,
+  type GradOptions,
+  grad,
+  isGradEnabled,
+  noGrad,
+} from './autograd/tape.ts';
 export type { AdapterReport, HalfMatrix, SubgroupMatrix } from './device/adapter.ts';
 export type { MemoryReport } from './device/buffers.ts';
 export type { Plan, PlanNeeds } from './device/capture.ts';
 export { type Ceilings, measureCeilings } from './device/ceilings.ts';
 export { Device, type DeviceOptions } from './device/device.ts';
-export { kernelSources } from './device/pipelines.ts';
 export type { Precision } from './device/precision.ts';
 export type {
   DeviceSpan,
@@ -19,10 +29,7 @@ export type {
 } from './device/profile.ts';
 export { chromeTrace, type ProfileTableOptions, profileTable } from './device/profile-report.ts';
 export type { ProfileOptions } from './device/profiler.ts';
-export { type Timing, timeInterleaved } from './device/timing.ts';
-export type { NeededKernel, WarmUpOptions } from './device/warm-up.ts';
 export * from './errors.ts';
-export { float32FromBfloat16, float32FromFloat16 } from './io/half.ts';
 export {
   readSafetensors,
   type SafetensorsData,
@@ -32,36 +39,18 @@ export {
   type SafetensorsTensor,
   writeSafetensors,
 } from './io/safetensors.ts';
-export { getChoices, type ProblemFamily, setChoices, type Tunable } from './kernels/choices.ts';
-export { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from './kernels/gemm.ts';
-export { markNonFinite } from './kernels/nonfinite.ts';
-export * from './kernels/optimizer.ts';
-export {
-  type TunedProblem,
-  type TuneOptions,
-  type TuneReport,
-  tunableProblems,
-  tune,
-} from './kernels/tune.ts';
 export * from './ops/index.ts';
-export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.ts';
-export {
-  type Pair,
-  type Shape,
-  type Slide,
-  sameShape,
-  showShape,
-  sizeOf,
-  slideSize,
-  spreadSize,
-} from './shape.ts';
+export { defaultRng, manualSeed, Rng, type RngState } from './rng.ts';
+export { type Pair, type Shape, showShape, sizeOf } from './shape.ts';
 export {
   type CreateOptions,
+  type DataOf,
   type DType,
   empty,
   getDefaultDevice,
   type NestedNumbers,
   readAll,
+  scope,
   setDefaultDevice,
   Tensor,
   type TypedData,

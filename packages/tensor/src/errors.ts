@@ -1,10 +1,33 @@
-// The errors that Forger throws on purpose. Each message says what was given, what was expected and what to do;
-// the `forger` command prints that one message and exits with 1.
+// The errors that Forger throws on purpose. Each message says what was given, what was expected and what to do, in
+// terms of tensors and devices. A program that knows more (the `forger` command knows its flags) reads `code` and adds
+// advice of its own.
+
+/** Causes that a program can give advice on. */
+export type ErrorCode =
+  /** No adapter answers. */
+  | 'no-adapter'
+  /** The adapter cannot compute in the precision that was asked for. */
+  | 'precision'
+  /** The driver was reset, or the device was removed or destroyed. */
+  | 'device-lost'
+  /** The device has no memory left. */
+  | 'out-of-memory'
+  /** A tensor is larger than what the adapter can bind. */
+  | 'too-large'
+  /** The compiler or the driver refuses a kernel. */
+  | 'kernel';
+
+export interface ForgerErrorOptions extends ErrorOptions {
+  readonly code?: ErrorCode;
+}
 
 /** Base class of every error that Forger throws on purpose; anything else that escapes is a bug. */
 export class ForgerError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  readonly code: ErrorCode | undefined;
+
+  constructor(message: string, options?: ForgerErrorOptions) {
     super(message, options);
+    this.code = options?.code;
     this.name = new.target.name;
   }
 }
@@ -21,26 +44,27 @@ export class CheckpointError extends ForgerError {}
 /** No adapter, a lost device, a failed shader, or memory that the device could not give. */
 export class DeviceError extends ForgerError {}
 
-/** The device is gone: its driver was reset, it was taken out, or it was destroyed from elsewhere. Another may be made. */
+/** The device is gone: its driver was reset, it was removed, or it was destroyed from elsewhere. A new one can be created. */
 export class DeviceLostError extends DeviceError {
-  /** What the platform says of it. */
+  /** The platform's reason. */
   readonly why: string;
 
   constructor(why: string) {
     super(
-      `The device was lost (${why}): try again; if it comes back, look after the graphics driver, which \`forger doctor\` names.`,
+      `The device was lost (${why}): create a new one; if that one is lost too, update the graphics driver.`,
+      { code: 'device-lost' },
     );
     this.why = why;
   }
 }
 
-/** Memory that the device could not give. */
+/** The device has no memory left. */
 export class OutOfMemoryError extends DeviceError {
-  /** @param what it was for, with its size. */
+  /** @param what the memory was for, with its size. */
   constructor(what: string, options?: ErrorOptions) {
     super(
-      `The device has no memory left for ${what}: use a smaller batch, width or image size (--batch-size, --width, --image-size), or end what else uses it.`,
-      options,
+      `The device has no memory left for ${what}: use smaller tensors (a smaller batch), or end other programs that use its memory.`,
+      { ...options, code: 'out-of-memory' },
     );
   }
 }

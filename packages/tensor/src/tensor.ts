@@ -6,7 +6,14 @@ import { checkShape, type Shape, showShape, sizeOf } from './shape.ts';
 
 export type DType = 'float32' | 'int32' | 'uint32';
 
-export type TypedData = Float32Array | Int32Array | Uint32Array;
+interface ArrayOf extends Record<DType, ArrayLike<number>> {
+  float32: Float32Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+}
+
+/** What `data()` of a tensor of dtype D gives: a Float32Array, an Int32Array or a Uint32Array. */
+export type TypedData<D extends DType = DType> = ArrayOf[D];
 
 /** Nested numbers, as in `tensor([[1, 2], [3, 4]])`. */
 export type NestedNumbers = number | readonly NestedNumbers[];
@@ -23,6 +30,15 @@ export function setDefaultDevice(device: Device | null): void {
   defaultDevice = device;
 }
 
+/**
+ * Runs `fn` on the default device's scope: tensors made inside are freed at its end unless `fn` returns them (alone, in
+ * an array or in a plain object) or keep() was called on them. See `Device.scope`.
+ * @throws TypeError when `fn` is async: read results after the scope. DeviceError when there is no default device.
+ */
+export function scope<T>(fn: () => T): T {
+  return getDefaultDevice().scope(fn);
+}
+
 /** Frees the storage of tensors that were dropped outside any scope, when they are collected. */
 const dropped = new FinalizationRegistry<Storage>((storage) => storage.release());
 
@@ -34,19 +50,23 @@ export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readon
 
 export interface GradFunction {
   readonly name: string;
-  readonly inputs: readonly Tensor[];
+  readonly inputs: readonly Tensor<DType>[];
   readonly backward: BackwardFunction;
   /** Grows with time: an operation's number is larger than those of everything it was computed from. */
   readonly order: number;
 }
 
-export class Tensor {
+/**
+ * An array of numbers on a device, with its place in the autograd graph. Values are contiguous and row-major.
+ * @typeParam D the dtype. `Tensor` alone is a float32 tensor, `Tensor<DType>` one of any dtype.
+ */
+export class Tensor<D extends DType = 'float32'> {
   readonly device: Device;
   #storage: Storage;
   #offset: number;
   readonly shape: Shape;
   readonly size: number;
-  readonly dtype: DType;
+  readonly dtype: D;
   /** True for parameters, and for results computed from them while gradients are recorded. */
   requiresGrad = false;
   /** The gradient that `backward()` left here; only leaves have one. */
@@ -58,7 +78,7 @@ export class Tensor {
   #disposed = false;
 
   /** Takes over one reference to `storage`. Use `empty`, `tensor` and the operations instead. */
-  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: DType) {
+  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: D) {
     this.device = device;
     this.#storage = storage;
     this.#offset = offset;
@@ -90,6 +110,11 @@ export class Tensor {
     return this.#disposed;
   }
 
+  /** Whether the dtype is float32; then the type checker knows it too. */
+  isFloatingPoint(): this is Tensor {
+    return this.dtype === 'float32';
+  }
+
   /** The buffer range that a kernel binds. Throws DeviceError when the tensor was already freed. */
   get range(): BufferRange {
     if (this.#disposed) {
@@ -101,20 +126,20 @@ export class Tensor {
   }
 
   /** A tensor of another shape (or part) on the same storage. No copy, not recorded for gradients. */
-  view(shape: Shape, offset = 0): Tensor {
+  view(shape: Shape, offset = 0): Tensor<D> {
     if (this.#disposed) void this.range;
     return new Tensor(this.device, this.storage.retain(), this.offset + offset, shape, this.dtype);
   }
 
   /** The same data outside the graph. */
-  detach(): Tensor {
+  detach(): Tensor<D> {
     return this.view(this.shape);
   }
 
   /** Marks a leaf as one that `backward()` fills the gradient of. */
-  requireGrad(on = true): this {
+  requiresGrad_(on = true): this {
     if (this.gradFunction)
-      throw new ShapeError('requireGrad() is for leaves; this tensor is the result of an operation.');
+      throw new ShapeError('requiresGrad_() is for leaves; this tensor is the result of an operation.');
     if (this.dtype !== 'float32')
       throw new ShapeError(`Gradients exist for float32 tensors only; this one is ${this.dtype}.`);
     this.requiresGrad = on;
@@ -149,8 +174,12 @@ export class Tensor {
     this.storage.release();
   }
 
-  /** Reads the values back: the place where a program waits for the device. */
-  async data(): Promise<TypedData> {
+  /**
+   * Reads the values back, row by row, as a new Float32Array, Int32Array or Uint32Array by dtype. This is where a program
+   * waits for the device. Throws DeviceError when the tensor was freed, inside a capture or a dry run, and when a command
+   * that the values depend on failed.
+   */
+  async data(): Promise<TypedData<D>> {
     const [bytes] = await this.device.read([this.range]);
     return typedArray(this.dtype, bytes!);
   }
@@ -181,43 +210,48 @@ export class Tensor {
   }
 }
 
-function typedArray(dtype: DType, bytes: ArrayBuffer): TypedData {
-  if (dtype === 'float32') return new Float32Array(bytes);
-  return dtype === 'int32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+const arrays = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
+
+function typedArray<D extends DType>(dtype: D, bytes: ArrayBuffer): TypedData<D> {
+  return new arrays[dtype](bytes) as TypedData<D>;
 }
 
 function toTyped(dtype: DType, data: ArrayLike<number>): TypedData {
-  if (dtype === 'float32') return data instanceof Float32Array ? data : Float32Array.from(data);
-  if (dtype === 'int32') return data instanceof Int32Array ? data : Int32Array.from(data);
-  return data instanceof Uint32Array ? data : Uint32Array.from(data);
+  return data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
 }
 
 /** Throws ShapeError unless all that are given are float32: kernels would take other dtypes' bits for numbers. */
-export function checkFloat32(what: string, ...tensors: readonly (Tensor | null | undefined)[]): void {
+export function checkFloat32(what: string, ...tensors: readonly (Tensor<DType> | null | undefined)[]): void {
   for (const t of tensors) {
     if (t && t.dtype !== 'float32')
       throw new ShapeError(`${what}: a tensor of ${t.dtype} was given; expected float32.`);
   }
 }
 
-/** Reads several tensors of one device back with a single wait. */
-export async function readAll(tensors: readonly Tensor[]): Promise<TypedData[]> {
-  if (tensors.length === 0) return [];
-  const buffers = await tensors[0]!.device.read(tensors.map((t) => t.range));
-  return buffers.map((bytes, i) => typedArray(tensors[i]!.dtype, bytes));
+/** What `data()` gives for each of the tensors T, in their order. */
+export type DataOf<T extends readonly Tensor<DType>[]> = {
+  -readonly [I in keyof T]: T[I] extends Tensor<infer D> ? TypedData<D> : never;
+};
+
+/** Reads several tensors of one device back with a single wait, each as `data()` does; throws as `data()`. */
+export async function readAll<const T extends readonly Tensor<DType>[]>(tensors: T): Promise<DataOf<T>> {
+  const buffers = (await tensors[0]?.device.read(tensors.map((t) => t.range))) ?? [];
+  return buffers.map((bytes, i) => typedArray(tensors[i]!.dtype, bytes)) as DataOf<T>;
 }
 
-export interface CreateOptions {
+export interface CreateOptions<D extends DType = 'float32'> {
+  /** Default: the device of the last `createDevice` or `setDefaultDevice`. */
   readonly device?: Device | undefined;
-  readonly dtype?: DType | undefined;
+  /** Default 'float32', whatever the type of the values given. */
+  readonly dtype?: D | undefined;
 }
 
 /** A tensor whose values are whatever the memory holds; for kernels that overwrite all of it. */
-export function empty(shape: Shape, options: CreateOptions = {}): Tensor {
+export function empty<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   checkShape(shape, 'empty');
   const device = options.device ?? getDefaultDevice();
   const storage = device.allocate(sizeOf(shape) * 4, shape);
-  return new Tensor(device, storage, 0, [...shape], options.dtype ?? 'float32');
+  return new Tensor(device, storage, 0, [...shape], options.dtype ?? ('float32' as D));
 }
 
 function nestedShape(data: NestedNumbers): number[] {
@@ -237,11 +271,11 @@ function nestedShape(data: NestedNumbers): number[] {
  * @param data nested numbers, or a flat list or typed array together with `shape`.
  * @param shape inferred from the nesting when left out.
  */
-export function tensor(
+export function tensor<D extends DType = 'float32'>(
   data: NestedNumbers | TypedData | Float64Array,
   shape?: Shape,
-  options: CreateOptions = {},
-): Tensor {
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const flat: ArrayLike<number> = ArrayBuffer.isView(data)
     ? (data as Float32Array)
     : typeof data === 'number'
@@ -257,7 +291,7 @@ export function tensor(
 }
 
 /** A tensor of zeros. */
-export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
+export function zeros<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   const result = empty(shape, options);
   result.device.clear(result.range);
   return result;

@@ -7,9 +7,9 @@ import { describe, expect, it } from 'vitest';
 /** What only Node has, should it stand in the text without being imported. */
 const forNode = /node:|\brequire\s*\(|\bprocess\.|\bBuffer\./;
 
-async function bundle(options: BuildOptions) {
+async function bundle(options: BuildOptions, contents = "export * from '@forger/tensor';") {
   const { metafile, outputFiles } = await build({
-    stdin: { contents: "export * from '@forger/tensor';", resolveDir: import.meta.dirname },
+    stdin: { contents, resolveDir: import.meta.dirname },
     bundle: true,
     format: 'esm',
     write: false,
@@ -55,6 +55,20 @@ describe('the browser entry', () => {
     const { sideEffects } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
     for (const name of names)
       expect(sideEffects).toEqual(expect.arrayContaining([`./src/${name}.ts`, `./dist/${name}.js`]));
+  });
+
+  it('bundles beside the internal entry with every module once, and still nothing of Node', async () => {
+    const options: BuildOptions = { platform: 'browser', conditions: ['browser', '@forger/source'] };
+    const alone = await bundle(options);
+    const both = await bundle(
+      options,
+      "export * from '@forger/tensor'; export * as internal from '@forger/tensor/internal';",
+    );
+    const added = both.inputs.filter((path) => !alone.inputs.includes(path));
+    expect(added).toContain('packages/tensor/src/internal.ts');
+    expect(both.inputs.filter((path) => path.endsWith('src/tensor.ts'))).toHaveLength(1);
+    expect(both.imports).toEqual([]);
+    expect(both.text).not.toMatch(forNode);
   });
 
   it('differs from the Node entry, where the same checks find Node', async () => {

@@ -18,8 +18,8 @@ import {
   sum,
   type Tensor,
   tensor,
-  withGemmCore,
 } from '@forger/tensor';
+import { withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from 'webgpu';
 import { kernelCode } from '../src/device/pipelines.ts';
@@ -125,10 +125,10 @@ describe('the kernels are right WGSL for the matrices of', () => {
       withGemmCore('matrix', () => {
         // A small product takes small tiles, a large one large ones; the gradients read operands along the other axis.
         for (const side of [17, 2048]) {
-          const [rows, weight] = [zeros(side, 32).requireGrad(), zeros(side, 32).requireGrad()];
+          const [rows, weight] = [zeros(side, 32).requiresGrad_(), zeros(side, 32).requiresGrad_()];
           grad(sum(linear(rows, weight)), [rows, weight]);
         }
-        const [x, w] = [zeros(64, 8, 32, 32).requireGrad(), zeros(72, 8, 4, 4).requireGrad()];
+        const [x, w] = [zeros(64, 8, 32, 32).requiresGrad_(), zeros(72, 8, 4, 4).requiresGrad_()];
         const y = conv2d(x, w, { stride: 2, padding: 1, bias: zeros(72) });
         grad(sum(y), [x, w]);
         convTranspose2d(y, w, { stride: 2, padding: 1, bias: zeros(8) });
@@ -216,13 +216,13 @@ describe('on float16 matrices', () => {
 
   test('whole numbers come out as the plain core has them, to the bit', async () => {
     // Up to 40, these and all of their sums are exact in float16 and float32.
-    const x = whole([3, 17, 9, 11], 40).requireGrad();
-    const w = whole([33, 17, 4, 4], 40).requireGrad();
-    const gy = whole([3, 33, 4, 5], 40).requireGrad();
+    const x = whole([3, 17, 9, 11], 40).requiresGrad_();
+    const w = whole([33, 17, 4, 4], 40).requiresGrad_();
+    const gy = whole([3, 33, 4, 5], 40).requiresGrad_();
     const run = (): (Tensor | null)[] => {
       const y = conv2d(x, w, { stride: 2, padding: 1 });
       const first = grad(y, [x, w], { gradOutputs: [gy], createGraph: true });
-      return [y, ...first, ...grad(sum(mul(first[1]!, w.detach())), [x, gy])];
+      return [y, ...first, ...grad(sum(mul(first[1], w.detach())), [x, gy])];
     };
     const [exact, plain] = [withGemmCore('matrix', run), withGemmCore('naive', run)];
     expect(await readAll(exact.map((t) => t!))).toEqual(await readAll(plain.map((t) => t!)));
@@ -265,7 +265,7 @@ describe('on float16 matrices', () => {
     const w = random([64, 32, 4, 4], on).keep();
     const few = random([1, 32, 4, 4], on).keep();
     const step = (): Tensor[] => {
-      const [input, weight] = [x.detach().requireGrad(), w.detach().requireGrad()];
+      const [input, weight] = [x.detach().requiresGrad_(), w.detach().requiresGrad_()];
       const y = conv2d(input, weight, { stride: 2, padding: 1 });
       const head = conv2d(input, few, { stride: 2, padding: 1 });
       backward(sum(mul(y, y)));

@@ -2,10 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { constants, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
-import { openDataset } from '../../../packages/dcgan/src/data/dataset.ts';
 import { readTar } from '../../../packages/dcgan/src/data/tar.ts';
 import type { DatasetOptions, ImageDataset } from '../../../packages/dcgan/src/data/types.ts';
-import { idx } from '../../data/builders.ts';
+import { openDataset } from '../../../packages/forger/src/data/dataset.ts';
+import { idx } from '../../../packages/forger/test/data/builders.ts';
 import { type Draw, number } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane, single } from '../parser.ts';
 import { zeros } from './hostile-files.ts';

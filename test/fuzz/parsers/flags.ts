@@ -1,7 +1,7 @@
 // Command lines: every command and flag with values that may be anything. Training does not begin, since the run folder
 // that is asked for last can never be made.
 
-import { run } from '../../../packages/dcgan/src/cli/program.ts';
+import { run } from '../../../packages/forger/src/cli/program.ts';
 import type { Draw } from '../draw.ts';
 import { type Parser, sane, single } from '../parser.ts';
 

@@ -1,10 +1,10 @@
 // Weights that look like a network of a recipe: recognised by names and shapes that may lie, and built without memory.
 
 import { fileURLToPath } from 'node:url';
-import { createDevice, type Device, Generator } from '@forger/tensor';
-import { findEither, openSource } from '../../../packages/dcgan/src/sample/source.ts';
-import { readWeights } from '../../../packages/dcgan/src/weights/read.ts';
-import { pickled, zip } from '../../weights/builders.ts';
+import { createDevice, type Device, Rng } from '@forger/tensor';
+import { findEither, openSource } from '../../../packages/forger/src/sample/source.ts';
+import { readWeights } from '../../../packages/forger/src/weights/read.ts';
+import { pickled, zip } from '../../../packages/forger/test/weights/builders.ts';
 import type { Draw } from '../draw.ts';
 import { type Parser, type Sample, sane, single } from '../parser.ts';
 import { countOf } from './tensors.ts';
@@ -73,8 +73,8 @@ const parser: Parser = {
     const { build, sizes, weights, network: which } = findEither(await openSource(path), on);
     let [needed, held] = [0, 0];
     on.dryRun(() => {
-      const built = build(new Generator(0, { device: on }))[which];
-      for (const { shape } of built.stateDict().values()) needed += countOf(shape);
+      const built = build(new Rng(0, { device: on }))[which];
+      for (const { shape } of built!.stateDict().values()) needed += countOf(shape);
     });
     for (const { shape } of weights!.values()) held += countOf(shape);
     sane(

@@ -1,6 +1,6 @@
 // numpy's arrays and archives of them; Chainer's are such archives with paths for names.
 
-import type { ZipMember } from '../../weights/builders.ts';
+import type { ZipMember } from '../../../packages/forger/test/weights/builders.ts';
 import { type Draw, number } from '../draw.ts';
 import { type Parser, single } from '../parser.ts';
 import { readAll, tensors } from './tensors.ts';

@@ -9,9 +9,9 @@ import { openAndRead, options } from './datasets.ts';
 import { chunk, pngOf } from './hostile-files.ts';
 import { twistedZip } from './zips.ts';
 
-/** sharp as the dcgan package has it. */
-const sharp: typeof import('../../../packages/dcgan/node_modules/sharp/lib/index.js') = createRequire(
-  new URL('../../../packages/dcgan/package.json', import.meta.url),
+/** sharp as the forger package has it. */
+const sharp: typeof import('../../../packages/forger/node_modules/sharp/lib/index.js') = createRequire(
+  new URL('../../../packages/forger/package.json', import.meta.url),
 )('sharp');
 
 const FORMATS = ['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const;

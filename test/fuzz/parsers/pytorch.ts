@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unpickle } from '../../../packages/dcgan/src/weights/pickle.ts';
 import { TorchRules } from '../../../packages/dcgan/src/weights/pytorch-pickle.ts';
-import { pickled, type ZipMember } from '../../weights/builders.ts';
+import { pickled, type ZipMember } from '../../../packages/forger/test/weights/builders.ts';
 import { type Draw, number } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane, single } from '../parser.ts';
 import { countOf, readAll } from './tensors.ts';

@@ -5,14 +5,14 @@ import { hostname } from 'node:os';
 import { ForgerError, readSafetensors, writeSafetensors } from '@forger/tensor';
 import { findRecipe } from '../../../packages/dcgan/src/recipes/index.ts';
 import { checkOptions } from '../../../packages/dcgan/src/recipes/options.ts';
-import { lossesSvg } from '../../../packages/dcgan/src/report/losses.ts';
-import { writeReports } from '../../../packages/dcgan/src/report/report.ts';
-import { readMeta } from '../../../packages/dcgan/src/train/checkpoint.ts';
-import { optionsOf, resumeConfig, type TrainConfig } from '../../../packages/dcgan/src/train/config.ts';
-import { RunFolder } from '../../../packages/dcgan/src/train/run-folder.ts';
-import { lockFolder } from '../../../packages/dcgan/src/train/run-lock.ts';
-import { readChoices } from '../../../packages/dcgan/src/train/tuning.ts';
-import { config, metrics } from '../../cli/settings.ts';
+import { lossesSvg } from '../../../packages/forger/src/report/losses.ts';
+import { writeReports } from '../../../packages/forger/src/report/report.ts';
+import { readMeta } from '../../../packages/forger/src/train/checkpoint.ts';
+import { optionsOf, resumeConfig, type TrainConfig } from '../../../packages/forger/src/train/config.ts';
+import { RunFolder } from '../../../packages/forger/src/train/run-folder.ts';
+import { lockFolder } from '../../../packages/forger/src/train/run-lock.ts';
+import { readChoices } from '../../../packages/forger/src/train/tuning.ts';
+import { config, metrics } from '../../../packages/forger/test/cli/settings.ts';
 import type { Draw } from '../draw.ts';
 import { json } from '../json.ts';
 import { type Parser, type Sample, sane } from '../parser.ts';
@@ -118,7 +118,10 @@ const checkpointParser: Parser = {
 };
 
 function metricsText(draw: Draw, steps: number): string {
-  const lines = Array.from({ length: steps }, (_, i) => json(draw, { ...metrics(i + 1), secondsLeft: 1 }));
+  const lines = Array.from({ length: steps }, (_, i) => {
+    const { step, epoch, metrics: measured, imagesPerSecond, seconds } = metrics(i + 1);
+    return json(draw, { step, epoch, ...measured, imagesPerSecond, seconds, secondsLeft: 1 });
+  });
   return draw
     .list(lines)
     .map((line) => `${line}${draw.twists() ? draw.hostileText() : '\n'}`)

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseWeights, readWeights } from '../../../packages/dcgan/src/weights/read.ts';
+import { parseWeights, readWeights } from '../../../packages/forger/src/weights/read.ts';
 import type { Draw } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane } from '../parser.ts';
 

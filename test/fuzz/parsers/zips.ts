@@ -1,6 +1,6 @@
 // ZIP archives with members and fields that may lie.
 
-import { type ZipMember, zip } from '../../weights/builders.ts';
+import { type ZipMember, zip } from '../../../packages/forger/test/weights/builders.ts';
 import { type Draw, number } from '../draw.ts';
 
 /** Fields by their place after a signature: [offset, bytes]. APPNOTE.TXT 4.3.7, 4.3.12, 4.3.16. */

@@ -2,14 +2,13 @@
 // plane. Format: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 import { DataError } from '@forger/tensor';
 import { shown } from '../printable.ts';
-import { readInflated, readWhole } from './files.ts';
 import type { RawPictures } from './raw-images.ts';
 import { readTar } from './tar.ts';
 
 const SIDE = 32;
 const RECORD_BYTES = 1 + 3 * SIDE * SIDE;
 /** The published archive inflates to 184 MB; anything far beyond that is not it. */
-const MAX_ARCHIVE_BYTES = 512 * 2 ** 20;
+export const MAX_ARCHIVE_BYTES = 512 * 2 ** 20;
 
 /** The names of the training batches, alone or inside the archive. */
 export const CIFAR_BATCH = /(^|\/)data_batch_\d+\.bin$/;
@@ -34,28 +33,28 @@ function checkBatch(bytes: Uint8Array, file: string): Uint8Array {
   return bytes;
 }
 
-const pictures = (parts: Uint8Array[]): RawPictures => ({
-  channels: 3,
-  height: SIDE,
-  width: SIDE,
-  skip: 1,
-  parts,
-});
-
-/** Reads binary batches in the given order. Throws DataError for a missing file or bytes of another form. */
-export async function readCifarBatches(files: string[]): Promise<RawPictures> {
-  const parts: Uint8Array[] = [];
-  for (const file of files) parts.push(checkBatch(await readWhole(file), file));
-  return pictures(parts);
+/** A batch file in memory. */
+export interface CifarFile {
+  /** Named in errors. */
+  name: string;
+  bytes: Uint8Array;
 }
 
-/** Reads the training batches out of cifar-10-binary.tar.gz. Throws DataError for any other content. */
-export async function readCifarArchive(file: string): Promise<RawPictures> {
-  const archive = await readInflated(file, () => MAX_ARCHIVE_BYTES);
+/** The pictures of binary batches, in the given order. @throws DataError for bytes of another form. */
+export function parseCifarBatches(files: readonly CifarFile[]): RawPictures {
+  const parts = files.map(({ name, bytes }) => checkBatch(bytes, name));
+  return { channels: 3, height: SIDE, width: SIDE, skip: 1, parts };
+}
+
+/**
+ * The training batches of cifar-10-binary.tar, in memory and without gzip; `file` is only named in errors.
+ * @throws DataError for any other content.
+ */
+export function parseCifarArchive(archive: Uint8Array, file: string): RawPictures {
   const entries = readTar(archive, file).filter((entry) => CIFAR_BATCH.test(entry.name));
   if (entries.length === 0) {
     throw new DataError(`'${file}' has no data_batch_*.bin in it; download cifar-10-binary.tar.gz again.`);
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return pictures(entries.map((entry) => checkBatch(entry.bytes, `${file}:${shown(entry.name)}`)));
+  return parseCifarBatches(entries.map(({ name, bytes }) => ({ name: `${file}:${shown(name)}`, bytes })));
 }

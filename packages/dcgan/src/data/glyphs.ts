@@ -4,10 +4,11 @@
 // Image i follows from (seed, i) alone: a digit and a style, Catmull-Rom curves through the style's points, bent by
 // a random smooth field, slanted, turned and scaled, then inked with a pen of varying width. A pixel's ink is its
 // distance to the pen's way, softened over about one pixel.
-import { createHash } from 'node:crypto';
+import { sha256OfText } from '../sha256.ts';
 import { DIGIT_STYLES, type Style } from './glyph-strokes.ts';
+import { imageDataset } from './image-dataset.ts';
 import { checkSeed, Random, STREAM } from './random.ts';
-import { checkIndex, type DatasetOptions, type ImageDataset } from './types.ts';
+import type { DatasetOptions, ImageDataset } from './types.ts';
 
 /** As many as MNIST has; an epoch must end somewhere. */
 const LENGTH = 60_000;
@@ -20,22 +21,27 @@ const EDGE = 1.2;
 /** How much broader a pressed pen draws. */
 const MAX_PRESSURE = 0.18;
 
+const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
+
 /** The drawn digits as a data set. Throws ConfigError for a seed that is not an integer from 0 to 2^53-1. */
-export function openGlyphs(options: DatasetOptions): ImageDataset {
+export function openGlyphs(options: Pick<DatasetOptions, 'imageSize' | 'channels' | 'seed'>): ImageDataset {
   const { imageSize: size, channels, seed } = options;
   checkSeed(seed);
   const excess = new Float32Array(size * size);
   const form = `glyphs ${VERSION} ${LENGTH} ${size} ${channels} ${seed}`;
-  return {
+  return imageDataset({
     name: 'glyphs',
     length: LENGTH,
     channels,
     height: size,
     width: size,
-    notes: [],
-    fingerprint: createHash('sha256').update(form).digest('hex'),
+    fingerprint: sha256OfText(form),
+    label: {
+      classes: DIGITS,
+      read: (index) => new Random(seed, STREAM.glyphs, index).below(10),
+      fingerprint: sha256OfText(`labels ${form}`),
+    },
     read(index, out, offset) {
-      checkIndex(index, LENGTH);
       const random = new Random(seed, STREAM.glyphs, index);
       drawDigit(random.below(10), random, size, excess);
       const plane = size * size;
@@ -47,7 +53,7 @@ export function openGlyphs(options: DatasetOptions): ImageDataset {
         out.copyWithin(offset + channel * plane, offset, offset + plane);
       }
     },
-  };
+  });
 }
 
 /** Draws one digit: `excess` gets each pixel's distance to the inked area's edge in pixels, negative inside. */

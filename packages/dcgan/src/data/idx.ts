@@ -1,8 +1,10 @@
 // IDX image files, as MNIST's: a big-endian header (magic 0x00000803 for unsigned bytes in three dimensions, then
 // count, rows, columns) and the pixels. Format: http://yann.lecun.com/exdb/mnist/, "the IDX file format".
 import { DataError } from '@forger/tensor';
-import { MAX_BYTES, readInflated } from './files.ts';
 import type { RawPictures } from './raw-images.ts';
+
+/** The largest file that is read into memory whole. */
+export const MAX_BYTES = 2 ** 31 - 1;
 
 const HEADER_BYTES = 16;
 const MAGIC_IMAGES = 0x00000803;
@@ -11,7 +13,7 @@ const MAGIC_LABELS = 0x00000801;
 /** `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, either with `.gz`; any name before `idx3-ubyte` will do. */
 export const IDX_NAME = /[-.]idx3-ubyte(\.gz)?$/;
 
-interface IdxHeader {
+export interface IdxHeader {
   count: number;
   rows: number;
   columns: number;
@@ -20,7 +22,7 @@ interface IdxHeader {
 }
 
 /** Reads the header; `file` is only named in errors. Throws DataError for one that is not an image file's. */
-function parseHeader(head: Uint8Array, file: string): IdxHeader {
+export function parseIdxHeader(head: Uint8Array, file: string): IdxHeader {
   if (head.length < HEADER_BYTES) {
     throw new DataError(
       `'${file}' holds ${head.length} bytes, less than the ${HEADER_BYTES} of an IDX header; ` +
@@ -48,12 +50,11 @@ function parseHeader(head: Uint8Array, file: string): IdxHeader {
 }
 
 /**
- * Reads an IDX image file, plain or gzip. Throws DataError for a missing or damaged file, another magic number,
- * or more or less data than the header says; memory is bounded by the file's true content and the header's claim.
+ * The pictures of an IDX image file in memory, without gzip; `file` is only named in errors.
+ * @throws DataError for a damaged file, another magic number, or more or less data than the header says.
  */
-export async function readIdx(file: string): Promise<RawPictures> {
-  const content = await readInflated(file, (head) => parseHeader(head, file).bytes);
-  const { count, rows, columns, bytes } = parseHeader(content, file);
+export function parseIdx(content: Uint8Array, file: string): RawPictures {
+  const { count, rows, columns, bytes } = parseIdxHeader(content, file);
   if (content.length !== bytes) {
     const kind = content.length < bytes ? 'short' : 'long';
     throw new DataError(

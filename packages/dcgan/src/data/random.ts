@@ -48,7 +48,12 @@ export function philox4x32(
 }
 
 /** What a stream of random numbers is for; streams of one seed share no number. */
-export const STREAM = { shuffle: 1, glyphs: 2 } as const;
+export const STREAM = {
+  shuffle: 1,
+  glyphs: 2,
+  /** Between the streams of several data sets. */
+  apart: 16,
+} as const;
 
 /** Throws ConfigError unless the seed is an integer from 0 to 2^53-1, which a number holds exactly. */
 export function checkSeed(seed: number): void {

@@ -1,8 +1,9 @@
 // Uncompressed pictures of one size held in memory, fitted as they are read: the common end of IDX and CIFAR files.
-import { createHash } from 'node:crypto';
 import { DataError } from '@forger/tensor';
+import { sha256OfBytes, sha256OfText } from '../sha256.ts';
 import { Fitter } from './fit.ts';
-import { checkIndex, type DatasetOptions, type ImageDataset } from './types.ts';
+import { imageDataset, type LabelSpec } from './image-dataset.ts';
+import type { DatasetOptions, ImageDataset } from './types.ts';
 
 /** Pictures as they stand in files: each record is `skip` bytes of something else, then the channel-first pixels. */
 export interface RawPictures {
@@ -12,65 +13,70 @@ export interface RawPictures {
   skip: number;
   /** Whole records each. */
   parts: Uint8Array[];
+  label?: LabelSpec | undefined;
 }
 
-export class RawImages implements ImageDataset {
-  readonly name: string;
-  readonly length: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly notes: string[];
-  readonly fingerprint: string;
+/** How raw pictures are fitted. */
+export type FitOptions = Pick<DatasetOptions, 'imageSize' | 'channels' | 'minImages'>;
+
+/** A set of raw pictures. */
+export interface RawDataset extends ImageDataset {
   /** SHA-256 of all pixels in order, before fitting. */
   readonly pixelHash: string;
-  readonly #raw: RawPictures;
-  readonly #fitter: Fitter;
-  readonly #recordBytes: number;
+}
 
-  /** Throws DataError when there are fewer pictures than `options.minImages`. */
-  constructor(name: string, raw: RawPictures, options: DatasetOptions, notes: string[] = []) {
-    const { imageSize, channels, minImages = 2 } = options;
-    const pixels = raw.channels * raw.height * raw.width;
-    this.name = name;
-    this.#raw = raw;
-    this.#recordBytes = raw.skip + pixels;
-    this.length = raw.parts.reduce((sum, part) => sum + part.length / this.#recordBytes, 0);
-    if (this.length < minImages) {
-      throw new DataError(
-        `'${name}' holds ${this.length} images, and at least ${minImages} are needed; give a larger data set.`,
-      );
-    }
-    this.channels = channels;
-    this.height = imageSize;
-    this.width = imageSize;
-    this.notes = notes;
-    this.#fitter = new Fitter(raw.channels, raw.height, raw.width, channels, imageSize);
-    const hash = createHash('sha256');
-    for (const part of raw.parts) {
-      if (raw.skip === 0) hash.update(part);
-      else {
-        for (let at = raw.skip; at < part.length; at += this.#recordBytes) {
-          hash.update(part.subarray(at, at + pixels));
+/** Raw pictures as a data set. @throws DataError when there are fewer pictures than `options.minImages`. */
+export async function openRawImages(
+  name: string,
+  raw: RawPictures,
+  options: FitOptions,
+  notes: readonly string[] = [],
+): Promise<RawDataset> {
+  const { imageSize, channels, minImages = 2 } = options;
+  const recordBytes = raw.skip + raw.channels * raw.height * raw.width;
+  const length = raw.parts.reduce((sum, part) => sum + part.length / recordBytes, 0);
+  if (length < minImages) {
+    throw new DataError(
+      `'${name}' holds ${length} images, and at least ${minImages} are needed; give a larger data set.`,
+    );
+  }
+  const fitter = new Fitter(raw.channels, raw.height, raw.width, channels, imageSize);
+  const pixelHash = await sha256OfBytes(pixelsOf(raw, recordBytes));
+  const form = ['raw', raw.channels, raw.height, raw.width, length, imageSize, channels];
+  const dataset = imageDataset({
+    name,
+    length,
+    channels,
+    height: imageSize,
+    width: imageSize,
+    notes,
+    fingerprint: sha256OfText(`${form.join(' ')} ${pixelHash}`),
+    label: raw.label,
+    read(index, out, offset) {
+      let at = index * recordBytes;
+      for (const part of raw.parts) {
+        if (at < part.length) {
+          fitter.fit(part, at + raw.skip, out, offset);
+          return;
         }
+        at -= part.length;
       }
-    }
-    this.pixelHash = hash.digest('hex');
-    const form = ['raw', raw.channels, raw.height, raw.width, this.length, imageSize, channels];
-    this.fingerprint = createHash('sha256')
-      .update(`${form.join(' ')} ${this.pixelHash}`)
-      .digest('hex');
-  }
+    },
+  });
+  return Object.assign(dataset, { pixelHash });
+}
 
-  read(index: number, out: Uint8Array, offset: number): void {
-    checkIndex(index, this.length);
-    let at = index * this.#recordBytes;
-    for (const part of this.#raw.parts) {
-      if (at < part.length) {
-        this.#fitter.fit(part, at + this.#raw.skip, out, offset);
-        return;
-      }
-      at -= part.length;
-    }
+/** All pixels in order, without what lies between them; of one part that is nothing else, a view of it. */
+function pixelsOf({ parts, skip }: RawPictures, recordBytes: number): Uint8Array<ArrayBuffer> {
+  const [first, ...others] = parts;
+  if (first && others.length === 0 && skip === 0 && first.buffer instanceof ArrayBuffer)
+    return first as Uint8Array<ArrayBuffer>;
+  const pixels = recordBytes - skip;
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + (part.length / recordBytes) * pixels, 0));
+  let to = 0;
+  for (const part of parts) {
+    for (let at = skip; at < part.length; at += recordBytes, to += pixels)
+      all.set(part.subarray(at, at + pixels), to);
   }
+  return all;
 }

@@ -19,8 +19,7 @@ export function readTar(archive: Uint8Array, file: string): TarEntry[] {
     const header = archive.subarray(at, at + BLOCK);
     if (header.every((byte) => byte === 0)) return entries;
     const text = (start: number, length: number) =>
-      Buffer.from(header.subarray(start, start + length))
-        .toString('latin1')
+      String.fromCharCode(...header.subarray(start, start + length))
         .replace(/\0.*$/s, '')
         .trim();
     // The checksum counts its own eight bytes as blanks.

@@ -1,22 +1,65 @@
 // What a data set is to the rest of Forger, and what may be asked of one.
 
-/** A set of equally sized square pictures, each channel-first bytes 0..255. */
-export interface ImageDataset {
+/** Pictures of one shape, channels × height × width, as bytes 0..255. */
+export interface ImageField {
+  readonly kind: 'image';
+  readonly shape: readonly [channels: number, height: number, width: number];
+  /** Writes picture `index`, channel-first, into `out` from `offset`. Throws a RangeError for an index out of range. */
+  read(index: number, out: Uint8Array, offset: number): void;
+  /** A hash of all values of the field, so that a resumed run can refuse other data. */
+  readonly fingerprint: string;
+}
+
+/** A class for each sample. */
+export interface LabelField {
+  readonly kind: 'label';
+  /** Names of the classes; a label is an index into them. */
+  readonly classes: readonly string[];
+  /** The class of sample `index`, 0..classes.length-1. Throws a RangeError for an index out of range. */
+  read(index: number): number;
+  /** A hash of all values of the field, so that a resumed run can refuse other data. */
+  readonly fingerprint: string;
+}
+
+/** Numbers of one shape for each sample, such as attributes or coordinates. */
+export interface NumbersField {
+  readonly kind: 'numbers';
+  readonly shape: readonly number[];
+  /** Writes the numbers of sample `index`, row-major, into `out` from `offset`. Throws a RangeError for an index out of range. */
+  read(index: number, out: Float32Array, offset: number): void;
+  /** A hash of all values of the field, so that a resumed run can refuse other data. */
+  readonly fingerprint: string;
+}
+
+/** One named part of every sample. The same index always gives the same values. */
+export type Field = ImageField | LabelField | NumbersField;
+
+/** Samples of named fields. */
+export interface Dataset {
   readonly name: string;
+  /** How many samples there are; indices go from 0 to length - 1. */
   readonly length: number;
+  readonly fields: Readonly<Record<string, Field>>;
+  /** What a person should know about the set, such as how many files were skipped; one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** A data set of pictures: the field `image`, and `label` where the classes are known. */
+export interface ImageDataset extends Dataset {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
-  /**
-   * Writes image `index` as channels × height × width bytes into `out` from `offset`. The same index always
-   * gives the same bytes. Throws a RangeError when `index` is not in 0..length-1.
-   */
+  readonly fields: ImageFields;
+  /** `read` of the field `image`. */
   read(index: number, out: Uint8Array, offset: number): void;
-  /** What a person should know about the set, such as how many files were skipped; one sentence each. */
-  readonly notes: string[];
-  /** A hash of the pictures and of how they are fitted, so that a resumed run can refuse other data. */
+  /** `fingerprint` of the field `image`: a hash of the pictures and of how they are fitted. */
   readonly fingerprint: string;
 }
+
+export type ImageFields = Readonly<Record<string, Field>> & {
+  readonly image: ImageField;
+  readonly label?: LabelField;
+};
 
 export interface DatasetOptions {
   /** Side of the square pictures, in pixels. */
@@ -31,6 +74,11 @@ export interface DatasetOptions {
   seed: number;
   /** Fewest pictures worth training on; fewer is a DataError. 2 unless given. */
   minImages?: number | undefined;
+  /**
+   * Look for a class for each picture, the field `label`, and download it where the pictures are. A set without
+   * labels has no such field, and a note that says why. Off unless given: then no file of labels is read.
+   */
+  labels?: boolean | undefined;
   /** Told of slow openings: pictures decoded, or bytes downloaded. */
   onProgress?: ((done: number, total: number, unit: 'pictures' | 'bytes') => void) | undefined;
 }

@@ -17,12 +17,13 @@ import {
   Sequential,
   Sigmoid,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { checkMultiple } from './doubling.ts';
+import type { Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { normalWeights } from './initialize.ts';
+import { checkMultiple } from './networks.ts';
 import { bceOfLogits } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe } from './recipe.ts';
-import { updateSimultaneously } from './steps.ts';
+import { simultaneous } from './updates.ts';
 
 /** Standard deviation of the noise before every leaky ReLU and at the pictures. */
 const SIGMA = 0.2;
@@ -31,12 +32,12 @@ const SIGMA = 0.2;
 const EPS = 2e-5;
 
 /** The picture's side is 8 times the first layer's, `bottom_width`; the width is `ch`. */
-const bottomWidth = ({ imageSize }: NetworkSizes): number => imageSize / 8;
+const bottomWidth = ({ imageSize }: Sizes): number => imageSize / 8;
 
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
+function buildGenerator(sizes: Sizes, random: Rng): Module {
   const { width: ch, channels, latentSize } = sizes;
   const side = bottomWidth(sizes);
-  const options = { generator: random };
+  const options = { rng: random };
   const doubling = { ...options, stride: 2, padding: 1 };
   const norm = { ...options, eps: EPS };
   return new Sequential({
@@ -61,10 +62,10 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
 }
 
 /** Seven convolutions by turns 3×3 and halving 4×4, then one logit. Its batch norms have a shift and no scale. */
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
+function buildDiscriminator(sizes: Sizes, random: Rng): Module {
   const { width: ch, channels } = sizes;
   const side = bottomWidth(sizes);
-  const options = { generator: random };
+  const options = { rng: random };
   const keeping = { ...options, stride: 1, padding: 1 };
   const halving = { ...options, stride: 2, padding: 1 };
   const noise = (): Module => new GaussianNoise(SIGMA, options);
@@ -103,14 +104,7 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  return {
-    generator: normalWeights(buildGenerator(sizes, random), random),
-    discriminator: normalWeights(buildDiscriminator(sizes, random), random),
-  };
-}
-
-export const chainer: Recipe = {
+export const chainer = gan({
   name: 'chainer',
   title: "the DCGAN of Chainer's examples and tutorial",
   source: 'https://github.com/chainer/chainer/tree/master/examples/dcgan',
@@ -132,13 +126,14 @@ export const chainer: Recipe = {
   },
   latent: { size: 100, distribution: 'uniform' },
   pixelRange: 'sigmoid',
-  sampleMode: 'eval',
+  previewMode: 'eval',
   checkSizes: ({ imageSize, width }) => {
     checkMultiple('An image size', imageSize, 8);
     checkMultiple('A width', width, 8);
   },
-  build,
+  generator: (sizes, rng) => normalWeights(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => normalWeights(buildDiscriminator(sizes, rng), rng),
   adam: { betas: [0.5, 0.999], weightDecay: 1e-4, epsPlacement: 'chainer' },
   objective: bceOfLogits,
-  step: updateSimultaneously,
-};
+  updates: simultaneous,
+});

@@ -11,15 +11,16 @@ import {
   Sequential,
   Tanh,
 } from '@forger/nn';
-import { type Generator, noGrad } from '@forger/tensor';
-import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import { noGrad, type Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { normalWeights } from './initialize.ts';
+import { checkDoublingSize, hiddenChannels } from './networks.ts';
 import { bceOfLogits } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
-import { DISCRIMINATOR, updateDiscriminator, updateGenerator } from './steps.ts';
+import { together, updateDiscriminator, updateGenerator } from './updates.ts';
 
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildGenerator(sizes: Sizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const doubling = { ...options, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes);
   const blocks = hidden.map(
@@ -31,7 +32,7 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
           4,
           i === 0 ? options : doubling,
         ),
-        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        batch_norm: new BatchNorm2d(channels, { rng: random }),
         activation: new ReLU(),
       }),
   );
@@ -43,8 +44,8 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
 }
 
 /** Batch norm after every convolution but the last, the first one included, against the paper. Ends in a logit. */
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildDiscriminator(sizes: Sizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const hidden = hiddenChannels(sizes).reverse();
   const blocks = hidden.map(
     (channels, i) =>
@@ -54,34 +55,38 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
           stride: 2,
           padding: 1,
         }),
-        batch_norm: new BatchNorm2d(channels, { generator: random }),
+        batch_norm: new BatchNorm2d(channels, { rng: random }),
         activation: new LeakyReLU(0.2),
       }),
   );
   return new Sequential(...blocks, new Conv2d(hidden.at(-1)!, 1, 4, options));
 }
 
-/** `init.Normal(0.02)`: weights only, as MXNet does it; batch norms start at 1 and 0. */
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  return {
-    generator: normalWeights(buildGenerator(sizes, random), random),
-    discriminator: normalWeights(buildDiscriminator(sizes, random), random),
-  };
-}
+/** The discriminator's loss is the mean over both kinds of images, not their sum. */
+const SCALE = 1 / 2;
 
-/** The generator runs again on the same latents for its own update. */
-function step(t: StepContext): StepResult {
-  const latents = t.drawLatent();
-  const judged = updateDiscriminator(
-    t,
-    noGrad(() => t.generator.forward(latents)),
-    1 / 2,
-  );
-  if (t.part === DISCRIMINATOR) return judged;
-  return { ...judged, ...updateGenerator(t, t.generator.forward(latents)) };
-}
+/** The generator runs again, on the same latents, for its own update. */
+const updates = together({
+  discriminator: (t) => {
+    const latents = t.drawLatents();
+    return updateDiscriminator(
+      t,
+      noGrad(() => t.generator.forward(latents)),
+      SCALE,
+    );
+  },
+  both: (t) => {
+    const latents = t.drawLatents();
+    const scalars = updateDiscriminator(
+      t,
+      noGrad(() => t.generator.forward(latents)),
+      SCALE,
+    );
+    return { ...scalars, ...updateGenerator(t, t.generator.forward(latents)) };
+  },
+});
 
-export const d2l: Recipe = {
+export const d2l = gan({
   name: 'd2l',
   title: 'the DCGAN of "Dive into Deep Learning", on sprites',
   source: 'https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html',
@@ -100,10 +105,12 @@ export const d2l: Recipe = {
   },
   latent: { size: 100, distribution: 'normal' },
   pixelRange: 'tanh',
-  sampleMode: 'eval',
+  previewMode: 'eval',
   checkSizes: checkDoublingSize,
-  build,
+  // `init.Normal(0.02)`: weights only, as MXNet does it; batch norms start at 1 and 0.
+  generator: (sizes, rng) => normalWeights(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => normalWeights(buildDiscriminator(sizes, rng), rng),
   adam: { betas: [0.5, 0.999] },
   objective: bceOfLogits,
-  step,
-};
+  updates,
+});

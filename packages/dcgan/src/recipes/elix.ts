@@ -1,44 +1,37 @@
 // Elix's DCGAN notebook (PyTorch, before 0.4): least squares on a folder of pictures, one network for each batch.
 
 import { Sigmoid } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { checkDoublingSize, doublingGenerator, halvingDiscriminator, hiddenChannels } from './doubling.ts';
+import { gan } from './gan.ts';
+import { checkDoublingSize, doublingGenerator, halvingDiscriminator, hiddenChannels } from './networks.ts';
 import { leastSquares } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepProgress, StepResult } from './recipe.ts';
-import { DISCRIMINATOR, drawFakes, GENERATOR, judge, turn, updateGenerator } from './steps.ts';
+import { discriminatorLoss, drawFakes, turn, type Updates, updateGenerator } from './updates.ts';
 
 /** The discriminator is left as it is while its loss is at most so much. */
 const GOOD_ENOUGH = 0.1;
 
-/** The part in which the discriminator takes the gradients of the part before it. */
-const UPDATE = 'update';
-
-/** The networks of `pytorch` with 256 channels where it has 512, and a sigmoid. First weights are PyTorch's defaults. */
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  const hidden = hiddenChannels(sizes, 4);
-  return {
-    generator: doublingGenerator(sizes, hidden, new Sigmoid(), random),
-    discriminator: halvingDiscriminator(sizes, hidden, random),
-  };
-}
-
 /** Even batches for the discriminator, odd ones for the generator; each batch has latents of its own. */
-function nextPart(progress: StepProgress): string | undefined {
-  const { done, losses, options } = progress;
-  if (done.length === 0) return turn(progress, DISCRIMINATOR);
-  if (done.length > 1 || done[0] === GENERATOR) return undefined;
-  // The bound belongs to the notebook's own loss.
-  return options.loss !== undefined || losses.lossD! > GOOD_ENOUGH ? UPDATE : undefined;
-}
+const updates: Updates = {
+  parts: {
+    discriminator: (t) => discriminatorLoss(t, drawFakes(t)),
+    // The discriminator's step, by the gradients of the part before.
+    update: (t) => {
+      t.optimizers.discriminator.step();
+      return {};
+    },
+    generator: (t) => updateGenerator(t, t.generator.forward(t.drawLatents())),
+  },
+  scheduleReadsMetrics: true,
+  schedule:
+    ({ nDis, loss }) =>
+    ({ stepsDone, done, metrics }) => {
+      if (done.length === 0) return turn(stepsDone, nDis, 'discriminator');
+      if (done.length > 1 || done[0] === 'generator') return undefined;
+      // The bound belongs to the notebook's own loss.
+      return loss !== undefined || metrics.lossD! > GOOD_ENOUGH ? 'update' : undefined;
+    },
+};
 
-function step(t: StepContext): StepResult {
-  if (t.part === GENERATOR) return updateGenerator(t, t.generator.forward(t.drawLatent()));
-  if (t.part === DISCRIMINATOR) return judge(t, drawFakes(t));
-  t.optimizers.discriminator.step();
-  return {};
-}
-
-export const elix: Recipe = {
+export const elix = gan({
   name: 'elix',
   title: "Elix's DCGAN notebook: least squares on a folder of pictures",
   source: "Elix's DCGAN notebook",
@@ -59,12 +52,12 @@ export const elix: Recipe = {
   pixelRange: 'sigmoid',
   channelOrder: 'bgr',
   shuffle: false,
-  sampleMode: 'train',
+  previewMode: 'train',
   checkSizes: checkDoublingSize,
-  build,
+  // The networks of `pytorch` with 256 channels where it has 512, and a sigmoid. First weights are PyTorch's defaults.
+  generator: (sizes, rng) => doublingGenerator(sizes, hiddenChannels(sizes, 4), new Sigmoid(), rng),
+  discriminator: (sizes, rng) => halvingDiscriminator(sizes, hiddenChannels(sizes, 4), rng),
   adam: { betas: [0.9, 0.999] },
   objective: leastSquares,
-  step,
-  nextPart,
-  decidesByLoss: true,
-};
+  updates,
+});

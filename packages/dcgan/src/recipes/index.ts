@@ -5,12 +5,12 @@ import { shown } from '../printable.ts';
 import { chainer } from './chainer.ts';
 import { d2l } from './d2l.ts';
 import { elix } from './elix.ts';
+import type { Recipe } from './gan.ts';
 import { notebook } from './notebook.ts';
 import { paddle } from './paddle.ts';
 import { pytorch } from './pytorch.ts';
 import { quick } from './quick.ts';
 import { radford } from './radford.ts';
-import type { Recipe } from './recipe.ts';
 import { tensorflow } from './tensorflow.ts';
 import { vanilla } from './vanilla.ts';
 

@@ -15,34 +15,35 @@ import {
   Sigmoid,
   Tanh,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import type { Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { isConv, normalScales, normalWeights } from './initialize.ts';
+import { checkDoublingSize, hiddenChannels } from './networks.ts';
 import { bceOfProbabilities } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
-import { DISCRIMINATOR, drawFakes, updateDiscriminator, updateGenerator } from './steps.ts';
+import { alternatingOnFreshLatents } from './updates.ts';
 
 /** A linear stem without batch norm or activation, then doublings; the width is of the last hidden layer, 128. */
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
-  const doubling = { bias: false, generator: random, stride: 2, padding: 1 };
+function buildGenerator(sizes: Sizes, random: Rng): Module {
+  const doubling = { bias: false, rng: random, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes);
   const layers: Record<string, Module> = {
     flatten: new Flatten(),
-    linear: new Linear(sizes.latentSize, hidden[0]! * 4 * 4, { generator: random }),
+    linear: new Linear(sizes.latentSize, hidden[0]! * 4 * 4, { rng: random }),
     reshape: new Reshape([hidden[0]!, 4, 4]),
   };
   for (const [i, channels] of hidden.entries()) {
     const next = hidden[i + 1];
     const conv = new ConvTranspose2d(channels, next ?? sizes.channels, 4, doubling);
     layers[`conv${i + 1}`] = next
-      ? new Sequential(conv, new BatchNorm2d(next, { generator: random }), new ReLU())
+      ? new Sequential(conv, new BatchNorm2d(next, { rng: random }), new ReLU())
       : new Sequential(conv);
   }
   return new Sequential({ ...layers, out: new Tanh() });
 }
 
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
-  const halving = { bias: false, generator: random, stride: 2, padding: 1 };
+function buildDiscriminator(sizes: Sizes, random: Rng): Module {
+  const halving = { bias: false, rng: random, stride: 2, padding: 1 };
   const hidden = hiddenChannels(sizes).reverse();
   const layers: Record<string, Module> = {};
   for (const [i, channels] of hidden.entries()) {
@@ -50,35 +51,21 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
     layers[`conv${i + 1}`] =
       i === 0
         ? new Sequential(conv, new LeakyReLU(0.2))
-        : new Sequential(conv, new BatchNorm2d(channels, { generator: random }), new LeakyReLU(0.2));
+        : new Sequential(conv, new BatchNorm2d(channels, { rng: random }), new LeakyReLU(0.2));
   }
   return new Sequential({
     ...layers,
     flatten: new Flatten(),
-    out: new Sequential(new Linear(hidden.at(-1)! * 4 * 4, 1, { generator: random }), new Sigmoid()),
+    out: new Sequential(new Linear(hidden.at(-1)! * 4 * 4, 1, { rng: random }), new Sigmoid()),
   });
 }
 
 /** `init_weights`: convolutions and, by the same line, the scales of batch norms from N(0, 0.02). */
-function initialize(network: Module, random: Generator): Module {
+function initialize(network: Module, random: Rng): Module {
   return normalScales(normalWeights(network, random, isConv), random, 0);
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  return {
-    generator: initialize(buildGenerator(sizes, random), random),
-    discriminator: initialize(buildDiscriminator(sizes, random), random),
-  };
-}
-
-/** The generator is trained on pictures of its own, from fresh latents. */
-export function updateApart(t: StepContext): StepResult {
-  const judged = updateDiscriminator(t, drawFakes(t));
-  if (t.part === DISCRIMINATOR) return judged;
-  return { ...judged, ...updateGenerator(t, t.generator.forward(t.drawLatent())) };
-}
-
-export const notebook: Recipe = {
+export const notebook = gan({
   name: 'notebook',
   title: "Diego Gomez Mosquera's DCGAN notebook",
   source: 'https://github.com/diegoalejogm/gans',
@@ -97,10 +84,11 @@ export const notebook: Recipe = {
   },
   latent: { size: 100, distribution: 'normal' },
   pixelRange: 'tanh',
-  sampleMode: 'train',
+  previewMode: 'train',
   checkSizes: checkDoublingSize,
-  build,
+  generator: (sizes, rng) => initialize(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => initialize(buildDiscriminator(sizes, rng), rng),
   adam: { betas: [0.5, 0.999] },
   objective: bceOfProbabilities,
-  step: updateApart,
-};
+  updates: alternatingOnFreshLatents,
+});

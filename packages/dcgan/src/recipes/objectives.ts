@@ -1,15 +1,15 @@
-// What the two networks minimise, as functions of the discriminator's verdicts: each recipe's own, and those that
-// --loss puts in its place.
+// What the two networks minimise, as functions of the discriminator's outputs: each recipe's own losses, and those that
+// --loss puts in their place.
 
 import type { Module } from '@forger/nn';
 import { bce, bceWithLogits, mse } from '@forger/nn';
 import {
   add,
-  type Generator,
   grad,
   mean,
   mul,
   neg,
+  type Rng,
   relu,
   sigmoid,
   sqrt,
@@ -21,42 +21,42 @@ import {
 } from '@forger/tensor';
 import type { LOSS_NAMES } from '../train/limits.ts';
 
-/** Losses of one element each, means over the batch, of verdicts of any shape. */
+/** Losses of one element each, means over the batch, of outputs of any shape. */
 export interface Objective {
   /** A few words for tables. */
   title: string;
   /** The discriminator's loss on real pictures and on generated ones. */
-  real(verdicts: Tensor): Tensor;
-  fake(verdicts: Tensor): Tensor;
+  real(outputs: Tensor): Tensor;
+  fake(outputs: Tensor): Tensor;
   /** The generator's loss. */
-  generator(verdicts: Tensor): Tensor;
+  generator(outputs: Tensor): Tensor;
   /** Verdicts as probabilities of being real, to report; scores that mean no probability stay as they are. */
-  belief(verdicts: Tensor): Tensor;
+  probability(outputs: Tensor): Tensor;
   /** What is added to the discriminator's loss, given its pictures. */
-  penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Generator): Tensor;
+  penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor;
 }
 
 /** An objective for a label of real pictures: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
 export type ObjectiveOf = (realLabel: number) => Objective;
 
-const same = (verdicts: Tensor): Tensor => verdicts;
+const same = (outputs: Tensor): Tensor => outputs;
 
-/** A loss of (verdicts, label) for labels `realLabel` and 0; the generator wants the label 1. */
+/** A loss of (outputs, label) for labels `realLabel` and 0; the generator wants the label 1. */
 function labelled(
   title: string,
-  loss: (verdicts: Tensor, label: number) => Tensor,
-  belief: Objective['belief'],
+  loss: (outputs: Tensor, label: number) => Tensor,
+  probability: Objective['probability'],
 ): ObjectiveOf {
   return (realLabel) => ({
     title,
-    real: (verdicts) => loss(verdicts, realLabel),
-    fake: (verdicts) => loss(verdicts, 0),
-    generator: (verdicts) => loss(verdicts, 1),
-    belief,
+    real: (outputs) => loss(outputs, realLabel),
+    fake: (outputs) => loss(outputs, 0),
+    generator: (outputs) => loss(outputs, 1),
+    probability,
   });
 }
 
-/** Goodfellow et al. 2014 (arXiv 1406.2661), the generator's as at the end of section 3, for verdicts that are probabilities. */
+/** Goodfellow et al. 2014 (arXiv 1406.2661), the generator's as at the end of section 3, for outputs that are probabilities. */
 export const bceOfProbabilities = labelled('BCE', bce, same);
 /** The same for logits: softplus(-y) where the label is 1, softplus(y) where it is 0. */
 export const bceOfLogits = labelled('BCE of logits', bceWithLogits, sigmoid);
@@ -71,7 +71,7 @@ const hinge: Objective = {
   real: (scores) => mean(relu(sub(1, scores))),
   fake: (scores) => mean(relu(add(1, scores))),
   generator: (scores) => neg(mean(scores)),
-  belief: same,
+  probability: same,
 };
 
 /** λ of the WGAN-GP paper. */
@@ -83,7 +83,7 @@ const wassersteinWithPenalty: Objective = {
   real: (scores) => neg(mean(scores)),
   fake: mean,
   generator: (scores) => neg(mean(scores)),
-  belief: same,
+  probability: same,
   penalty: (discriminator, real, fake, random) =>
     mul(PENALTY_WEIGHT, gradientPenalty(discriminator, real, fake, random)),
 };
@@ -92,19 +92,14 @@ const wassersteinWithPenalty: Objective = {
  * mean((‖∇D(x̂)‖ - 1)²), x̂ drawn on the lines from real pictures to generated ones, one norm for each picture. Its own
  * gradient runs through the discriminator's second derivatives.
  */
-export function gradientPenalty(
-  discriminator: Module,
-  real: Tensor,
-  fake: Tensor,
-  random: Generator,
-): Tensor {
-  const share = uniform([real.shape[0]!, 1, 1, 1], { generator: random });
+export function gradientPenalty(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor {
+  const share = uniform([real.shape[0]!, 1, 1, 1], { rng: random });
   const between = add(real, mul(share, sub(fake.detach(), real)))
     .detach()
-    .requireGrad();
-  const [slope] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
-  // The small number keeps the root's slope finite where the discriminator is flat.
-  const norms = sqrt(add(sum(square(slope!), [1, 2, 3]), 1e-12));
+    .requiresGrad_();
+  const [gradient] = grad(sum(discriminator.forward(between)), [between], { createGraph: true });
+  // The small number keeps the root's gradient finite where the discriminator is flat.
+  const norms = sqrt(add(sum(square(gradient!), [1, 2, 3]), 1e-12));
   return mean(square(sub(norms, 1)));
 }
 

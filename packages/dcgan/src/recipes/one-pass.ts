@@ -1,6 +1,6 @@
 // When the discriminator takes real and generated pictures in one pass, and when each in a pass of its own.
 
-import { canForwardEach, type Module, summarize } from '@forger/nn';
+import { canForwardBatches, type Module, summarize } from '@forger/nn';
 import { type Device, type Shape, sizeOf } from '@forger/tensor';
 
 /**
@@ -19,7 +19,7 @@ import { type Device, type Shape, sizeOf } from '@forger/tensor';
  * Nothing but sizes, layers and the adapter's limits decides, so a run and its resumption on one adapter take the same way.
  */
 export function worthOnePass(discriminator: Module, shape: Shape, device: Device): boolean {
-  if (!canForwardEach(discriminator)) return false;
+  if (!canForwardBatches(discriminator)) return false;
   const [pictures, ...sample] = shape as [number, ...number[]];
   const layers = summarize(discriminator, sample);
   const sizes = layers.map(({ outputShape }) => sizeOf(outputShape));

@@ -1,11 +1,10 @@
 // Departures from a recipe that every recipe takes, for experiments: other losses and rates, averages, constraints on the
 // discriminator. Without any, a recipe is as it was published.
 
-import { Adam, GaussianNoise, GroupNorm, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
-import { ConfigError, type Generator } from '@forger/tensor';
+import { GaussianNoise, GroupNorm, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
+import { ConfigError, type Rng } from '@forger/tensor';
 import { isBatchNorm } from './initialize.ts';
-import { LOSSES, type LossName, type Objective, WITHOUT_LABELS } from './objectives.ts';
-import type { NetworkSizes, Networks, Optimizers, Rates, Recipe } from './recipe.ts';
+import { type LossName, WITHOUT_LABELS } from './objectives.ts';
 
 export interface TrainingOptions {
   /**
@@ -40,32 +39,25 @@ export function checkOptions({ loss, labelSmoothing }: TrainingOptions): void {
   }
 }
 
-/** The losses of a run. */
-export function objectiveOf(recipe: Pick<Recipe, 'objective'>, options: TrainingOptions): Objective {
-  checkOptions(options);
-  const { loss, labelSmoothing = 0 } = options;
-  return (loss === undefined ? recipe.objective : LOSSES[loss])(1 - labelSmoothing);
-}
-
-/** A recipe's networks with the options put into the discriminator. */
-export function buildNetworks(
-  recipe: Pick<Recipe, 'build'>,
-  sizes: NetworkSizes,
-  options: TrainingOptions,
-  random: Generator,
-): Networks {
-  const { generator, discriminator } = recipe.build(sizes, random);
-  const { loss, spectralNorm, noise } = options;
-  let changed = discriminator;
-  if (loss !== undefined) changed = withoutLastSigmoid(changed);
-  if (loss === 'wgan-gp') changed = withLayerNorm(changed, random);
-  if (noise !== undefined) changed = withNoise(changed, noise, random);
+/**
+ * A discriminator with the options put into it.
+ * @param rng the stream that first weights are drawn from.
+ */
+export function adaptDiscriminator(
+  discriminator: Module,
+  { loss, spectralNorm, noise }: TrainingOptions,
+  rng: Rng,
+): Module {
+  let adapted = discriminator;
+  if (loss !== undefined) adapted = withoutLastSigmoid(adapted);
+  if (loss === 'wgan-gp') adapted = withLayerNorm(adapted, rng);
+  if (noise !== undefined) adapted = withNoise(adapted, noise, rng);
   if (spectralNorm) {
-    changed.apply((layer) => {
-      if (layer instanceof WeightedLayer) layer.spectralNorm({ generator: random });
+    adapted.apply((layer) => {
+      if (layer instanceof WeightedLayer) layer.spectralNorm({ rng });
     });
   }
-  return { generator, discriminator: changed };
+  return adapted;
 }
 
 /** The same layers under the same names, less a sigmoid at the end. */
@@ -81,9 +73,9 @@ function withoutLastSigmoid(network: Module): Module {
  * The same layers under the same names, layer norms in place of batch norms: the penalty is one for each picture, which
  * means nothing where a verdict depends on the other pictures too (arXiv 1704.00028, section 4).
  */
-function withLayerNorm(layer: Module, random: Generator): Module {
+function withLayerNorm(layer: Module, rng: Rng): Module {
   if (layer instanceof Sequential) {
-    const layers = layer.namedChildren().map(([name, child]) => [name, withLayerNorm(child, random)]);
+    const layers = layer.namedChildren().map(([name, child]) => [name, withLayerNorm(child, rng)]);
     return new Sequential(Object.fromEntries(layers));
   }
   if (!isBatchNorm(layer)) return layer;
@@ -92,36 +84,19 @@ function withLayerNorm(layer: Module, random: Generator): Module {
     eps,
     weight: weight !== null,
     bias: bias !== null,
-    generator: random,
+    rng,
   });
   layer.dispose();
   return replaced;
 }
 
 /** Noise at the network's own places for it, else before its first layer. */
-function withNoise(network: Module, sigma: number, random: Generator): Module {
+function withNoise(network: Module, sigma: number, rng: Rng): Module {
   const places = network
     .namedModules()
     .flatMap(([, layer]) => (layer instanceof GaussianNoise ? [layer] : []));
   for (const place of places) place.sigma = sigma;
   if (places.length > 0) return network;
-  const noise = new GaussianNoise(sigma, { generator: random });
+  const noise = new GaussianNoise(sigma, { rng });
   return new Sequential({ noise, ...Object.fromEntries(network.namedChildren()) });
-}
-
-/** Each network's learning rate. */
-export function ratesOf(lr: number, { dLr, gLr }: TrainingOptions): Rates {
-  return { generator: gLr ?? lr, discriminator: dLr ?? lr };
-}
-
-/** Adam for each network, calling the parameters by their names in the networks' state dicts. */
-export function buildOptimizers(
-  { generator, discriminator }: Networks,
-  { adam }: Pick<Recipe, 'adam'>,
-  rates: Rates,
-): Optimizers {
-  return {
-    generator: new Adam(generator.namedParameters(), { ...adam, lr: rates.generator }),
-    discriminator: new Adam(discriminator.namedParameters(), { ...adam, lr: rates.discriminator }),
-  };
 }

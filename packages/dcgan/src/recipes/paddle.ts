@@ -21,22 +21,20 @@ import {
   xavierUniform_,
   zeros_,
 } from '@forger/nn';
-import { add, backward, type Generator, noGrad } from '@forger/tensor';
-import { checkMultiple } from './doubling.ts';
+import { add, backward, noGrad, type Rng } from '@forger/tensor';
+import type { Scalars, Sizes } from '../train/task.ts';
+import { type GanContext, gan } from './gan.ts';
 import { isWeighted } from './initialize.ts';
+import { checkMultiple } from './networks.ts';
 import { bceOfDoubleSigmoid } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
-import { beliefs, DISCRIMINATOR, drawFakes, fakeLoss, updateGenerator } from './steps.ts';
+import { drawFakes, fakeLoss, meanOutputs, together, updateGenerator } from './updates.ts';
 
 /** Paddle's default slope: not the paper's 0.2. */
 const SLOPE = 0.02;
 
-/** Updates of the generator in a step. */
-const GENERATOR_UPDATES = 2;
-
 /** The width is gf_dim = df_dim; gfc_dim and dfc_dim are 32 and 16 times as many. */
-function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildGenerator({ imageSize, width, channels, latentSize }: Sizes, random: Rng): Module {
+  const options = { rng: random };
   const doubling = { ...options, stride: 2, padding: 2, outputPadding: 1 };
   const side = imageSize / 4;
   const features = 2 * width * side * side;
@@ -56,8 +54,8 @@ function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes
   });
 }
 
-function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildDiscriminator({ imageSize, width, channels }: Sizes, random: Rng): Module {
+  const options = { rng: random };
   const side = pooledTwice(imageSize);
   return new Sequential({
     conv1: new Conv2d(channels, width, 5, options),
@@ -82,8 +80,8 @@ function pooledTwice(side: number): number {
 }
 
 /** Fluid's defaults: convolutions N(0, √(2 / inputs)), the other weights Xavier's uniform, biases 0. */
-function initialize(network: Module, random: Generator): Module {
-  const options = { generator: random };
+function initialize(network: Module, random: Rng): Module {
+  const options = { rng: random };
   return network.apply((layer) => {
     if (!isWeighted(layer)) return;
     if (layer instanceof Conv2d)
@@ -93,16 +91,9 @@ function initialize(network: Module, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  return {
-    generator: initialize(buildGenerator(sizes, random), random),
-    discriminator: initialize(buildDiscriminator(sizes, random), random),
-  };
-}
-
-/** Two updates of the discriminator, on generated and then on real pictures, and two of the generator, each on new ones. */
-function step(t: StepContext): StepResult {
-  const { generator, discriminator, optimizers, objective, real, drawLatent, part } = t;
+/** Two updates of the discriminator, on generated and then on real images. */
+function updateDiscriminatorTwice(t: GanContext): Scalars {
+  const { discriminator, optimizers, objective, real } = t;
   const fake = drawFakes(t);
   optimizers.discriminator.zeroGrad();
   const onFake = discriminator.forward(fake);
@@ -115,16 +106,21 @@ function step(t: StepContext): StepResult {
   const lossReal = objective.real(onReal);
   backward(lossReal);
   optimizers.discriminator.step();
-
-  const judged = { lossD: noGrad(() => add(lossFake, lossReal)), ...beliefs(t, onReal, onFake) };
-  if (part === DISCRIMINATOR) return judged;
-  const updates = Array.from({ length: GENERATOR_UPDATES }, () =>
-    updateGenerator(t, generator.forward(drawLatent())),
-  );
-  return { ...judged, ...updates.at(-1), lossG: updates.flatMap(({ lossG = [] }) => lossG) };
+  return { lossD: noGrad(() => add(lossFake, lossReal)), ...meanOutputs(t, onReal, onFake) };
 }
 
-export const paddle: Recipe = {
+const updates = together({
+  discriminator: updateDiscriminatorTwice,
+  // Two updates of the generator follow, each on new images; the loss of the second is logged.
+  both: (t) => {
+    const scalars = updateDiscriminatorTwice(t);
+    const first = updateGenerator(t, t.generator.forward(t.drawLatents()));
+    const second = updateGenerator(t, t.generator.forward(t.drawLatents()));
+    return { ...scalars, ...second, lossGFirst: first.lossG! };
+  },
+});
+
+export const paddle = gan({
   name: 'paddle',
   title: "the DCGAN of PaddlePaddle's book, chapter 9",
   source: 'https://github.com/PaddlePaddle/book/tree/develop/09.gan',
@@ -143,10 +139,11 @@ export const paddle: Recipe = {
   },
   latent: { size: 100, distribution: 'uniform' },
   pixelRange: 'tanh',
-  sampleMode: 'eval',
+  previewMode: 'eval',
   checkSizes: ({ imageSize }) => checkMultiple('An image size', imageSize, 4, 16),
-  build,
+  generator: (sizes, rng) => initialize(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => initialize(buildDiscriminator(sizes, rng), rng),
   adam: { betas: [0.9, 0.999] },
   objective: bceOfDoubleSigmoid,
-  step,
-};
+  updates,
+});

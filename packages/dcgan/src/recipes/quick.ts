@@ -1,11 +1,11 @@
 // The default: PyTorch's DCGAN made small enough to show pictures within minutes on a processor. Network, losses and
 // updates are pytorch.ts's; only sizes differ.
 
+import { gan } from './gan.ts';
 import { pytorch } from './pytorch.ts';
-import type { Recipe } from './recipe.ts';
 
-export const quick: Recipe = {
-  ...pytorch,
+export const quick = gan({
+  ...pytorch.gan,
   name: 'quick',
   title: 'the `pytorch` recipe at 32×32, half as wide and in grey, for a first look',
   defaults: {
@@ -19,4 +19,4 @@ export const quick: Recipe = {
     sampleEvery: 25,
     checkpointEvery: 100,
   },
-};
+});

@@ -16,19 +16,20 @@ import {
   Sigmoid,
   Tanh,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { checkDoublingSize, hiddenChannels } from './doubling.ts';
+import type { Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { normalScales, normalWeights } from './initialize.ts';
+import { checkDoublingSize, hiddenChannels } from './networks.ts';
 import { bceOfProbabilities } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe, StepContext, StepResult } from './recipe.ts';
-import { drawFakes, GENERATOR, turn, updateDiscriminator, updateGenerator } from './steps.ts';
+import { drawFakes, inTurns, updateDiscriminator, updateGenerator } from './updates.ts';
 
 const EPS = 1e-8;
 
 /** The width is ngf = ndf, 128; at 64×64 the first layer has 8 times as many channels. */
-function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
-  const norm = { generator: random, eps: EPS };
+function buildGenerator(sizes: Sizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
+  const norm = { rng: random, eps: EPS };
   const doubling = { ...options, stride: 2, padding: 2, outputPadding: 1 };
   const hidden = hiddenChannels(sizes);
   const features = hidden[0]! * 4 * 4;
@@ -55,15 +56,15 @@ function buildGenerator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
+function buildDiscriminator(sizes: Sizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
   const halving = { ...options, stride: 2, padding: 2 };
   const hidden = hiddenChannels(sizes).reverse();
   const layers: Module[] = [new Conv2d(sizes.channels, hidden[0]!, 5, halving), new LeakyReLU(0.2)];
   for (const [i, channels] of hidden.slice(1).entries()) {
     layers.push(
       new Conv2d(hidden[i]!, channels, 5, halving),
-      new BatchNorm2d(channels, { generator: random, eps: EPS }),
+      new BatchNorm2d(channels, { rng: random, eps: EPS }),
       new LeakyReLU(0.2),
     );
   }
@@ -77,21 +78,17 @@ function buildDiscriminator(sizes: NetworkSizes, random: Generator): Module {
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  const initialize = (network: Module): Module => normalScales(normalWeights(network, random), random, 1);
-  return {
-    generator: initialize(buildGenerator(sizes, random)),
-    discriminator: initialize(buildDiscriminator(sizes, random)),
-  };
+function initialize(network: Module, rng: Rng): Module {
+  return normalScales(normalWeights(network, rng), rng, 1);
 }
 
 /** Even batches train the generator, odd ones the discriminator; each has latents of its own. */
-function step(t: StepContext): StepResult {
-  if (t.part === GENERATOR) return updateGenerator(t, t.generator.forward(t.drawLatent()));
-  return updateDiscriminator(t, drawFakes(t));
-}
+const updates = inTurns('generator', {
+  generator: (t) => updateGenerator(t, t.generator.forward(t.drawLatents())),
+  discriminator: (t) => updateDiscriminator(t, drawFakes(t)),
+});
 
-export const radford: Recipe = {
+export const radford = gan({
   name: 'radford',
   title: "the DCGAN paper's own code, for faces",
   source: 'https://github.com/Newmu/dcgan_code',
@@ -109,13 +106,13 @@ export const radford: Recipe = {
   },
   latent: { size: 100, distribution: 'uniform' },
   pixelRange: 'tanh',
-  sampleMode: 'train',
+  previewMode: 'train',
   alwaysBatchStatistics: true,
   checkSizes: checkDoublingSize,
-  build,
+  generator: (sizes, rng) => initialize(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => initialize(buildDiscriminator(sizes, rng), rng),
   // Its first beta also shrinks by 1 - 1e-8 a step, which is 1 in float32. Weight decay is `l2`.
   adam: { betas: [0.5, 0.999], weightDecay: 1e-5 },
   objective: bceOfProbabilities,
-  step,
-  nextPart: (progress) => (progress.done.length === 0 ? turn(progress, GENERATOR) : undefined),
-};
+  updates,
+});

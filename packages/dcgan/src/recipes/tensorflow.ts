@@ -18,21 +18,22 @@ import {
   ZeroPad2d,
   zeros_,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { checkMultiple } from './doubling.ts';
+import type { Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { isWeighted } from './initialize.ts';
+import { checkMultiple } from './networks.ts';
 import { bceOfLogits } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe } from './recipe.ts';
-import { updateSimultaneously } from './steps.ts';
+import { simultaneous } from './updates.ts';
 
 /** Keras' defaults: they differ from PyTorch's, and the slope from the paper's 0.2. */
 const SLOPE = 0.3;
 const NORM = { eps: 1e-3, momentum: 0.01 } as const;
 
 /** The width is of the generator's last hidden layer and the discriminator's first, 64. */
-function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Module {
-  const options = { bias: false, generator: random };
-  const norm = { ...NORM, generator: random };
+function buildGenerator({ imageSize, width, channels, latentSize }: Sizes, random: Rng): Module {
+  const options = { bias: false, rng: random };
+  const norm = { ...NORM, rng: random };
   const side = imageSize / 4;
   const features = 4 * width * side * side;
   // 'same' with stride 2: one row and column before the picture, two behind, of which the last is cut off again.
@@ -58,8 +59,8 @@ function buildGenerator({ imageSize, width, channels, latentSize }: NetworkSizes
 }
 
 /** Dropout in place of batch norm; ends in a logit. */
-function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random: Generator): Module {
-  const options = { generator: random };
+function buildDiscriminator({ imageSize, width, channels }: Sizes, random: Rng): Module {
+  const options = { rng: random };
   const halving = { ...options, stride: 2 };
   const same = (): Module => new ZeroPad2d(1, 2, 1, 2);
   const side = imageSize / 4;
@@ -78,22 +79,15 @@ function buildDiscriminator({ imageSize, width, channels }: NetworkSizes, random
 }
 
 /** Glorot's uniform, biases 0. */
-function initialize(network: Module, random: Generator): Module {
+function initialize(network: Module, random: Rng): Module {
   return network.apply((layer) => {
     if (!isWeighted(layer)) return;
-    xavierUniform_(layer.weight, { generator: random });
+    xavierUniform_(layer.weight, { rng: random });
     if (layer.bias) zeros_(layer.bias);
   });
 }
 
-function build(sizes: NetworkSizes, random: Generator): Networks {
-  return {
-    generator: initialize(buildGenerator(sizes, random), random),
-    discriminator: initialize(buildDiscriminator(sizes, random), random),
-  };
-}
-
-export const tensorflow: Recipe = {
+export const tensorflow = gan({
   name: 'tensorflow',
   title: "the DCGAN of TensorFlow's tutorial",
   source: 'https://www.tensorflow.org/tutorials/generative/dcgan',
@@ -111,11 +105,12 @@ export const tensorflow: Recipe = {
   },
   latent: { size: 100, distribution: 'normal' },
   pixelRange: 'tanh',
-  sampleMode: 'eval',
+  previewMode: 'eval',
   checkSizes: ({ imageSize }) => checkMultiple('An image size', imageSize, 4),
-  build,
+  generator: (sizes, rng) => initialize(buildGenerator(sizes, rng), rng),
+  discriminator: (sizes, rng) => initialize(buildDiscriminator(sizes, rng), rng),
   // PyTorch's epsilon; Keras adds its own, 1e-7, in another place, which shows only where gradients are as small.
   adam: { betas: [0.9, 0.999] },
   objective: bceOfLogits,
-  step: updateSimultaneously,
-};
+  updates: simultaneous,
+});

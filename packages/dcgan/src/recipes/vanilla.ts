@@ -12,39 +12,41 @@ import {
   Sigmoid,
   Tanh,
 } from '@forger/nn';
-import type { Generator } from '@forger/tensor';
-import { updateApart } from './notebook.ts';
+import type { Rng } from '@forger/tensor';
+import type { Sizes } from '../train/task.ts';
+import { gan } from './gan.ts';
 import { bceOfProbabilities } from './objectives.ts';
-import type { NetworkSizes, Networks, Recipe } from './recipe.ts';
+import { alternatingOnFreshLatents } from './updates.ts';
 
 /** The width is of the narrowest layer, 256. */
-function build({ imageSize, width, channels, latentSize }: NetworkSizes, random: Generator): Networks {
-  const options = { generator: random };
+function buildGenerator({ imageSize, width, channels, latentSize }: Sizes, rng: Rng): Module {
   const pixels = channels * imageSize * imageSize;
-  const grow = (from: number, to: number): Module =>
-    new Sequential(new Linear(from, to, options), new LeakyReLU(0.2));
-  const judge = (from: number, to: number): Module =>
-    new Sequential(new Linear(from, to, options), new LeakyReLU(0.2), new Dropout(0.3, options));
-  return {
-    generator: new Sequential({
-      flatten: new Flatten(),
-      hidden0: grow(latentSize, width),
-      hidden1: grow(width, 2 * width),
-      hidden2: grow(2 * width, 4 * width),
-      out: new Sequential(new Linear(4 * width, pixels, options), new Tanh()),
-      reshape: new Reshape([channels, imageSize, imageSize]),
-    }),
-    discriminator: new Sequential({
-      flatten: new Flatten(),
-      hidden0: judge(pixels, 4 * width),
-      hidden1: judge(4 * width, 2 * width),
-      hidden2: judge(2 * width, width),
-      out: new Sequential(new Linear(width, 1, options), new Sigmoid()),
-    }),
-  };
+  const hidden = (from: number, to: number): Module =>
+    new Sequential(new Linear(from, to, { rng }), new LeakyReLU(0.2));
+  return new Sequential({
+    flatten: new Flatten(),
+    hidden0: hidden(latentSize, width),
+    hidden1: hidden(width, 2 * width),
+    hidden2: hidden(2 * width, 4 * width),
+    out: new Sequential(new Linear(4 * width, pixels, { rng }), new Tanh()),
+    reshape: new Reshape([channels, imageSize, imageSize]),
+  });
 }
 
-export const vanilla: Recipe = {
+function buildDiscriminator({ imageSize, width, channels }: Sizes, rng: Rng): Module {
+  const pixels = channels * imageSize * imageSize;
+  const hidden = (from: number, to: number): Module =>
+    new Sequential(new Linear(from, to, { rng }), new LeakyReLU(0.2), new Dropout(0.3, { rng }));
+  return new Sequential({
+    flatten: new Flatten(),
+    hidden0: hidden(pixels, 4 * width),
+    hidden1: hidden(4 * width, 2 * width),
+    hidden2: hidden(2 * width, width),
+    out: new Sequential(new Linear(width, 1, { rng }), new Sigmoid()),
+  });
+}
+
+export const vanilla = gan({
   name: 'vanilla',
   title: "Diego Gomez Mosquera's plain GAN of fully connected layers",
   source: 'https://github.com/diegoalejogm/gans',
@@ -63,10 +65,11 @@ export const vanilla: Recipe = {
   },
   latent: { size: 100, distribution: 'normal' },
   pixelRange: 'tanh',
-  sampleMode: 'train',
+  previewMode: 'train',
   checkSizes: () => {},
-  build,
+  generator: buildGenerator,
+  discriminator: buildDiscriminator,
   adam: { betas: [0.9, 0.999] },
   objective: bceOfProbabilities,
-  step: updateApart,
-};
+  updates: alternatingOnFreshLatents,
+});

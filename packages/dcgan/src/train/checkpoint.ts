@@ -1,86 +1,86 @@
-// What a checkpoint of a training run holds, and going on from one.
+// A checkpoint of a run: everything that a resumed run needs to go on to the same bits, as safetensors bytes and a few
+// values beside them. Where it is kept is up to others: packages/forger writes files.
 
 import { loadStateDict, readStateDict } from '@forger/nn';
-import { CheckpointError, ConfigError, readSafetensors, type Tensor, writeSafetensors } from '@forger/tensor';
-import { z } from 'zod';
-import { describeFaults } from '../schema-faults.ts';
-import type { Checkpoint } from './checkpoint-store.ts';
-import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
-import type { RunFolder } from './run-folder.ts';
-import type { TrainState } from './step.ts';
+import {
+  type DType,
+  readSafetensors,
+  type SafetensorsEntry,
+  type Tensor,
+  writeSafetensors,
+} from '@forger/tensor';
+import type { BatchState } from '../data/batches.ts';
+import type { TrainState } from './state.ts';
 import { DivergenceError } from './step-metrics.ts';
+import type { InputInfos } from './task.ts';
 
-const metaSchema = z.object({
-  config: z.unknown(),
-  data: z.object({
-    /** Of the data set's pictures. */
-    fingerprint: z.string(),
-    /** The next batch: its epoch, and its place in it. */
-    epoch: z.int().min(0),
-    position: z.int().min(0),
-  }),
-  /** Of training so far. */
-  seconds: z.number().min(0),
-});
+/** What a checkpoint says beside its arrays; JSON can hold it. */
+export interface CheckpointMeta {
+  /** Where the data stand, and a hash of them. */
+  readonly data: BatchState & { readonly fingerprint: string };
+  /** Seconds of training so far. */
+  readonly seconds: number;
+  /** The latest metrics. Absent in checkpoints of version 0.1. */
+  readonly metrics?: Readonly<Record<string, number | null>>;
+  /** What the task's inputs are, with the names of classes. Absent in checkpoints of version 0.1. */
+  readonly inputs?: InputInfos;
+  /** What hooks keep, by the hooks' names. */
+  readonly hooks?: Readonly<Record<string, unknown>>;
+}
 
-/** What is saved beside the arrays. */
-export type CheckpointMeta = z.infer<typeof metaSchema> & { config: TrainConfig };
+export interface Checkpoint {
+  readonly step: number;
+  /** A safetensors file: networks, optimizers, averages, the random stream, what previews are drawn from. */
+  readonly bytes: Uint8Array;
+  readonly meta: CheckpointMeta;
+}
 
-/** Every array of a run: the state of training, and the latents of its sample grids. */
-function arrays(state: TrainState, fixedLatents: Tensor): Map<string, Tensor> {
-  return state.stateDict().set('fixed_latents', fixedLatents);
+/** What a hook keeps in checkpoints. */
+export interface HookState {
+  /** What JSON can hold. */
+  readonly values?: unknown;
+  /** Live tensors by name: saved as they are, and overwritten when a run is resumed. */
+  readonly tensors?: ReadonlyMap<string, Tensor<DType>>;
 }
 
 /**
- * Saves a checkpoint of the steps done.
- * @returns its path. @throws DivergenceError when an array holds NaN or infinity: such a checkpoint would be of no use.
+ * The arrays of a run as a safetensors file.
+ * @throws DivergenceError when one holds NaN or infinity: such a checkpoint would be of no use.
  */
-export async function saveCheckpoint(
-  run: RunFolder,
+export async function saveArrays(
   state: TrainState,
-  fixedLatents: Tensor,
-  meta: CheckpointMeta,
-): Promise<string> {
-  const entries = await readStateDict(arrays(state, fixedLatents));
+  further: ReadonlyMap<string, Tensor<DType>> = new Map(),
+): Promise<Uint8Array> {
+  const entries = await readStateDict(new Map([...state.checkpointDict(), ...further]));
   for (const [name, { data }] of entries) {
-    if (data instanceof Float32Array && !data.every(Number.isFinite)) {
+    if (data instanceof Float32Array && !data.every(Number.isFinite))
       throw new DivergenceError(`${name} holds NaN or infinity after step ${state.stepsDone}`);
-    }
   }
-  return run.writeCheckpoint(state.stepsDone, writeSafetensors(entries, { format: 'pt' }), meta);
+  return writeSafetensors(entries, { format: 'pt' });
 }
 
 /**
- * Puts a saved state in place of the present one.
- * @returns what was saved beside the arrays.
- * @throws CheckpointError when the checkpoint holds something else; ConfigError when it was trained in another way.
+ * Puts saved arrays in place of the present ones.
+ * @throws CheckpointError when the file is damaged, or of other networks.
  */
-export function restoreCheckpoint(
-  checkpoint: Checkpoint,
-  config: TrainConfig,
+export function loadArrays(
   state: TrainState,
-  fixedLatents: Tensor,
-): CheckpointMeta {
-  const meta = readMeta(checkpoint);
-  const changed = sameTraining(meta.config, config);
-  if (changed.length > 0) {
-    throw new ConfigError(
-      `${checkpoint.path} was trained with ${differences(changed, meta.config, config)}: put these back into config.json, or start a new run`,
-    );
-  }
-  const { tensors } = readSafetensors(checkpoint.bytes);
-  loadStateDict(`the networks of recipe ${config.recipe}`, arrays(state, fixedLatents), tensors);
-  state.stepsDone = checkpoint.step;
-  return meta;
+  { step, bytes }: Pick<Checkpoint, 'step' | 'bytes'>,
+  further: ReadonlyMap<string, Tensor<DType>> = new Map(),
+): void {
+  const { tensors } = readSafetensors(bytes);
+  const wanted = new Map([...state.checkpointDict(), ...further]);
+  loadStateDict(`the networks of recipe ${state.task.name}`, wanted, withoutOtherHooks(tensors, wanted));
+  state.stepsDone = step;
 }
 
-/** @throws CheckpointError when the checkpoint was not saved by training. */
-export function readMeta(checkpoint: Checkpoint): CheckpointMeta {
-  const result = metaSchema.safeParse(checkpoint.meta);
-  if (result.success) {
-    return { ...result.data, config: parseConfig(result.data.config, `settings in ${checkpoint.path}`) };
-  }
-  throw new CheckpointError(
-    `${checkpoint.path} is not a checkpoint of a training run: ${describeFaults(result.error)}; name one that \`forger train\` wrote`,
-  );
+/** A run may be resumed without a hook that it had. */
+function withoutOtherHooks<T extends SafetensorsEntry>(
+  saved: ReadonlyMap<string, T>,
+  wanted: ReadonlyMap<string, Tensor<DType>>,
+): Map<string, T> {
+  return new Map([...saved].filter(([name]) => !name.startsWith(HOOK) || wanted.has(name)));
 }
+
+/** Before the names of a hook's tensors. */
+export const HOOK = 'hook.';

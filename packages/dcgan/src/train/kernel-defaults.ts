@@ -1,6 +1,6 @@
 // The choices of kernels that ship with Forger: for each adapter that is known, which core a class of problems takes where
 // that is not the rules' own (packages/tensor/src/kernels). What was measured is said beside it; ratios are of the rules' time.
-import type { GemmCore, ProblemFamily, Tunable } from '@forger/tensor';
+import type { GemmCore, ProblemFamily, Tunable } from '@forger/tensor/internal';
 
 export interface KernelDefaults {
   readonly name: string;

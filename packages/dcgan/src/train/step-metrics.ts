@@ -1,35 +1,42 @@
 // Losses of steps, read back some steps late so that the device never waits for the host, and not too late: at most a
-// few steps are on their way, which also bounds the queue of work. A loss that is no number ends the run.
+// few steps are under way, which also bounds the queue of work. A metric that is NaN or infinite ends the run.
 
 import { ForgerError } from '@forger/tensor';
-import type { StepMetrics } from './reporter.ts';
 import type { StepValues } from './step-runner.ts';
+import { type AnyTask, metricSpec } from './task.ts';
 
 /** Steps that may be under way before the host waits for the oldest. */
 const STEPS_UNDER_WAY = 3;
 /** Speed is measured over the steps of the last few seconds. */
 const RATE_WINDOW_SECONDS = 5;
 
-/** Training has left the numbers: a loss or a weight is NaN or infinite. */
+/** A loss or weight became NaN or infinite. */
 export class DivergenceError extends ForgerError {}
 
-type Values = Pick<StepMetrics, 'lossD' | 'lossG' | 'dReal' | 'dFake'>;
-
-const NOTHING: Values = { lossD: Number.NaN, lossG: Number.NaN, dReal: Number.NaN, dFake: Number.NaN };
-
-const NAMES: Readonly<Record<keyof Values, string>> = {
-  lossD: "the discriminator's loss",
-  lossG: "the generator's loss",
-  dReal: 'D(x)',
-  dFake: 'D(G(z))',
-};
+/** One training step. The values may arrive some steps late, since they are read back without stalling. */
+export interface StepMetrics {
+  /** Steps done, from 1. */
+  readonly step: number;
+  /** The epoch that the step belongs to, from 1. */
+  readonly epoch: number;
+  /** The task's metrics by name; one that the step did not measure stays as it was, NaN before the first time. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Training images per second, over the last few seconds. */
+  readonly imagesPerSecond: number;
+  /** Seconds of training since step 0, the earlier parts of a resumed run included. */
+  readonly seconds: number;
+  /** Seconds until the run ends, once that can be told. */
+  readonly secondsLeft?: number;
+}
 
 export interface StepMetricsOptions {
+  /** For the metrics' names. */
+  task: Pick<AnyTask, 'metrics'>;
   batchSize: number;
   /** Training time before this process, in seconds. */
   secondsBefore: number;
   /** The metrics of the step before, when a run is resumed: what a step does not measure stays as it was. */
-  before?: Values | undefined;
+  before?: Readonly<Record<string, number>> | undefined;
   /** Seconds until the end, from the steps done, the training time and the time of a step, all in seconds. */
   secondsLeft: (step: number, seconds: number, perStep: number) => number | undefined;
   /** Told of each step, in order. */
@@ -44,13 +51,14 @@ export class StepMetricsReader {
   /** Times at which recent steps were known to be done. */
   readonly #times: number[] = [];
   #steps = 0;
-  #values: Values;
+  #values: Record<string, number>;
   #last: StepMetrics | undefined;
 
   constructor(options: StepMetricsOptions) {
     this.#options = options;
-    const { lossD, lossG, dReal, dFake } = { ...NOTHING, ...options.before };
-    this.#values = { lossD, lossG, dReal, dFake };
+    const names = Object.keys(options.task.metrics ?? {});
+    this.#values = Object.fromEntries(names.map((name) => [name, options.before?.[name] ?? Number.NaN]));
+    if (!options.task.metrics) Object.assign(this.#values, options.before);
   }
 
   /** Seconds of training, those before this process included. */
@@ -91,7 +99,7 @@ export class StepMetricsReader {
     for (const [name, value] of Object.entries(values)) {
       if (!Number.isFinite(value)) {
         throw new DivergenceError(
-          `${NAMES[name as keyof Values]} is ${Number.isNaN(value) ? 'NaN' : 'infinite'} at step ${step}`,
+          `${metricSpec(this.#options.task, name).title} is ${Number.isNaN(value) ? 'NaN' : 'infinite'} at step ${step}`,
         );
       }
     }
@@ -105,7 +113,7 @@ export class StepMetricsReader {
     this.#last = {
       step,
       epoch,
-      ...this.#values,
+      metrics: this.#values,
       imagesPerSecond: batchSize / perStep,
       seconds,
       ...(left !== undefined && { secondsLeft: Math.max(0, left) }),

@@ -1,111 +1,125 @@
-// `train`: data, device and kernels of a run, and as many attempts at it as devices are lost.
+// `train`: from a task and data to a trained GAN, as a row of events. It runs in Node, in a page and in a worker.
 
-import { type Device, ForgerError } from '@forger/tensor';
-import { BatchSource } from '../data/batches.ts';
-import { type ImageDataset, openDataset } from '../data/dataset.ts';
-import { findRecipe } from '../recipes/index.ts';
-import { checkOptions } from '../recipes/options.ts';
+import { ConfigError, type Device, getDefaultDevice, tensor } from '@forger/tensor';
+import { type Batches, DatasetBatches } from '../data/batches.ts';
+import type { Dataset } from '../data/types.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { compileKernels, everything } from './compile.ts';
-import { optionsOf, type TrainConfig } from './config.ts';
-import { Restarts } from './restarts.ts';
-import { networkSizes, TrainState } from './step.ts';
-import { Training } from './training.ts';
-import { settleKernels } from './tuning.ts';
-import type { Train, TrainIO } from './types.ts';
+import { GRID_PICTURES, networkSizes, TrainState } from './state.ts';
+import type { AnyTask, Sizes } from './task.ts';
+import { type Goal, type Hook, type TrainEvent, Trainer, type TrainResult } from './trainer.ts';
 
-/** The signal came before the first step: nothing was trained. */
-export class StoppedError extends ForgerError {}
+export interface TrainOptions extends Goal {
+  /**
+   * What to train on: a data set, several by the names of the task's sources, or batches of one's own making, whose
+   * `inputs` then are the task's.
+   */
+  readonly data: Dataset | Readonly<Record<string, Dataset>> | Batches;
+  /** Default: the default device. */
+  readonly device?: Device;
+  /** Samples in a step, at least 1. Default: the task's, else 64. */
+  readonly batchSize?: number;
+  /** Sizes of the networks. Default: images as the data have them, and the task's own width. */
+  readonly sizes?: Partial<Sizes>;
+  /** Learning rate. Default: the task's, else 2e-4. */
+  readonly lr?: number;
+  /** A whole number from 0 to 2^32-1, that everything random follows from. Default 0. */
+  readonly seed?: number;
+  /** Told of every event of the run: `sampleEvery(100)`, `checkpointEvery(500)`, or one's own. */
+  readonly hooks?: readonly Hook[];
+  /** Once aborted, the step under way is finished and the run ends. */
+  readonly signal?: AbortSignal;
+  /** A checkpoint of such a run to go on from, bit for bit. */
+  readonly resume?: Checkpoint;
+  /** Record every step anew: the same bits, slower; for debugging. */
+  readonly eager?: boolean;
+}
 
-const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
+const BATCH_SIZE = 64;
+const LEARNING_RATE = 2e-4;
+const WIDTH = 32;
 
 /**
- * Trains as `Train` says.
- * @throws ConfigError on settings that do not fit the recipe, the data or the run that is resumed; DataError on data
- * that cannot be used; CheckpointError on one that is damaged or foreign; DeviceError without an adapter, when a kernel
- * does not compile or memory runs out, and once devices were lost more often than `io.maxRestarts` allows;
- * DivergenceError when a loss or a weight becomes NaN or infinite, the checkpoints before it kept; StoppedError when the
- * signal comes while the data are opened or kernels are compiled.
+ * Trains a task, and yields what happens: every step, and what hooks emit.
+ *
+ *     for await (const event of train(task, { data, steps: 500, hooks: [sampleEvery(100)] })) …
+ *
+ * Everything that the run made is freed when it ends, also when the loop is left early.
+ * @returns how it ended, as the generator's result.
+ * @throws ConfigError or DataError when task, data and settings do not fit; DivergenceError when a metric or a weight
+ * becomes NaN or infinite; DeviceError.
  */
-export const train: Train = async (config, io) => {
-  performance.mark('forger:imported'); // marks are for bench/startup.ts
-  const recipe = findRecipe(config.recipe);
-  recipe.checkSizes(config);
-  checkOptions(optionsOf(config));
-  // Bad data end the compilation beside it, and the other way round.
-  const ended = new AbortController();
-  const signal = AbortSignal.any([io.signal, ended.signal]);
-  const opening = openData(config, { ...io, signal });
-  opening.catch(() => ended.abort());
-  const restarts = new Restarts(config, io);
-  // Once settled they stay, so that the run computes the same bits on another device.
-  // A run that was stopped before its first checkpoint begins anew, so it settles them as a new one does.
-  const begun = io.resume && (await io.run.checkpointSteps()).length > 0;
-  let kernels = begun ? (config.kernels ?? {}) : config.kernels;
-  const prepare = async (device: Device): Promise<Training> => {
-    const { lr, seed, batchSize } = config;
-    const { rollbacks = [] } = restarts.config;
-    const newState = (): TrainState => {
-      const sizes = networkSizes(recipe, config);
-      return new TrainState(recipe, { sizes, lr, seed, device, options: optionsOf(config), rollbacks });
-    };
-    const work = everything(device, newState, batchSize);
-    const { reporter, tuning = 'on', tuningFolder: folder } = io;
-    const where = folder !== undefined && { folder };
-    kernels = await settleKernels(device, work, { tuning, saved: kernels, reporter, signal, ...where });
-    performance.mark('forger:tuned');
-    await compileKernels(device, work, { reporter, signal });
-    performance.mark('forger:compiled');
-    const dataset = await opening;
-    performance.mark('forger:data');
-    if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
-    const batches = new BatchSource(dataset, {
-      batchSize,
-      seed,
-      range: recipe.pixelRange,
-      shuffle: recipe.shuffle,
-      channelOrder: recipe.channelOrder,
-    });
-    if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
-    return new Training(restarts.config, io, newState(), dataset, batches);
-  };
+export async function* train<T extends AnyTask>(
+  task: T,
+  options: TrainOptions,
+): AsyncGenerator<TrainEvent, TrainResult> {
+  const trainer = await openTrainer(task, options);
   try {
-    while (true) {
-      const device = await restarts.createDevice();
-      performance.mark('forger:device');
-      let training: Training | undefined;
-      try {
-        training = await prepare(device);
-        return await training.run(restarts.beginning());
-      } catch (error) {
-        await restarts.after(error, training?.stepsDone);
-      } finally {
-        device.destroy();
-      }
-    }
+    return yield* trainer.run();
   } finally {
-    ended.abort();
+    trainer.dispose();
   }
-};
+}
 
-async function openData(config: TrainConfig, { reporter, signal }: TrainIO): Promise<ImageDataset> {
-  const { data, dataDir, imageSize, channels, background, seed } = config;
-  let told = '';
-  const onProgress = (_done: number, total: number, unit: 'pictures' | 'bytes'): void => {
-    signal.throwIfAborted(); // ends a long download or reading early
-    const message =
-      unit === 'bytes'
-        ? `Downloading ${data}: ${(total / 1e6).toFixed(1)} MB.`
-        : `Reading ${total.toLocaleString('en')} pictures.`;
-    if (message !== told) reporter.note(message);
-    told = message;
-  };
-  const options = { imageSize, channels, background, dataDir, seed, onProgress };
-  const dataset = await openDataset(data, options).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
+/** A trainer that has its kernels compiled and stands before its next step, for loops of one's own. Dispose of it. */
+export async function openTrainer<T extends AnyTask>(task: T, options: TrainOptions): Promise<Trainer<T>> {
+  const { device = getDefaultDevice(), lr = task.defaults?.lr ?? LEARNING_RATE, seed = 0 } = options;
+  const { steps, epochs, minutes, hooks = [], signal, eager, resume } = options;
+  const batches = batchesOf(task, options);
+  const inputs = batches.inputs;
+  const sizes = { ...sizesOf(task, batches), ...options.sizes };
+  task.checkSizes?.(sizes);
+  const newState = (): TrainState<T> => new TrainState(task, { sizes, lr, seed, device, inputs });
+  await compileKernels(device, everything(device, newState, batches.batchSize), { note: () => {}, signal });
+  const state = newState();
+  drawFixed(state, batches);
+  const trainer = new Trainer(state, {
+    batches,
+    goal: { steps, epochs, minutes },
+    hooks,
+    signal,
+    ...(eager !== undefined && { eager }),
   });
-  if (signal.aborted || !dataset) {
-    throw new StoppedError(STOPPED_EARLY);
+  try {
+    if (resume) trainer.restore(resume);
+  } catch (error) {
+    trainer.dispose();
+    throw error;
   }
-  for (const note of dataset.notes) reporter.note(note);
-  return dataset;
+  return trainer;
+}
+
+/** Draws what a run's previews show, from its data where the task asks for them. */
+export function drawFixed(state: TrainState, batches: Batches): void {
+  state.drawFixed((input) => {
+    const { shape, dtype } = state.inputInfos[input]!;
+    const values = batches.first(input, GRID_PICTURES);
+    return tensor(values, [GRID_PICTURES, ...shape], { device: state.device, dtype });
+  });
+}
+
+function batchesOf(task: AnyTask, { data, batchSize, seed = 0 }: TrainOptions): Batches {
+  if (typeof (data as Batches).next === 'function') return data as Batches;
+  const { pixelRange = 'tanh', shuffle, channelOrder, inputs, defaults } = task;
+  return new DatasetBatches(data as Dataset, {
+    batchSize: batchSize ?? defaults?.batchSize ?? BATCH_SIZE,
+    seed,
+    range: pixelRange,
+    shuffle,
+    channelOrder,
+    inputs,
+  });
+}
+
+/** Images as the data have them. */
+function sizesOf(task: AnyTask, batches: Batches): Sizes {
+  const image = Object.values(batches.inputs).find(({ shape }) => shape.length === 3);
+  const [channels, height, width] = image?.shape ?? [1, 1, 1];
+  if (height !== width)
+    throw new ConfigError(`The images are ${height}×${width}; expected square ones: crop or resize them.`);
+  return networkSizes(task, {
+    imageSize: height!,
+    channels: channels!,
+    width: task.defaults?.width ?? WIDTH,
+  });
 }

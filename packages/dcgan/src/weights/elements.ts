@@ -1,11 +1,7 @@
 // Numbers as PyTorch and numpy store them, brought into typed arrays. Floats of any width come as float32.
 
-import {
-  CheckpointError,
-  float32FromBfloat16,
-  float32FromFloat16,
-  type SafetensorsData,
-} from '@forger/tensor';
+import { CheckpointError, type SafetensorsData } from '@forger/tensor';
+import { float32FromBfloat16, float32FromFloat16 } from '@forger/tensor/internal';
 import type { Budget } from './budget.ts';
 import { elementCount, extent, inOrder, type Strided } from './strided.ts';
 

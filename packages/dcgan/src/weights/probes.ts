@@ -2,9 +2,9 @@
 // widths, how their sizes follow from its settings; so nothing is written down twice.
 
 import type { Module } from '@forger/nn';
-import { ConfigError, type Device, Generator, type Shape } from '@forger/tensor';
+import { ConfigError, type Device, Rng, type Shape } from '@forger/tensor';
+import type { Recipe } from '../recipes/gan.ts';
 import { recipes } from '../recipes/index.ts';
-import type { Recipe } from '../recipes/recipe.ts';
 import { type Layer, layersOf } from './layers.ts';
 import { TORCHGAN_NAME, torchgan } from './torchgan.ts';
 
@@ -76,7 +76,7 @@ export class Probes {
     this.#device.dryRun(() => {
       for (const width of WIDTHS) {
         const sizes = { imageSize, channels, width, latentSize: LATENTS };
-        const networks = recipe.build(sizes, new Generator(0, { device: this.#device }));
+        const networks = recipe.build(sizes, new Rng(0, { device: this.#device }));
         for (const name of NETWORKS) found[name].push(shapesOf(networks[name]));
       }
     });

@@ -1,7 +1,8 @@
 // Which network a file's weights belong to, told by shape and order: the one whose layers have these shapes, in this
 // order, at some width and some number of latents.
 
-import type { NetworkSizes, Recipe } from '../recipes/recipe.ts';
+import type { Recipe } from '../recipes/gan.ts';
+import type { Sizes } from '../train/task.ts';
 import type { WeightEntries, WeightEntry } from './entry.ts';
 import { type Layer, layersOf, orders } from './layers.ts';
 import { type Dimension, NETWORKS, type NetworkName, type Probe, type Probes } from './probes.ts';
@@ -9,7 +10,7 @@ import { type Dimension, NETWORKS, type NetworkName, type Probe, type Probes } f
 /** A network that weights belong to. */
 export interface Recognized {
   readonly recipe: Recipe;
-  readonly sizes: NetworkSizes;
+  readonly sizes: Sizes;
   readonly network: NetworkName;
   /** Where in the file it is: the keys that lead to it; '' when the file is nothing else. */
   readonly path: string;
@@ -117,7 +118,7 @@ function pairUp(
   wanted: readonly Layer<readonly Dimension[]>[],
   probe: Probe,
   closeness: Closeness,
-): { pairs: Pair[]; sizes: NetworkSizes; contradictions: number } | undefined {
+): { pairs: Pair[]; sizes: Sizes; contradictions: number } | undefined {
   const named = byName(given, wanted);
   const same = named.length === given.length && named.length === wanted.length;
   const close = named.length * 2 >= wanted.length;
@@ -161,13 +162,10 @@ function complete([given, wanted]: Pair): boolean {
  * The sizes at which the probe's network has the given shapes, or most of them, and how many dimensions contradict;
  * undefined when there are none.
  */
-function solve(
-  pairs: readonly Pair[],
-  probe: Probe,
-): { sizes: NetworkSizes; contradictions: number } | undefined {
+function solve(pairs: readonly Pair[], probe: Probe): { sizes: Sizes; contradictions: number } | undefined {
   const { recipe, imageSize, channels } = probe;
   const widths = new Map<number, number>();
-  let latentSize = recipe.latent.size;
+  let latentSize = recipe.latentSize;
   let contradictions = 0;
   for (const [given, wanted] of pairs) {
     let shared = 0;

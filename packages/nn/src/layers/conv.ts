@@ -70,7 +70,7 @@ abstract class Conv extends WeightedLayer implements Window {
     this.weight = this.registerParameter('weight', empty(shape, { device }));
     this.bias =
       options.bias === false ? null : this.registerParameter('bias', empty([outChannels], { device }));
-    defaultInit_(this.weight, this.bias, { generator: options.generator });
+    defaultInit_(this.weight, this.bias, { rng: options.rng });
   }
 
   override describe(): string {

@@ -19,7 +19,7 @@ export class Linear extends WeightedLayer {
     this.weight = this.registerParameter('weight', empty([outFeatures, inFeatures], { device }));
     this.bias =
       options.bias === false ? null : this.registerParameter('bias', empty([outFeatures], { device }));
-    defaultInit_(this.weight, this.bias, { generator: options.generator });
+    defaultInit_(this.weight, this.bias, { rng: options.rng });
   }
 
   forward(x: Tensor): Tensor {

@@ -1,26 +1,26 @@
 // Layers that disturb their input while training and hand it on otherwise.
-import { add, dropout, type Generator, normal, type Tensor } from '@forger/tensor';
+import { add, dropout, normal, type Rng, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 
 export interface NoiseOptions {
-  /** Default: the device's default generator. */
-  readonly generator?: Generator | undefined;
+  /** Default: the device's default RNG. */
+  readonly rng?: Rng | undefined;
 }
 
 /** Sets elements to zero with probability p and scales the others by 1 / (1 - p). */
 export class Dropout extends Module {
-  readonly #generator: Generator | undefined;
+  readonly #rng: Rng | undefined;
 
   constructor(
     readonly p = 0.5,
     options: NoiseOptions = {},
   ) {
     super();
-    this.#generator = options.generator;
+    this.#rng = options.rng;
   }
 
   forward(x: Tensor): Tensor {
-    return dropout(x, this.p, { training: this.training, generator: this.#generator });
+    return dropout(x, this.p, { training: this.training, rng: this.#rng });
   }
 
   override describe(): string {
@@ -30,7 +30,7 @@ export class Dropout extends Module {
 
 /** Adds normally distributed noise of standard deviation sigma, as Chainer's DCGAN does before its activations. */
 export class GaussianNoise extends Module {
-  readonly #generator: Generator | undefined;
+  readonly #rng: Rng | undefined;
 
   constructor(
     /** At least 0. */
@@ -38,12 +38,12 @@ export class GaussianNoise extends Module {
     options: NoiseOptions = {},
   ) {
     super();
-    this.#generator = options.generator;
+    this.#rng = options.rng;
   }
 
   forward(x: Tensor): Tensor {
     if (!this.training || this.sigma === 0) return x;
-    return add(x, normal(x.shape, { std: this.sigma, generator: this.#generator, device: x.device }));
+    return add(x, normal(x.shape, { std: this.sigma, rng: this.#rng, device: x.device }));
   }
 
   override describe(): string {

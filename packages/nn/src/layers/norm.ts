@@ -91,13 +91,13 @@ function slopeOf(module: Module): number | undefined {
 
 /** What the batch norms share; they differ in the shapes that they take. */
 abstract class BatchNorm extends Norm {
-  /** How many batches the input holds, one after another, each with statistics of its own; `forwardEach` sets it. */
-  parts = 1;
+  /** Number of equal parts of a batch that have statistics of their own (see `batchNorm`); `forwardBatches` sets it. */
+  ghostBatches = 1;
   readonly momentum: number;
   readonly runningMean: Tensor | null = null;
   readonly runningVar: Tensor | null = null;
   /** Training batches seen, an int32 on the device. Nothing computes with it; PyTorch's files have it. */
-  readonly numBatchesTracked: Tensor | null = null;
+  readonly numBatchesTracked: Tensor<'int32'> | null = null;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options.affine ?? true, options);
@@ -114,8 +114,18 @@ abstract class BatchNorm extends Norm {
 
   protected normalize(x: Tensor, negativeSlope: number | undefined): Tensor {
     this.checkSample(x.shape.slice(1));
-    const { runningMean, runningVar, numBatchesTracked, weight, bias, training, momentum, eps, parts } = this;
-    const statistics = { runningMean, runningVar, numBatchesTracked, training, momentum, parts };
+    const {
+      runningMean,
+      runningVar,
+      numBatchesTracked,
+      weight,
+      bias,
+      training,
+      momentum,
+      eps,
+      ghostBatches,
+    } = this;
+    const statistics = { runningMean, runningVar, numBatchesTracked, training, momentum, ghostBatches };
     return batchNorm(x, { ...statistics, weight, bias, eps, negativeSlope });
   }
 }

@@ -1,11 +1,11 @@
 // What every layer with parameters takes.
-import type { Device, Generator } from '@forger/tensor';
+import type { Device, Rng } from '@forger/tensor';
 
 export interface ParameterOptions {
-  /** Default: the generator's device, else the default device. */
+  /** Default: the RNG's device, else the default device. */
   readonly device?: Device | undefined;
-  /** Draws the initial values. Default: the device's default generator. */
-  readonly generator?: Generator | undefined;
+  /** Draws the initial values. Default: the device's default RNG. */
+  readonly rng?: Rng | undefined;
 }
 
 export interface BiasOptions extends ParameterOptions {
@@ -14,6 +14,6 @@ export interface BiasOptions extends ParameterOptions {
 }
 
 /** Where the parameters of a layer go; undefined for the default device. */
-export function deviceOf({ device, generator }: ParameterOptions): Device | undefined {
-  return device ?? generator?.device;
+export function deviceOf({ device, rng }: ParameterOptions): Device | undefined {
+  return device ?? rng?.device;
 }

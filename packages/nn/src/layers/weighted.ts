@@ -42,12 +42,12 @@ export abstract class WeightedLayer extends Module {
    * torch.nn.utils.spectral_norm: Miyato et al., "Spectral normalization for generative adversarial networks" (ICLR
    * 2018), algorithm 1. State dicts then hold weight_orig, weight_u and weight_v. A second call changes nothing.
    */
-  spectralNorm({ powerIterations = 1, eps = 1e-12, generator }: SpectralNormOptions = {}): this {
+  spectralNorm({ powerIterations = 1, eps = 1e-12, rng }: SpectralNormOptions = {}): this {
     if (this.#spectral) return this;
     const { weight } = this;
     const rows = weight.shape[this.outputDim]!;
     const direction = (length: number): Tensor =>
-      weight.device.scope(() => unit(normal([length, 1], { generator, device: weight.device }), eps));
+      weight.device.scope(() => unit(normal([length, 1], { rng, device: weight.device }), eps));
     this.renameParameter('weight', 'weight_orig');
     this.#spectral = {
       u: this.registerBuffer('weight_u', direction(rows)),

@@ -1,13 +1,6 @@
 // Shape arithmetic of layers that slide a window over images: one sample is [channels, height, width].
-import {
-  type Pair,
-  type Shape,
-  ShapeError,
-  type Slide,
-  showShape,
-  slideSize,
-  spreadSize,
-} from '@forger/tensor';
+import { type Pair, type Shape, ShapeError, showShape } from '@forger/tensor';
+import { type Slide, slideSize, spreadSize } from '@forger/tensor/internal';
 
 /** (height, width). */
 export type HeightWidth = readonly [number, number];

@@ -1,5 +1,6 @@
 // Limits on gradients, between backward() and step(). On the device; nothing waits.
-import { clipToNorm, clipValue, flatChunk, sqrt, squaredSums, sum, type Tensor, zeros } from '@forger/tensor';
+import { sqrt, sum, type Tensor, zeros } from '@forger/tensor';
+import { clipToNorm, clipValue, flatChunk, squaredSums } from '@forger/tensor/internal';
 import { checkAtLeast } from './optimizer.ts';
 
 /**

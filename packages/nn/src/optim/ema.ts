@@ -1,6 +1,7 @@
 // An exponential moving average of a module's weights, whose pictures are steadier than those of the last step: Yazıcı
 // et al., "The unusual effectiveness of averaging in GAN training" (ICLR 2019).
-import { empty, type Tensor, updateAverage } from '@forger/tensor';
+import { type DType, empty, type Tensor } from '@forger/tensor';
+import { updateAverage } from '@forger/tensor/internal';
 import type { Module } from '../module.ts';
 import { type LoadReport, loadStateDict, type StateEntries } from '../state-dict.ts';
 import { type FlatGroup, FlatParameters } from './flat.ts';
@@ -56,8 +57,8 @@ export class EMA {
   }
 
   /** The averages with the module's buffers: a whole state dict that the module, or a copy of it, can load. */
-  moduleStateDict(): Map<string, Tensor> {
-    return new Map([...this.#module.stateDict(), ...this.#state]);
+  moduleStateDict(): Map<string, Tensor<DType>> {
+    return new Map<string, Tensor<DType>>([...this.#module.stateDict(), ...this.#state]);
   }
 
   /** Throws CheckpointError when names or shapes do not fit. */

@@ -3,17 +3,8 @@
 //
 // Every parameter starts at a multiple of flatChunk floats; the gap behind it holds zeros. A parameter that moves in
 // stays the same Tensor; `backward()` writes its gradient straight into its slot (Tensor.gradSlot).
-import {
-  ConfigError,
-  type Device,
-  type FlatRun,
-  flatChunk,
-  ShapeError,
-  stateStride,
-  Tensor,
-  tensor,
-  zeros,
-} from '@forger/tensor';
+import { ConfigError, type Device, ShapeError, Tensor, tensor, zeros } from '@forger/tensor';
+import { type FlatRun, flatChunk, stateStride } from '@forger/tensor/internal';
 
 /** Parameters, or (name, parameter) pairs as `module.namedParameters()` gives; without names they are numbered. */
 export type ParameterList = Iterable<Tensor | readonly [string, Tensor]>;
@@ -34,7 +25,7 @@ export class FlatGroup {
   /** All values, gaps included. */
   readonly values: Tensor;
   /** uint32: which of `parameters` each chunk belongs to. */
-  readonly owners: Tensor;
+  readonly owners: Tensor<'uint32'>;
   /** The first chunk of each parameter, and at the end the number of all chunks. */
   readonly starts: readonly number[];
   #gradients: Tensor | null = null;

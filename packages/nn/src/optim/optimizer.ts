@@ -1,5 +1,6 @@
 // What all optimizers share: flat buffers, the learning rate and the step counts on the device, saving and loading.
-import { advanceSteps, ConfigError, type FlatRun, type Tensor, tensor } from '@forger/tensor';
+import { ConfigError, type Tensor, tensor } from '@forger/tensor';
+import { advanceSteps, type FlatRun } from '@forger/tensor/internal';
 import { type LoadOptions, type LoadReport, loadStateDict, type StateEntries } from '../state-dict.ts';
 import { type FlatGroup, type FlatOptions, FlatParameters, namedList, type ParameterList } from './flat.ts';
 

@@ -1,6 +1,7 @@
 // The optimizers, in order of increasing complexity. Formulas stand in shaders/optimizer/; names, defaults and order of
 // operations are PyTorch's.
-import { adamStep, ConfigError, type FlatRun, rmspropStep, sgdStep, type Tensor } from '@forger/tensor';
+import { ConfigError, type Tensor } from '@forger/tensor';
+import { adamStep, type FlatRun, rmspropStep, sgdStep } from '@forger/tensor/internal';
 import type { ParameterList } from './flat.ts';
 import { checkAtLeast, Optimizer, type OptimizerOptions } from './optimizer.ts';
 

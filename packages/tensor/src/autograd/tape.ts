@@ -6,7 +6,7 @@ import { DeviceError, ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
 import { addInPlace, copyInto, fill } from '../kernels/fill.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { type BackwardFunction, empty, Tensor } from '../tensor.ts';
+import { type BackwardFunction, type DType, empty, Tensor } from '../tensor.ts';
 
 let recording = true;
 let nextOrder = 0;
@@ -40,12 +40,12 @@ export function isOne(gy: Tensor): boolean {
 }
 
 /** Records `output = name(inputs)`; returns `output`. Called by every differentiable operation. */
-export function record(
+export function record<D extends DType>(
   name: string,
-  output: Tensor,
-  inputs: readonly Tensor[],
+  output: Tensor<D>,
+  inputs: readonly Tensor<DType>[],
   backward: BackwardFunction,
-): Tensor {
+): Tensor<D> {
   if (recording && inputs.some((t) => t.requiresGrad)) {
     output.requiresGrad = true;
     output.gradFunction = { name, inputs, backward, order: nextOrder++ };
@@ -63,10 +63,13 @@ export interface BackwardOptions {
   readonly createGraph?: boolean;
 }
 
+/** A tensor of the graph. Only float32 ones have gradients. */
+type Vertex = Tensor<DType>;
+
 /** Everything `outputs` were computed from that leads to a tensor for which `wanted` holds. */
-function reachable(outputs: readonly Tensor[], wanted: (t: Tensor) => boolean): Map<Tensor, boolean> {
-  const leads = new Map<Tensor, boolean>();
-  const stack: { tensor: Tensor; expanded: boolean }[] = outputs.map((tensor) => ({
+function reachable(outputs: readonly Tensor[], wanted: (t: Vertex) => boolean): Map<Vertex, boolean> {
+  const leads = new Map<Vertex, boolean>();
+  const stack: { tensor: Vertex; expanded: boolean }[] = outputs.map((tensor) => ({
     tensor,
     expanded: false,
   }));
@@ -99,20 +102,20 @@ function reachable(outputs: readonly Tensor[], wanted: (t: Tensor) => boolean): 
 function walk(
   outputs: readonly Tensor[],
   gradOutputs: readonly Tensor[],
-  wanted: (t: Tensor) => boolean,
-  deliver: (t: Tensor, g: Tensor) => void,
+  wanted: (t: Vertex) => boolean,
+  deliver: (t: Vertex, g: Tensor) => void,
   createGraph: boolean,
 ): void {
   const leads = reachable(outputs, wanted);
-  const grads = new Map<Tensor, Tensor>();
+  const grads = new Map<Vertex, Tensor>();
   const borrowed = new Set<Tensor>(gradOutputs);
-  const give = (t: Tensor, g: Tensor): void => {
+  const give = (t: Vertex, g: Tensor): void => {
     const before = grads.get(t);
     grads.set(t, before ? sum(before, g) : g);
     if (!before || createGraph) return;
     for (const part of [before, g]) if (!borrowed.has(part)) part.dispose();
   };
-  const finish = (t: Tensor, g: Tensor): void => {
+  const finish = (t: Vertex, g: Tensor): void => {
     ones.delete(g); // from here on others may write to it
     deliver(t, borrowed.has(g) && !createGraph ? g.view(g.shape) : g);
   };
@@ -156,7 +159,7 @@ function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | un
   return outputs.map((output, i) => {
     if (!output.requiresGrad) {
       throw new ShapeError(
-        'backward() or grad() was called on a tensor that needs no gradient: no input had requireGrad(), or it was made under noGrad() or its scope had ended.',
+        'backward() or grad() was called on a tensor that needs no gradient: no input has requiresGrad set, or it was made under noGrad() or its scope had ended.',
       );
     }
     const g = given?.[i];
@@ -188,7 +191,7 @@ export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardO
   const run = (): void =>
     asBackward(output, createGraph, () => {
       const seeds = seedGradients([output], gradOutput && [gradOutput]);
-      const isLeaf = (t: Tensor): boolean => t.requiresGrad && t.gradFunction === null;
+      const isLeaf = (t: Vertex): boolean => t.requiresGrad && t.gradFunction === null;
       walk([output], seeds, isLeaf, (leaf, g) => accumulate(leaf, g, createGraph), createGraph);
     });
   if (createGraph) run();
@@ -196,7 +199,7 @@ export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardO
 }
 
 /** Adds `g` to a leaf's gradient: into its fixed slot when it has one, else as a tensor that outlives the scopes. */
-function accumulate(leaf: Tensor, g: Tensor, createGraph: boolean): void {
+function accumulate(leaf: Vertex, g: Tensor, createGraph: boolean): void {
   const { grad, gradSlot } = leaf;
   if (gradSlot && !createGraph) {
     if (grad && grad !== gradSlot) copyInto(gradSlot, grad);
@@ -209,30 +212,65 @@ function accumulate(leaf: Tensor, g: Tensor, createGraph: boolean): void {
   if (grad && !createGraph && grad !== gradSlot) grad.dispose();
 }
 
+export interface GradOptions extends BackwardOptions {
+  /** Gradients of `outputs`, of their shapes. Default 1 for each, and then each must have one element. */
+  readonly gradOutputs?: readonly Tensor[];
+  /** Give null for an input that no output depends on, instead of an error. Default false. */
+  readonly allowUnused?: boolean;
+}
+
+/** One gradient for each of the inputs T, in their order. */
+export type Gradients<T extends readonly Tensor[], G = Tensor> = { -readonly [I in keyof T]: G };
+
 /**
- * The gradients of the sum of `outputs` with respect to `inputs`, which may be any tensors of the graph.
- * An input that the outputs do not depend on gets null.
+ * The gradients of the sum of `outputs` in `inputs`, which may be any tensors of the graph, as torch.autograd.grad: one
+ * for each input, in its shape. `.grad` of the leaves stays as it is.
+ * @throws ShapeError when no gradient can reach an input (unless `allowUnused`), when an output needs no gradient, and
+ * when an output of several elements comes without its gradient. DeviceError when a part of the graph has been freed.
  */
+export function grad<const T extends readonly Tensor[]>(
+  outputs: Tensor | readonly Tensor[],
+  inputs: T,
+  options?: GradOptions & { readonly allowUnused?: false },
+): Gradients<T>;
+export function grad<const T extends readonly Tensor[]>(
+  outputs: Tensor | readonly Tensor[],
+  inputs: T,
+  options: GradOptions,
+): Gradients<T, Tensor | null>;
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: readonly Tensor[],
-  options: BackwardOptions & { readonly gradOutputs?: readonly Tensor[] } = {},
+  options: GradOptions = {},
 ): (Tensor | null)[] {
   const list = outputs instanceof Tensor ? [outputs] : outputs;
-  const createGraph = options.createGraph ?? false;
+  const { createGraph = false, allowUnused = false, gradOutputs } = options;
   const run = (): (Tensor | null)[] =>
     asBackward(list[0]!, createGraph, () => {
-      const results = new Map<Tensor, Tensor>();
-      const targets = new Set(inputs);
+      const results = new Map<Vertex, Tensor>();
+      const targets = new Set<Vertex>(inputs);
       walk(
         list,
-        seedGradients(list, options.gradOutputs),
+        seedGradients(list, gradOutputs),
         (t) => targets.has(t),
         (t, g) => results.set(t, g),
         createGraph,
       );
-      return inputs.map((input) => results.get(input) ?? null);
+      return inputs.map((input, i) => {
+        const g = results.get(input) ?? null;
+        if (!g && !allowUnused) throw unused(input, i);
+        return g;
+      });
     });
   // A recorded backward pass belongs to the caller's scope: its intermediate results are needed again.
   return createGraph ? run() : list[0]!.device.scope(run);
+}
+
+function unused(input: Tensor, i: number): ShapeError {
+  const why = input.requiresGrad
+    ? 'no output was computed from it while gradients were recorded'
+    : 'it has no requiresGrad: call requiresGrad_() before the outputs are computed';
+  return new ShapeError(
+    `grad(): input ${i}, of shape ${showShape(input.shape)}, takes no part in the outputs: ${why}. Pass { allowUnused: true } to get null for it.`,
+  );
 }

@@ -1,4 +1,5 @@
-// What an adapter says of itself, for `forger doctor`, benchmarks and the choice of kernels, and what devices ask of it.
+// What an adapter offers, as a report for people, benchmarks and the choice of kernels; and the features and limits that
+// devices request from it.
 import { DeviceError } from '../errors.ts';
 
 /** What an adapter offers, as plain data. */

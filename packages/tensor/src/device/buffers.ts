@@ -79,7 +79,8 @@ export function checkBindable({ limits }: GPUDevice, bytes: number, shape?: Shap
   const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
   if (bytes <= most) return;
   throw new DeviceError(
-    `This adapter binds at most ${most.toLocaleString('en')} bytes at once, and ${labelOf(tensorOf(shape), bytes)} was asked for: use a smaller batch, width or image size (--batch-size, --width, --image-size).`,
+    `This adapter binds at most ${most.toLocaleString('en')} bytes at once, and ${labelOf(tensorOf(shape), bytes)} was asked for: use smaller tensors (a smaller batch).`,
+    { code: 'too-large' },
   );
 }
 

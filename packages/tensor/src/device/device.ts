@@ -71,7 +71,7 @@ export class Device {
   /** Opens a device. Throws DeviceError when no adapter answers, ConfigError when it has not the precision asked for. */
   static async create(platform: Platform, options: DeviceOptions = {}): Promise<Device> {
     const found = await platform.requestAdapter(withPrecision(options));
-    if (!found) throw new DeviceError(platform.noAdapterHelp);
+    if (!found) throw new DeviceError(platform.noAdapterHelp, { code: 'no-adapter' });
     const report = reportOf(found.adapter, found.detail);
     checkPrecision(options.precision, report);
     const gpu = await platform.asynchronous(() => deviceOf(found.adapter, found.detail));

@@ -80,8 +80,8 @@ function explain(error: GPUError): DeviceError {
 /** A kernel that the compiler, or the driver, refuses. */
 export function notCompiled(kernel: string, complaint: string, cause?: unknown): DeviceError {
   return new DeviceError(
-    `The kernel ${kernel} does not compile: ${firstLine(complaint)} This is a fault of Forger or of the graphics driver: please report it with this line; another driver, or \`--tune off\`, may do without that kernel.`,
-    { cause },
+    `The kernel ${kernel} does not compile: ${firstLine(complaint)} This is a fault of Forger or of the graphics driver: please report it with this line.`,
+    { cause, code: 'kernel' },
   );
 }
 

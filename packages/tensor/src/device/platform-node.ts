@@ -62,7 +62,7 @@ export const nodePlatform: Platform = {
   name: 'node',
   compilers: Math.min(availableParallelism(), mostCompilers),
   noAdapterHelp:
-    "No WebGPU adapter answers: install your GPU's Vulkan driver or a software one (Debian and Ubuntu: mesa-vulkan-drivers); in a clone of Forger `npm run setup` fetches one without root. `forger doctor` tells more.",
+    "No WebGPU adapter answers: install your GPU's Vulkan driver or a software one (Debian and Ubuntu: mesa-vulkan-drivers).",
   async requestAdapter(options) {
     const request = async (): Promise<GPUAdapter | null> => {
       const gpu = await createInstance(options);

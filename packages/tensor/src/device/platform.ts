@@ -23,7 +23,7 @@ export interface Waiting {
 
 export interface Platform extends Waiting {
   readonly name: 'node' | 'browser';
-  /** Asks for an adapter; null when none answers. `detail` says where it came from, for `forger doctor`. */
+  /** Asks for an adapter; null when none answers. `detail` says which driver it came from. */
   requestAdapter(options: PlatformOptions): Promise<{ adapter: GPUAdapter; detail: string } | null>;
   /** Devices that may compile kernels at once where only a device's first dispatch compiles: one to a core. */
   readonly compilers: number;

@@ -16,6 +16,7 @@ export function checkPrecision(precision: Precision | undefined, adapter: Adapte
   if (precision !== 'mixed' || adapter.halfMatrix) return;
   const name = adapter.description || adapter.device || adapter.vendor || 'without a name';
   throw new ConfigError(
-    `Precision mixed was asked for, and the adapter (${name}) lists no products of float16 matrices summed in float32 (chromium-experimental-subgroup-matrix, with shader-f16 and subgroups of one size): take float32, or a GPU that has them, such as NVIDIA's with tensor cores; \`forger doctor\` shows what is there.`,
+    `Precision mixed was asked for, and the adapter (${name}) lists no products of float16 matrices summed in float32 (chromium-experimental-subgroup-matrix, with shader-f16 and subgroups of one size): take float32, or a GPU that has them, such as NVIDIA's with tensor cores.`,
+    { code: 'precision' },
   );
 }

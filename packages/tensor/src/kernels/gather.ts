@@ -1,6 +1,6 @@
 // Reading elements and rows by index.
 import { sizeOf } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { type DType, empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 const constants = { WORKGROUP: flatWorkgroup };
@@ -9,7 +9,7 @@ const constants = { WORKGROUP: flatWorkgroup };
 const missing = 0x7fc00000;
 
 /** y[i] = x[index[i]] over flat positions; float32 in the shape of `index`, whose values must lie within x. */
-export function take(x: Tensor, index: Tensor): Tensor {
+export function take(x: Tensor, index: Tensor<'uint32'>): Tensor {
   const y = empty(index.shape, { device: x.device });
   x.device.dispatch(
     { name: 'take', files: ['structure/take.wgsl'], constants, bindings: ['read', 'read', 'write'] },
@@ -21,7 +21,7 @@ export function take(x: Tensor, index: Tensor): Tensor {
 }
 
 /** Rows of x in the order of `indices` (int32 or uint32, one dimension); rows outside x come out as NaN. */
-export function takeRows(x: Tensor, indices: Tensor): Tensor {
+export function takeRows<D extends DType>(x: Tensor<D>, indices: Tensor<'int32' | 'uint32'>): Tensor<D> {
   const [rows, ...inner] = x.shape;
   const y = empty([indices.size, ...inner], { device: x.device, dtype: x.dtype });
   x.device.dispatch(
@@ -39,7 +39,7 @@ export function takeRows(x: Tensor, indices: Tensor): Tensor {
 }
 
 /** The adjoint of takeRows for an x of `rows` rows: sums the rows of gy that have one index, in order. */
-export function sumRows(gy: Tensor, indices: Tensor, rows: number): Tensor {
+export function sumRows(gy: Tensor, indices: Tensor<'int32' | 'uint32'>, rows: number): Tensor {
   const inner = gy.shape.slice(1);
   const gx = empty([rows, ...inner], { device: gy.device });
   gy.device.dispatch(

@@ -73,11 +73,11 @@ export function reducedLoss(
   x: Tensor,
   target: Tensor | number,
   scale: number,
-): { y: Tensor; slope: Tensor } {
+): { y: Tensor; gradient: Tensor } {
   const { device, size } = x;
   const targets = target instanceof Tensor ? target : null;
   const { parts, part } = partsOf(size);
-  const slope = empty(x.shape, { device });
+  const gradient = empty(x.shape, { device });
   const sums = empty(parts === 1 ? [] : [parts], { device });
   device.dispatch(
     {
@@ -92,17 +92,17 @@ export function reducedLoss(
       bindings: ['read', 'read', 'write', 'write'],
     },
     [size, part, f32(parts === 1 ? scale : 1), f32(scale), f32(targets ? 0 : (target as number))],
-    [x.range, (targets ?? x).range, sums.range, slope.range],
+    [x.range, (targets ?? x).range, sums.range, gradient.range],
     [parts, 1, 1],
   );
-  if (parts === 1) return { y: sums, slope };
+  if (parts === 1) return { y: sums, gradient };
   const y = reduce('sum', sums, [0], false, scale);
   sums.dispose();
-  return { y, slope };
+  return { y, gradient };
 }
 
 /** -logP[n, labels[n]] of logP (N, C) and labels (N) of int32 or uint32: (N). NaN where a label is not in 0..C-1. */
-export function pickLabels(logP: Tensor, labels: Tensor): Tensor {
+export function pickLabels(logP: Tensor, labels: Tensor<'int32' | 'uint32'>): Tensor {
   const [rows, classes] = logP.shape as [number, number];
   const losses = empty([rows], { device: logP.device });
   const quietNaN = 0x7fc00000;
@@ -121,7 +121,7 @@ export function pickLabels(logP: Tensor, labels: Tensor): Tensor {
 }
 
 /** The adjoint of pickLabels: (N, classes) with -g[n] at each row's label, else 0. */
-export function placeLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+export function placeLabels(g: Tensor, labels: Tensor<'int32' | 'uint32'>, classes: number): Tensor {
   const y = empty([g.size, classes], { device: g.device });
   g.device.dispatch(
     {

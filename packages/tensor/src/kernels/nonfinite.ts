@@ -1,6 +1,6 @@
 // Finding NaN and infinity on the device: what training asks of its weights before it shows or saves them.
 import { ShapeError } from '../errors.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { type DType, empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 /**
@@ -8,7 +8,7 @@ import { flatGrid, flatWorkgroup } from './launch.ts';
  * @param tensors float32, one at least, all of one device.
  * @returns uint32, as long as the list: 1 for each that does, 0 for the others.
  */
-export function markNonFinite(tensors: readonly Tensor[]): Tensor {
+export function markNonFinite(tensors: readonly Tensor<DType>[]): Tensor<'uint32'> {
   const [first] = tensors;
   if (!first || tensors.some(({ dtype }) => dtype !== 'float32'))
     throw new ShapeError('markNonFinite: expected a list of float32 tensors, one at least.');

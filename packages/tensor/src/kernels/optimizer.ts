@@ -78,7 +78,7 @@ export interface FlatRun {
   readonly values: Tensor;
   readonly gradients: Tensor;
   /** uint32: the parameter that each chunk belongs to. */
-  readonly owners: Tensor;
+  readonly owners: Tensor<'uint32'>;
   /** float32, `stateStride` for each parameter. */
   readonly states: Tensor;
   readonly firstParameter: number;

@@ -1,6 +1,6 @@
 // Reflection padding of one dimension.
 import { sizeOf } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { type DType, empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 /** Which dimension is padded, and by how many elements before and after; each is less than the dimension's size. */
@@ -12,7 +12,7 @@ export interface ReflectPad {
 
 const constants = { WORKGROUP: flatWorkgroup };
 
-export function reflectPad(x: Tensor, { dim, before, after }: ReflectPad): Tensor {
+export function reflectPad<D extends DType>(x: Tensor<D>, { dim, before, after }: ReflectPad): Tensor<D> {
   const size = x.shape[dim]!;
   const padded = before + size + after;
   const y = empty(x.shape.with(dim, padded), { device: x.device, dtype: x.dtype });

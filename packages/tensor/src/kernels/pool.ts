@@ -25,7 +25,7 @@ function params(n: number, g: PoolGeometry): number[] {
 }
 
 /** The largest value of each window, and (uint32) where in x it is. */
-export function maxPoolForward(x: Tensor, g: PoolGeometry): { y: Tensor; index: Tensor } {
+export function maxPoolForward(x: Tensor, g: PoolGeometry): { y: Tensor; index: Tensor<'uint32'> } {
   const y = empty(g.outputShape, { device: x.device });
   const index = empty(g.outputShape, { device: x.device, dtype: 'uint32' });
   x.device.dispatch(
@@ -43,7 +43,7 @@ export function maxPoolForward(x: Tensor, g: PoolGeometry): { y: Tensor; index: 
 }
 
 /** Sums gy into the cells that `index` (from maxPoolForward) names. */
-export function maxPoolBackward(gy: Tensor, index: Tensor, g: PoolGeometry): Tensor {
+export function maxPoolBackward(gy: Tensor, index: Tensor<'uint32'>, g: PoolGeometry): Tensor {
   const gx = empty(g.inputShape, { device: gy.device });
   gy.device.dispatch(
     {

@@ -1,6 +1,6 @@
 // Random numbers from a generator's state on the device, and the step that moves the state on.
 import { f32 } from '../device/device.ts';
-import type { Tensor } from '../tensor.ts';
+import type { DType, Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 /** Words of a generator's state: key (2), unused (2), counter (4), each lowest word first. */
@@ -31,7 +31,11 @@ function parameters(d: Distribution): [number, number, number] {
 }
 
 /** Overwrites `target` with draws from `state` and moves the state past them: a block for every four elements. */
-export function fillRandom(target: Tensor, state: Tensor, distribution: Distribution): Tensor {
+export function fillRandom<D extends DType>(
+  target: Tensor<D>,
+  state: Tensor<'uint32'>,
+  distribution: Distribution,
+): Tensor<D> {
   const { device } = target;
   const blocks = Math.ceil(target.size / 4);
   device.dispatch(

@@ -1,7 +1,7 @@
 // Moving elements between layouts.
 import { ShapeError } from '../errors.ts';
 import { collapseDims, type Shape, sizeOf, stridesOf } from '../shape.ts';
-import { empty, type Tensor } from '../tensor.ts';
+import { type DType, empty, type Tensor } from '../tensor.ts';
 import { maxRank } from './binary.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
@@ -12,7 +12,13 @@ export interface Layout {
 }
 
 /** Copies a block of `shape` from one layout in `source` to another in `target`. */
-export function stridedCopy(source: Tensor, from: Layout, target: Tensor, to: Layout, shape: Shape): void {
+export function stridedCopy<D extends DType>(
+  source: Tensor<D>,
+  from: Layout,
+  target: Tensor<D>,
+  to: Layout,
+  shape: Shape,
+): void {
   const dims = collapseDims(shape, [from.strides, to.strides]);
   if (dims.shape.length > maxRank) {
     throw new ShapeError(
@@ -37,7 +43,12 @@ export function stridedCopy(source: Tensor, from: Layout, target: Tensor, to: La
 }
 
 /** A contiguous tensor of `shape` read from `x` with the given layout. */
-export function gatherStrided(x: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
+export function gatherStrided<D extends DType>(
+  x: Tensor<D>,
+  shape: Shape,
+  strides: readonly number[],
+  offset = 0,
+): Tensor<D> {
   const y = empty(shape, { device: x.device, dtype: x.dtype });
   stridedCopy(x, { strides, offset }, y, { strides: stridesOf(shape), offset: 0 }, shape);
   return y;

@@ -2,40 +2,51 @@
 import { ConfigError } from '../errors.ts';
 import { fill } from '../kernels/fill.ts';
 import type { Shape } from '../shape.ts';
-import { type CreateOptions, empty, type Tensor, tensor, zeros } from '../tensor.ts';
+import { type CreateOptions, type DType, empty, type Tensor, tensor, zeros } from '../tensor.ts';
 
 /** A tensor filled with one value. */
-export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
+export function full<D extends DType = 'float32'>(
+  shape: Shape,
+  value: number,
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const result = empty(shape, options);
   // The fill kernel writes float32; whole numbers of other dtypes come from the host.
-  return result.dtype === 'float32' ? fill(result, value) : result.write(new Array(result.size).fill(value));
+  if (result.dtype !== 'float32') return result.write(new Array(result.size).fill(value));
+  fill(result as Tensor, value);
+  return result;
 }
 
 /** A tensor of ones. */
-export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
+export function ones<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   return full(shape, 1, options);
 }
 
 /** Zeros in the shape, dtype and device of x. */
-export function zerosLike(x: Tensor): Tensor {
+export function zerosLike<D extends DType>(x: Tensor<D>): Tensor<D> {
   return zeros(x.shape, x);
 }
 
 /** Ones in the shape, dtype and device of x. */
-export function onesLike(x: Tensor): Tensor {
+export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
   return ones(x.shape, x);
 }
 
 /** 0, 1, … below `end`. */
-export function arange(end: number, options?: CreateOptions): Tensor;
+export function arange<D extends DType = 'float32'>(end: number, options?: CreateOptions<D>): Tensor<D>;
 /** start, start + step, … as long as it has not reached `end`. Throws ConfigError when that is no element. */
-export function arange(start: number, end: number, step?: number, options?: CreateOptions): Tensor;
-export function arange(
+export function arange<D extends DType = 'float32'>(
+  start: number,
+  end: number,
+  step?: number,
+  options?: CreateOptions<D>,
+): Tensor<D>;
+export function arange<D extends DType = 'float32'>(
   first: number,
-  second?: number | CreateOptions,
+  second?: number | CreateOptions<D>,
   step = 1,
-  options: CreateOptions = {},
-): Tensor {
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const [start, end] = typeof second === 'number' ? [first, second] : [0, first];
   const count = Math.ceil((end - start) / step);
   if (!(count >= 1 && Number.isFinite(count) && step !== 0)) {

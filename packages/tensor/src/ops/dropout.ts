@@ -1,6 +1,6 @@
 // Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR 2014).
 import { ConfigError } from '../errors.ts';
-import { draw } from '../random.ts';
+import { draw } from '../rng.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
 import type { DrawOptions } from './random.ts';
@@ -20,7 +20,7 @@ export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tenso
   checkFloat32('dropout', x);
   if (p === 0 || options.training === false) return x;
   const mask = empty(x.shape, { device: x.device });
-  draw(mask, options.generator, { kind: 'mask', p: 1 - p, value: p === 1 ? 0 : 1 / (1 - p) });
+  draw(mask, options.rng, { kind: 'mask', p: 1 - p, value: p === 1 ? 0 : 1 / (1 - p) });
   const y = mul(x, mask);
   if (!y.requiresGrad) mask.dispose();
   return y;

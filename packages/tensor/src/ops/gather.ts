@@ -3,7 +3,10 @@ import { record } from '../autograd/tape.ts';
 import { DataError, ShapeError } from '../errors.ts';
 import { sumRows, takeRows } from '../kernels/gather.ts';
 import { showShape } from '../shape.ts';
-import { Tensor, tensor } from '../tensor.ts';
+import { type DType, Tensor, tensor } from '../tensor.ts';
+
+/** Whole numbers on the device. */
+export type IndexTensor = Tensor<'int32' | 'uint32'>;
 
 /**
  * Rows of x (its dimension 0) in the order of `indices`, which may repeat: (M, …) → (indices, …), as PyTorch's
@@ -11,27 +14,30 @@ import { Tensor, tensor } from '../tensor.ts';
  * @param indices whole numbers from 0 to M - 1, or an int32 or uint32 tensor of one dimension. Numbers out of range
  * throw DataError; in a tensor, whose values only the device sees, they give rows of NaN (0x7fc00000 in integers).
  */
-export function indexSelect(x: Tensor, indices: Tensor | readonly number[]): Tensor {
+export function indexSelect<D extends DType>(
+  x: Tensor<D>,
+  indices: IndexTensor | readonly number[],
+): Tensor<D> {
   if (x.rank === 0)
     throw new ShapeError('indexSelect: a scalar was given; expected at least one dimension of rows.');
   const index = indices instanceof Tensor ? checkTensor(indices) : upload(x, indices);
   return record('indexSelect', takeRows(x, index), [x], (gy) => [rowSums(gy, index, x.shape[0]!)]);
 }
 
-function rowSums(g: Tensor, index: Tensor, rows: number): Tensor {
+function rowSums(g: Tensor, index: IndexTensor, rows: number): Tensor {
   return record('indexSelectBackward', sumRows(g, index, rows), [g], (gy) => [indexSelect(gy, index)]);
 }
 
-function checkTensor(indices: Tensor): Tensor {
+function checkTensor(indices: Tensor<DType>): IndexTensor {
   if (indices.rank !== 1 || indices.dtype === 'float32') {
     throw new ShapeError(
       `indexSelect: indices of ${indices.dtype} with shape ${showShape(indices.shape)} were given; expected int32 or uint32 with one dimension.`,
     );
   }
-  return indices;
+  return indices as IndexTensor;
 }
 
-function upload(x: Tensor, indices: readonly number[]): Tensor {
+function upload(x: Tensor<DType>, indices: readonly number[]): IndexTensor {
   const rows = x.shape[0]!;
   if (indices.length === 0)
     throw new ShapeError('indexSelect: an empty list was given; expected at least one index.');

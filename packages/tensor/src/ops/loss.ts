@@ -11,8 +11,9 @@ import {
 } from '../kernels/loss.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
-import { Tensor, tensor } from '../tensor.ts';
+import { type DType, Tensor, tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
+import type { IndexTensor } from './gather.ts';
 import { mean, sum } from './reduce.ts';
 import { logSoftmax } from './softmax.ts';
 import { sumTo } from './sum-to.ts';
@@ -64,11 +65,12 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
   const scale = reduction === 'mean' ? 1 / x.size : 1;
   const operands = variables(x, target);
   if (reduction !== 'none' && x.requiresGrad && isGradEnabled() && x.size <= fusedUpTo) {
-    const { y, slope } = reducedLoss(kind, x, target, scale);
+    const { y, gradient } = reducedLoss(kind, x, target, scale);
     return record(kind, y, operands, (gy, needs) => {
-      if (!isOne(gy) || isGradEnabled() || slope.disposed) return slopes(f, x, target, scale, gy, needs);
-      const [, inTarget] = slopes(f, x, target, scale, gy, [false, needs[1] ?? false]);
-      return [needs[0] ? handOver(slope) : null, inTarget ?? null].slice(0, operands.length);
+      if (!isOne(gy) || isGradEnabled() || gradient.disposed)
+        return gradients(f, x, target, scale, gy, needs);
+      const [, inTarget] = gradients(f, x, target, scale, gy, [false, needs[1] ?? false]);
+      return [needs[0] ? moveOut(gradient) : null, inTarget ?? null].slice(0, operands.length);
     });
   }
   let y = pointwiseLoss(f, x, target, 1);
@@ -78,18 +80,18 @@ function apply(kind: PointwiseLossKind, x: Tensor, target: Tensor | number, opti
     y = reduce('sum', losses, dims, false, scale);
     losses.dispose();
   }
-  return record(kind, y, operands, (gy, needs) => slopes(f, x, target, scale, gy, needs));
+  return record(kind, y, operands, (gy, needs) => gradients(f, x, target, scale, gy, needs));
 }
 
-/** The values of `t` in the hands, and the scope, of who asks; `t` itself is gone. */
-function handOver(t: Tensor): Tensor {
+/** Moves the values of `t` into a new tensor that belongs to the current scope, and disposes `t`. */
+function moveOut(t: Tensor): Tensor {
   const own = t.view(t.shape);
   t.dispose();
   return own;
 }
 
 /** scale · g · the next derivative of f, for each variable that needs it. */
-function slopes(
+function gradients(
   f: PointwiseLoss,
   x: Tensor,
   target: Tensor | number,
@@ -110,7 +112,7 @@ function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale:
   const inputs = [...variables(x, target), g];
   return record(`${f.kind}Backward`, y, inputs, (gy, needs) => [
     ...(needs.slice(0, -1).includes(true)
-      ? slopes(f, x, target, scale, mul(gy, g), needs)
+      ? gradients(f, x, target, scale, mul(gy, g), needs)
       : variables(x, target).map(() => null)),
     needs.at(-1) ? sumTo(derivative(f, x, target, scale, gy), g.shape) : null,
   ]);
@@ -163,7 +165,7 @@ export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}
  */
 export function crossEntropy(
   logits: Tensor,
-  labels: Tensor | readonly number[],
+  labels: IndexTensor | readonly number[],
   options: LossOptions = {},
 ): Tensor {
   const reduction = reductionOf('crossEntropy', options);
@@ -175,7 +177,7 @@ export function crossEntropy(
   return reduction === 'mean' ? mean(losses) : sum(losses);
 }
 
-function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor {
+function labelTensor(logits: Tensor, labels: Tensor<DType> | readonly number[]): IndexTensor {
   const [rows, classes] = logits.shape as [number, number];
   if (labels instanceof Tensor) {
     if (labels.dtype === 'float32' || !sameShape(labels.shape, [rows])) {
@@ -183,7 +185,7 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
         `crossEntropy: labels are ${labels.toString()}; logits of shape ${showShape(logits.shape)} need int32 or uint32 [${rows}].`,
       );
     }
-    return labels;
+    return labels as IndexTensor;
   }
   if (labels.length !== rows) {
     throw new ShapeError(
@@ -199,14 +201,14 @@ function labelTensor(logits: Tensor, labels: Tensor | readonly number[]): Tensor
   return tensor(Int32Array.from(labels), [rows], { device: logits.device, dtype: 'int32' });
 }
 
-function negativeLogLikelihood(logP: Tensor, labels: Tensor): Tensor {
+function negativeLogLikelihood(logP: Tensor, labels: IndexTensor): Tensor {
   return record('negativeLogLikelihood', pickLabels(logP, labels), [logP], (gy) => [
     spreadToLabels(gy, labels, logP.shape[1]!),
   ]);
 }
 
 /** The adjoint of negativeLogLikelihood, linear in g. */
-function spreadToLabels(g: Tensor, labels: Tensor, classes: number): Tensor {
+function spreadToLabels(g: Tensor, labels: IndexTensor, classes: number): Tensor {
   return record('spreadToLabels', placeLabels(g, labels, classes), [g], (gy) => [
     negativeLogLikelihood(gy, labels),
   ]);

@@ -47,13 +47,13 @@ export interface BatchNormOptions extends InstanceNormOptions {
   readonly training?: boolean | undefined;
   /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
   readonly momentum?: number | undefined;
-  /** One int32, to which training adds 1, or `parts`. Goes with runningMean and runningVar. */
-  readonly numBatchesTracked?: Tensor | null | undefined;
+  /** One int32, to which training adds the number of ghost batches. Goes with runningMean and runningVar. */
+  readonly numBatchesTracked?: Tensor<'int32'> | null | undefined;
   /**
-   * How many batches of one size x holds, one after another: each is normalised by statistics of its own, and the running
-   * ones follow them in order, as if they had come alone. Default 1.
+   * Number of equal parts of the batch, each normalised by its own statistics: ghost batch normalisation (Hoffer et al.
+   * 2017, "Train longer, generalize better"). The running statistics are updated once for each, in order. Default 1.
    */
-  readonly parts?: number | undefined;
+  readonly ghostBatches?: number | undefined;
 }
 
 /** What the shared parts below work with. `given` are statistics that do not depend on x, else null. */
@@ -71,28 +71,28 @@ interface Normalization extends NormSettings {
  * otherwise by the running ones. Training moves the running statistics in place towards the batch's mean and unbiased
  * variance. Gradients reach x, weight and bias, also second ones.
  * @param x (N, C), (N, C, L) or (N, C, H, W), float32.
- * @throws ShapeError on other shapes, on samples that parts do not divide, and when batch statistics are wanted of one
+ * @throws ShapeError on other shapes, on samples that ghostBatches does not divide, and when batch statistics are wanted of one
  * value per channel.
  * @throws ConfigError on eps, momentum or negativeSlope out of range.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const name = 'batchNorm';
-  const { training = false, momentum = 0.1, parts = 1 } = options;
+  const { training = false, momentum = 0.1, ghostBatches = 1 } = options;
   if (x.rank < 2 || x.rank > 4) throw badInput(name, x, '(N, C), (N, C, L) or (N, C, H, W)');
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new ConfigError(`${name}: momentum ${momentum} was given; expected a number from 0 to 1.`);
   }
   const [rows, channels] = x.shape as [number, number];
-  if (!Number.isInteger(parts) || parts < 1 || rows % parts !== 0) {
+  if (!Number.isInteger(ghostBatches) || ghostBatches < 1 || rows % ghostBatches !== 0) {
     throw new ShapeError(
-      `${name}: ${parts} parts of ${x.toString()} were asked for; expected a whole number that divides its ${rows} samples.`,
+      `${name}: ${ghostBatches} ghost batches of ${x.toString()} were asked for; expected a whole number that divides its ${rows} samples.`,
     );
   }
   const running = runningStatistics(name, options, x);
   const given = training ? null : running;
-  const apart = given ? 1 : parts;
+  const parts = given ? 1 : ghostBatches;
   const run = x.size / (rows * channels);
-  const by = { parts: apart, rows: rows / apart, channels, run, groups: apart * channels };
+  const by = { parts, rows: rows / parts, channels, run, groups: parts * channels };
   const batches = options.numBatchesTracked ?? null;
   if (batches && (batches.size !== 1 || batches.dtype !== 'int32' || !running)) {
     throw new ShapeError(
@@ -239,23 +239,23 @@ function gradientsInOperations(
   const centred = sub(values, given ? kept(0) : mean(values, dims, true));
   const stabilized = given ? null : add(mean(square(centred), dims, true), eps);
   const std = stabilized ? sqrt(stabilized) : div(1, kept(1));
-  // Of two values, whose distances c from their mean are equal and opposite, x̂ = c/√(c² + eps) has the slope
-  // eps/(c² + eps)^(3/2): of the slope of a quotient all else cancels. See normalize_backward.wgsl too.
-  const slopeOfPairs =
+  // Of two values, whose distances c from their mean are equal and opposite, x̂ = c/√(c² + eps) has the derivative
+  // eps/(c² + eps)^(3/2): all else in the derivative of the quotient cancels. See normalize_backward.wgsl too.
+  const derivativeOfPairs =
     stabilized && by.rows * by.run === 2 ? (): Tensor => div(div(eps, stabilized), std) : null;
-  const xHat = slopeOfPairs
+  const xHat = derivativeOfPairs
     ? record(
         'normalizedPairs',
         noGrad(() => div(centred, std)),
         [centred],
-        (gy) => [mul(gy, slopeOfPairs())],
+        (gy) => [mul(gy, derivativeOfPairs())],
       )
     : div(centred, std);
   const inputGradient = (): Tensor => {
     const scaled = weight ? mul(g, reshape(weight, channels)) : g;
     if (!stabilized) return div(scaled, std);
     const centredGradient = sub(scaled, mean(scaled, dims, true));
-    if (slopeOfPairs) return mul(centredGradient, slopeOfPairs());
+    if (derivativeOfPairs) return mul(centredGradient, derivativeOfPairs());
     return div(sub(centredGradient, mul(xHat, mean(mul(scaled, xHat), dims, true))), std);
   };
   return {

@@ -3,7 +3,7 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type ReflectPad, reflectPad, reflectPadBackward } from '../kernels/pad-reflect.ts';
 import { showShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import type { DType, Tensor } from '../tensor.ts';
 import { checkPads, type PadPair } from './structure.ts';
 
 /**
@@ -11,7 +11,7 @@ import { checkPads, type PadPair } from './structure.ts';
  * PyTorch's reflection_pad1d to 3d. `pads` names the last dimensions, in their order: [[top, bottom], [left, right]]
  * for images. Throws ShapeError on a pad that is negative, fractional, or not less than its dimension.
  */
-export function padReflect(x: Tensor, pads: readonly PadPair[]): Tensor {
+export function padReflect<D extends DType>(x: Tensor<D>, pads: readonly PadPair[]): Tensor<D> {
   let y = x;
   for (const [dim, [before, after]] of checkPads(x, pads, 'padReflect').entries()) {
     if (Math.max(before, after) >= x.shape[dim]!) {
@@ -24,7 +24,7 @@ export function padReflect(x: Tensor, pads: readonly PadPair[]): Tensor {
   return y;
 }
 
-function mirror(x: Tensor, pad: ReflectPad): Tensor {
+function mirror<D extends DType>(x: Tensor<D>, pad: ReflectPad): Tensor<D> {
   return record('padReflect', reflectPad(x, pad), [x], (gy) => [mirrorAdjoint(gy, pad)]);
 }
 

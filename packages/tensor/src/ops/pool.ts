@@ -97,13 +97,13 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
 }
 
 /** Sums g into the places that `index` names; linear in g, with `pick` as its adjoint. */
-function spread(g: Tensor, index: Tensor, geometry: PoolGeometry): Tensor {
+function spread(g: Tensor, index: Tensor<'uint32'>, geometry: PoolGeometry): Tensor {
   const y = maxPoolBackward(g, index, geometry);
   return record('maxPool2dBackward', y, [g], (gy) => [pick(gy, index, geometry)]);
 }
 
 /** Reads x at the places that `index` names. */
-function pick(x: Tensor, index: Tensor, geometry: PoolGeometry): Tensor {
+function pick(x: Tensor, index: Tensor<'uint32'>, geometry: PoolGeometry): Tensor {
   return record('maxPool2dPick', take(x, index), [x], (gy) => [spread(gy, index, geometry)]);
 }
 

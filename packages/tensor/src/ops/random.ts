@@ -2,7 +2,7 @@
 import type { Device } from '../device/device.ts';
 import { ConfigError } from '../errors.ts';
 import type { Distribution } from '../kernels/random.ts';
-import { draw, type Generator } from '../random.ts';
+import { draw, type Rng } from '../rng.ts';
 import type { Shape } from '../shape.ts';
 import { empty, type Tensor } from '../tensor.ts';
 
@@ -21,17 +21,17 @@ export interface NormalRange {
 }
 
 export interface DrawOptions {
-  /** Default: the device's default generator. */
-  readonly generator?: Generator | undefined;
+  /** Default: the device's default RNG. */
+  readonly rng?: Rng | undefined;
 }
 
 export interface RandomOptions extends DrawOptions {
-  /** Default: the generator's device, else the default device. */
+  /** Default: the RNG's device, else the default device. */
   readonly device?: Device | undefined;
 }
 
 function target(shape: Shape, options: RandomOptions): Tensor {
-  return empty(shape, { device: options.device ?? options.generator?.device });
+  return empty(shape, { device: options.device ?? options.rng?.device });
 }
 
 const bits = new DataView(new ArrayBuffer(4));
@@ -67,21 +67,21 @@ function normalOf({ mean = 0, std = 1 }: NormalRange): Distribution {
 /** Uniform random numbers in [low, high). Throws ConfigError on bounds that are not finite or not in order. */
 export function uniform(shape: Shape, options: UniformRange & RandomOptions = {}): Tensor {
   const distribution = uniformOf(options);
-  return draw(target(shape, options), options.generator, distribution);
+  return draw(target(shape, options), options.rng, distribution);
 }
 
 /** Normally distributed random numbers. Throws ConfigError unless mean is finite and std finite and at least 0. */
 export function normal(shape: Shape, options: NormalRange & RandomOptions = {}): Tensor {
   const distribution = normalOf(options);
-  return draw(target(shape, options), options.generator, distribution);
+  return draw(target(shape, options), options.rng, distribution);
 }
 
 /** Overwrites x (float32) with uniform random numbers in [low, high); returns x. */
 export function fillUniform(x: Tensor, options: UniformRange & DrawOptions = {}): Tensor {
-  return draw(x, options.generator, uniformOf(options));
+  return draw(x, options.rng, uniformOf(options));
 }
 
 /** Overwrites x (float32) with normally distributed random numbers; returns x. */
 export function fillNormal(x: Tensor, options: NormalRange & DrawOptions = {}): Tensor {
-  return draw(x, options.generator, normalOf(options));
+  return draw(x, options.rng, normalOf(options));
 }

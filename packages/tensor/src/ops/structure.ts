@@ -14,11 +14,11 @@ import {
   sizeOf,
   stridesOf,
 } from '../shape.ts';
-import { checkFloat32, empty, type Tensor } from '../tensor.ts';
+import { checkFloat32, type DType, empty, type Tensor } from '../tensor.ts';
 import { sumTo } from './sum-to.ts';
 
 /** The same values in another shape of equal size; one size may be -1. Shares the storage. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const target = shape.map((n) => (n === -1 ? x.size / known : n));
   if (
@@ -35,7 +35,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 }
 
 /** Reorders dimensions: dimension i of the result is dimension dims[i] of x. */
-export function permute(x: Tensor, dims: readonly number[]): Tensor {
+export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]): Tensor<D> {
   const order = dims.map((d) => normalizeDim(d, x.rank, 'permute'));
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
     throw new ShapeError(
@@ -53,7 +53,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Swaps two dimensions. */
-export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: number): Tensor<D> {
   const order = x.shape.map((_, i) => i);
   const a = normalizeDim(dim0, x.rank, 'transpose');
   const b = normalizeDim(dim1, x.rank, 'transpose');
@@ -65,7 +65,7 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
  * Repeats dimensions of size 1 up to `shape` (NumPy broadcasting), in which -1 keeps a size; the gradient sums over the
  * repeats.
  */
-export function expand(x: Tensor, shape: Shape): Tensor {
+export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const target = shape.map((n, i) => (n === -1 ? (x.shape[i - shape.length + x.rank] ?? n) : n));
   checkShape(target, 'expand');
   if (!sameShape(broadcastShapes(x.shape, target, 'expand'), target)) {
@@ -82,7 +82,13 @@ export function expand(x: Tensor, shape: Shape): Tensor {
  * Elements start, start + step, … below end of one dimension. Negative start and end count from the end; both are
  * limited to the dimension, as in Python. A slice of the leading dimension that the device can bind shares x's storage.
  */
-export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
+export function slice<D extends DType>(
+  x: Tensor<D>,
+  dim: number,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+  step = 1,
+): Tensor<D> {
   if (x.rank === 0) throw new ShapeError('slice: a scalar was given; it has no dimension to slice.');
   const d = normalizeDim(dim, x.rank, 'slice');
   const n = x.shape[d]!;
@@ -121,7 +127,7 @@ function place(g: Tensor, shape: Shape, dim: number, start: number, step: number
 }
 
 /** Joins tensors along an existing dimension; all other sizes must agree. */
-export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
   const first = tensors[0];
   if (!first) throw new ShapeError('cat: an empty list was given; expected at least one tensor.');
   if (first.rank === 0)
@@ -158,7 +164,7 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 
 /** Joins tensors of one shape along a new dimension. */
-export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
   const first = tensors[0];
   if (!first) throw new ShapeError('stack: an empty list was given; expected at least one tensor.');
   const d = normalizeDim(dim, first.rank + 1, 'stack');
@@ -196,7 +202,7 @@ export function padConstant(x: Tensor, pads: readonly PadPair[], value = 0): Ten
 }
 
 /** One pad pair for every dimension of x, from pairs for the last ones. */
-export function checkPads(x: Tensor, pads: readonly PadPair[], name: string): PadPair[] {
+export function checkPads(x: Tensor<DType>, pads: readonly PadPair[], name: string): PadPair[] {
   if (pads.length > x.rank || pads.flat().some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(
       `${name}: pads ${JSON.stringify(pads)} were given for shape ${showShape(x.shape)}; expected at most ${x.rank} pairs of whole numbers >= 0.`,

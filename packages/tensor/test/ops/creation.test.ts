@@ -1,7 +1,7 @@
 // Tensors of known values.
 import { arange, ConfigError, full, ones, onesLike, tensor, zerosLike } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
 
 useDevice();
 

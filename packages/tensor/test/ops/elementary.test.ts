@@ -1,7 +1,7 @@
 // What WGSL leaves to the driver in exp, log and pow (NaN, infinities, zeros, subnormal numbers) is the same on all.
 import { exp, log, logSoftmax, pow, tensor } from '@forger/tensor';
 import { expect, it } from 'vitest';
-import { useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
 
 useDevice();
 

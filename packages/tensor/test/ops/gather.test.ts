@@ -1,7 +1,7 @@
 // Rows by index: values, the order of summed gradients, and what is out of range.
 import { backward, DataError, indexSelect, ShapeError, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
 
 useDevice();
 
@@ -32,7 +32,7 @@ describe('indexSelect', () => {
       [0, 0],
       [0, 0],
       [0, 0],
-    ]).requireGrad();
+    ]).requiresGrad_();
     // In float32 1e8 + 1 - 1e8 is 0, and 1e8 - 1e8 + 1 is 1: the order shows.
     backward(
       indexSelect(x, [1, 1, 1, 2]),

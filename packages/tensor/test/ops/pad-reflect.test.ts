@@ -1,7 +1,12 @@
 // Reflection padding: values, gradients, refusals, and PyTorch's golden cases.
 import { backward, padReflect, ShapeError, tensor } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
-import { goldenCases, goldenTolerance, relativeError, useDevice } from '../support.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { relativeError } from '../../../../test/support/errors.ts';
+import { expectClose } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { toTensor } from '../../../../test/support/tensors.ts';
+import { goldenTolerance } from '../../../../test/support/tolerances.ts';
 
 useDevice();
 
@@ -33,7 +38,7 @@ describe('padReflect', () => {
   });
 
   it('sums what each element was mirrored into', async () => {
-    const x = tensor([1, 2, 3]).requireGrad();
+    const x = tensor([1, 2, 3]).requiresGrad_();
     backward(padReflect(x, [[2, 2]]), tensor([1, 2, 4, 8, 16, 32, 64]));
     // Padded: 3 2 1 2 3 2 1
     expect(await x.grad!.data()).toEqual(Float32Array.of(4 + 64, 2 + 8 + 32, 1 + 16));
@@ -47,23 +52,20 @@ describe('padReflect', () => {
   });
 });
 
-const golden = goldenCases('structure')?.filter(({ args }) => args.kind === 'reflection_pad2d');
+const golden = goldenFor('reflectionPad2d');
 
-describe.skipIf(golden === undefined)('golden cases of PyTorch', () => {
+describe.skipIf(golden.length === 0)('golden cases of PyTorch', () => {
   it('agrees in result and gradient', async () => {
-    expect(golden!.length).toBeGreaterThan(0);
-    for (const { id, args, tensor: stored, values } of golden!) {
-      const [left, right, top, bottom] = args.pad as [number, number, number, number];
-      const x = stored('x').requireGrad();
-      const y = padReflect(x, [
+    for (const { id, args, inputs, y, gy, grads } of golden) {
+      const [left, right, top, bottom] = (args as { pad: number[] }).pad as [number, number, number, number];
+      const x = toTensor(inputs[0]!).requiresGrad_();
+      const padded = padReflect(x, [
         [top, bottom],
         [left, right],
       ]);
-      backward(y, stored('gy'));
-      expect(relativeError(await y.data(), values('y')), `case ${id} y`).toBe(0);
-      expect(relativeError(await x.grad!.data(), values('grad_x')), `case ${id} grad_x`).toBeLessThan(
-        goldenTolerance,
-      );
+      backward(padded, toTensor(gy));
+      expect(relativeError(await padded.data(), y.data), `case ${id} y`).toBe(0);
+      await expectClose(`grad_x: case ${id}`, x.grad!, grads.x!, goldenTolerance);
     }
   });
 });

@@ -13,14 +13,13 @@ import {
 } from '@forger/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  expectSecondDerivatives,
-  goldenCases,
-  goldenTolerance,
-  relativeError,
-  scrambled,
-  useDevice,
-} from '../support.ts';
+import { deviceOps } from '../../../../test/ops-table.ts';
+import { useDevice } from '../../../../test/support/device.ts';
+import { expectClose } from '../../../../test/support/expect.ts';
+import { goldenFor } from '../../../../test/support/golden.ts';
+import { scrambled, toTensor } from '../../../../test/support/tensors.ts';
+import { goldenTolerance } from '../../../../test/support/tolerances.ts';
+import { expectSecondDerivatives } from './second-derivatives.ts';
 
 useDevice();
 
@@ -32,10 +31,10 @@ async function gradientOf(
   f: (x: Tensor) => Tensor,
   gy: number[] | Float32Array,
 ): Promise<Float32Array> {
-  x.requireGrad();
+  x.requiresGrad_();
   const y = f(x);
   backward(y, tensor(Float32Array.from(gy), y.shape));
-  return (await x.grad!.data()) as Float32Array;
+  return x.grad!.data();
 }
 
 describe('maxPool2d', () => {
@@ -140,9 +139,9 @@ describe('third derivatives', () => {
       { pool: avgPool2d, a: 1 / 4, squares: 3.25 ** 2 + 1.75 ** 2 },
     ];
     for (const { pool, a, squares } of cases) {
-      const x = image(2, 4, [1, 5, 2, 0, 3, 4, -1, 6]).requireGrad();
+      const x = image(2, 4, [1, 5, 2, 0, 3, 4, -1, 6]).requiresGrad_();
       const y = pool(x, 2);
-      const gradient = (of: Tensor): Tensor => grad(of, [x], { createGraph: true })[0]!;
+      const gradient = (of: Tensor): Tensor => grad(of, [x], { createGraph: true })[0];
       const g = gradient(sum(mul(y, mul(y, y))));
       const third = gradient(sum(gradient(sum(mul(g, g)))));
       expect(await sum(third).item()).toBeCloseTo(108 * a * squares, 2);
@@ -175,7 +174,7 @@ describe('avgPool2d', () => {
       fc.asyncProperty(windows, async ({ h, w, kernel, stride, pad, countIncludePad }) => {
         const padding = [Math.min(pad[0], kernel[0] >> 1), Math.min(pad[1], kernel[1] >> 1)] as const;
         const values = scrambled(2 * h * w);
-        const x = tensor(Float32Array.from(values), [2, 1, h, w]).requireGrad();
+        const x = tensor(Float32Array.from(values), [2, 1, h, w]).requiresGrad_();
         const y = avgPool2d(x, kernel, { stride, padding, countIncludePad });
         const g = scrambled(y.size, 5);
         backward(y, tensor(Float32Array.from(g), y.shape));
@@ -213,21 +212,16 @@ describe('globalAvgPool2d', () => {
   });
 });
 
-const golden = goldenCases('pool');
+const golden = goldenFor('maxPool2d', 'avgPool2d', 'globalAvgPool2d');
 
-describe.skipIf(golden === null)('golden cases of PyTorch', () => {
+describe.skipIf(golden.length === 0)('golden cases of PyTorch', () => {
   it('agrees in result and gradient', async () => {
-    for (const { id, args, tensor: stored, values } of golden!) {
-      const [kernel, stride, padding] = [args.kernel_size, args.stride, args.padding] as number[];
-      const f = {
-        max_pool2d: (x: Tensor) => maxPool2d(x, kernel!, { stride, padding }),
-        avg_pool2d: (x: Tensor) => avgPool2d(x, kernel!, { stride, padding }),
-        global_avg_pool2d: globalAvgPool2d,
-      }[args.kind]!;
-      const x = stored('x');
-      const gradient = await gradientOf(x, f, values('gy'));
-      expect(relativeError(await f(x).data(), values('y')), `case ${id} y`).toBeLessThan(goldenTolerance);
-      expect(relativeError(gradient, values('grad_x')), `case ${id} grad_x`).toBeLessThan(goldenTolerance);
+    for (const { id, op, args, inputs, y, gy, grads } of golden) {
+      const x = toTensor(inputs[0]!).requiresGrad_();
+      const pooled = deviceOps[op]([x], args);
+      backward(pooled, toTensor(gy));
+      await expectClose(`${op}: case ${id} y`, pooled, y, goldenTolerance);
+      await expectClose(`${op}: case ${id} grad_x`, x.grad!, grads.x!, goldenTolerance);
     }
   });
 });

@@ -1,23 +1,27 @@
-// Random numbers: the known answers of Philox, the stream of a generator, and the distributions drawn from it.
+// Random numbers: the known answers of Philox, the stream of an RNG, and the distributions drawn from it.
 import {
   ConfigError,
+  type Device,
   DeviceError,
-  defaultGenerator,
+  defaultRng,
   empty,
   fillNormal,
   fillUniform,
-  Generator,
   manualSeed,
   normal,
+  Rng,
   ShapeError,
-  type Tensor,
   uniform,
 } from '@forger/tensor';
 import { describe, expect, it } from 'vitest';
+import { useDevice } from '../../../../test/support/device.ts';
+import { untyped } from '../../../../test/support/tensors.ts';
 import { fillRandom } from '../../src/kernels/random.ts';
-import { useDevice } from '../support.ts';
 
-const context = useDevice();
+let device: Device;
+useDevice((opened) => {
+  device = opened;
+});
 
 const hex = (words: ArrayLike<number>): string[] =>
   Array.from(words, (word) => word.toString(16).padStart(8, '0'));
@@ -49,15 +53,15 @@ describe('Philox 4x32-10', () => {
     const both = await words(8, [1, 2], [full, full, 5, 6]);
     expect(both.slice(0, 4)).toEqual(await words(4, [1, 2], [full, full, 5, 6]));
     expect(both.slice(4)).toEqual(await words(4, [1, 2], [0, 0, 6, 6]));
-    const generator = new Generator(1).setState({ seed: '1', counter: (2n ** 64n - 1n).toString() });
-    uniform([8], { generator });
-    expect((await generator.state()).counter).toBe((2n ** 64n + 1n).toString());
+    const rng = new Rng(1).setState({ seed: '1', counter: (2n ** 64n - 1n).toString() });
+    uniform([8], { rng });
+    expect((await rng.state()).counter).toBe((2n ** 64n + 1n).toString());
   });
 });
 
-describe('Generator', () => {
+describe('Rng', () => {
   it('draws the same bits from the same seed, others from another', async () => {
-    const draw = (seed: number | bigint) => normal([1000], { generator: new Generator(seed) }).data();
+    const draw = (seed: number | bigint) => normal([1000], { rng: new Rng(seed) }).data();
     expect(await draw(5)).toEqual(await draw(5));
     expect(await draw(5)).not.toEqual(await draw(6));
     expect(await draw(5n)).toEqual(await draw(5));
@@ -65,38 +69,38 @@ describe('Generator', () => {
   });
 
   it('does not depend on the shape', async () => {
-    const draw = (shape: number[]) => uniform(shape, { generator: new Generator(3) }).data();
+    const draw = (shape: number[]) => uniform(shape, { rng: new Rng(3) }).data();
     const long = await draw([100_000]);
     expect(await draw([10, 100, 100])).toEqual(long);
     expect(await draw([77])).toEqual(long.slice(0, 77));
   });
 
   it('moves on by a block for every four numbers', async () => {
-    const generator = new Generator(3);
-    const all = await uniform([16], { generator }).data();
-    generator.manualSeed(3);
-    const parts = [uniform([4], { generator }), uniform([5], { generator }), uniform([2], { generator })];
-    expect(await generator.state()).toEqual({ seed: '3', counter: '4' });
+    const rng = new Rng(3);
+    const all = await uniform([16], { rng }).data();
+    rng.manualSeed(3);
+    const parts = [uniform([4], { rng }), uniform([5], { rng }), uniform([2], { rng })];
+    expect(await rng.state()).toEqual({ seed: '3', counter: '4' });
     expect(await parts[0]!.data()).toEqual(all.slice(0, 4));
     expect(await parts[1]!.data()).toEqual(all.slice(4, 9));
     expect(await parts[2]!.data()).toEqual(all.slice(12, 14));
   });
 
   it('continues identically from a saved state', async () => {
-    const generator = new Generator(2n ** 64n - 1n);
-    normal([1001], { generator });
-    const state = JSON.parse(JSON.stringify(await generator.state())) as { seed: string; counter: string };
+    const rng = new Rng(2n ** 64n - 1n);
+    normal([1001], { rng });
+    const state = JSON.parse(JSON.stringify(await rng.state())) as { seed: string; counter: string };
     expect(state).toEqual({ seed: '18446744073709551615', counter: '251' });
-    const straight = await normal([50], { generator }).data();
-    expect(await normal([50], { generator: new Generator(0).setState(state) }).data()).toEqual(straight);
+    const straight = await normal([50], { rng }).data();
+    expect(await normal([50], { rng: new Rng(0).setState(state) }).data()).toEqual(straight);
   });
 
   it('draws fresh numbers when a captured step is replayed', async () => {
-    const generator = new Generator(9);
+    const rng = new Rng(9);
     const eager = [];
-    for (let i = 0; i < 3; i++) eager.push(await normal([10], { generator }).data());
-    generator.manualSeed(9);
-    const plan = context.device.capture(() => normal([10], { generator }));
+    for (let i = 0; i < 3; i++) eager.push(await normal([10], { rng }).data());
+    rng.manualSeed(9);
+    const plan = device.capture(() => normal([10], { rng }));
     expect(await plan.result.data()).toEqual(eager[0]);
     for (const expected of eager.slice(1)) {
       plan.replay();
@@ -106,44 +110,44 @@ describe('Generator', () => {
   });
 
   it('must be made before a capture', () => {
-    expect(() => context.device.capture(() => normal([4], { generator: new Generator(1) }))).toThrow(
+    expect(() => device.capture(() => normal([4], { rng: new Rng(1) }))).toThrow(
       /make it, or call manualSeed\(\), before/,
     );
   });
 
   it('outlives the scopes it is made in', async () => {
-    const generator = context.device.scope(() => {
-      const made = new Generator(1);
-      uniform([4], { generator: made });
+    const rng = device.scope(() => {
+      const made = new Rng(1);
+      uniform([4], { rng: made });
       return { made };
     }).made;
-    expect((await generator.state()).counter).toBe('1');
-    generator.dispose();
-    expect(() => uniform([4], { generator })).toThrow(DeviceError);
+    expect((await rng.state()).counter).toBe('1');
+    rng.dispose();
+    expect(() => uniform([4], { rng })).toThrow(DeviceError);
   });
 
   it('refuses seeds and states that are none', () => {
     for (const seed of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60, -1n, 2n ** 64n])
-      expect(() => new Generator(seed), String(seed)).toThrow(ConfigError);
-    const generator = new Generator(0);
+      expect(() => new Rng(seed), String(seed)).toThrow(ConfigError);
+    const rng = new Rng(0);
     for (const state of [
       { seed: '-1', counter: '0' },
       { seed: '', counter: '0' },
       { seed: '1', counter: '0x1' },
       { seed: '1', counter: (2n ** 128n).toString() },
     ])
-      expect(() => generator.setState(state), JSON.stringify(state)).toThrow(ConfigError);
+      expect(() => rng.setState(state), JSON.stringify(state)).toThrow(ConfigError);
   });
 });
 
 describe('manualSeed', () => {
-  it('seeds the default generator of the device', async () => {
+  it('seeds the default RNG of the device', async () => {
     manualSeed(11);
     const first = await uniform([8]).data();
     expect(await uniform([8]).data()).not.toEqual(first);
-    expect(manualSeed(11)).toBe(defaultGenerator());
+    expect(manualSeed(11)).toBe(defaultRng());
     expect(await uniform([8]).data()).toEqual(first);
-    expect(await uniform([8], { generator: new Generator(11) }).data()).toEqual(first);
+    expect(await uniform([8], { rng: new Rng(11) }).data()).toEqual(first);
   });
 });
 
@@ -181,11 +185,9 @@ function moments(sample: ArrayLike<number>): number[] {
 
 const n = 1 << 18;
 
-const sampleOf = async (x: Tensor): Promise<Float32Array> => (await x.data()) as Float32Array;
-
 describe('uniform', () => {
   it('is uniform in [0, 1)', async () => {
-    const sample = await uniform([n], { generator: new Generator(1) }).data();
+    const sample = await uniform([n], { rng: new Rng(1) }).data();
     expect(Math.min(...sample.subarray(0, 65_536))).toBeGreaterThanOrEqual(0);
     expect(sample.every((x) => x >= 0 && x < 1)).toBe(true);
     expect(kolmogorovDistance(sample, (x) => x)).toBeLessThan(kolmogorovBound(n));
@@ -206,7 +208,7 @@ describe('uniform', () => {
       [1e6, 1e6 + 1],
       [-1, 0],
     ] as const) {
-      const sample = await sampleOf(uniform([n], { low, high, generator: new Generator(4) }));
+      const sample = await uniform([n], { low, high, rng: new Rng(4) }).data();
       expect(
         sample.every((x) => x >= low && x < high),
         `[${low}, ${high})`,
@@ -219,11 +221,9 @@ describe('uniform', () => {
 
   it('fills a tensor in place', async () => {
     const x = empty([10]);
-    expect(fillUniform(x, { low: 3, high: 4, generator: new Generator(1) })).toBe(x);
-    expect(await x.data()).toEqual(
-      await uniform([10], { low: 3, high: 4, generator: new Generator(1) }).data(),
-    );
-    expect(() => fillUniform(empty([2], { dtype: 'int32' }))).toThrow(ShapeError);
+    expect(fillUniform(x, { low: 3, high: 4, rng: new Rng(1) })).toBe(x);
+    expect(await x.data()).toEqual(await uniform([10], { low: 3, high: 4, rng: new Rng(1) }).data());
+    expect(() => fillUniform(untyped(empty([2], { dtype: 'int32' })))).toThrow(ShapeError);
   });
 
   it('refuses bounds that enclose nothing', () => {
@@ -241,7 +241,7 @@ describe('uniform', () => {
 
 describe('normal', () => {
   it('is normal', async () => {
-    const sample = await normal([n], { generator: new Generator(2) }).data();
+    const sample = await normal([n], { rng: new Rng(2) }).data();
     expect(sample.every((x) => Number.isFinite(x))).toBe(true);
     expect(kolmogorovDistance(sample, normalDistribution)).toBeLessThan(kolmogorovBound(n));
     // E x^k = 0, 1, 0, 3, and the variances of x, x², x³, x⁴, x·x': 1, 2, 15, 96, 1.
@@ -258,22 +258,22 @@ describe('normal', () => {
 
   it('has the mean and the standard deviation asked for', async () => {
     const options = { mean: 10, std: 0.5 };
-    const sample = await normal([1000], { ...options, generator: new Generator(2) }).data();
-    const standard = await normal([1000], { generator: new Generator(2) }).data();
+    const sample = await normal([1000], { ...options, rng: new Rng(2) }).data();
+    const standard = await normal([1000], { rng: new Rng(2) }).data();
     // One rounding of the product and one of the sum, near 10.
     for (const [i, x] of sample.entries()) expect(Math.abs(x - (10 + 0.5 * standard[i]!))).toBeLessThan(2e-6);
     const x = empty([1000]);
-    expect(await fillNormal(x, { ...options, generator: new Generator(2) }).data()).toEqual(sample);
+    expect(await fillNormal(x, { ...options, rng: new Rng(2) }).data()).toEqual(sample);
     expect(await normal([5], { mean: 3, std: 0 }).data()).toEqual(Float32Array.of(3, 3, 3, 3, 3));
     expect(() => normal([2], { std: -1 })).toThrow(ConfigError);
     expect(() => normal([2], { mean: Number.NaN })).toThrow(ConfigError);
   });
 
   it('follows Box and Muller on the words of the stream', async () => {
-    const w = await fillRandom(empty([64], { dtype: 'uint32' }), new Generator(8).stateTensor, {
+    const w = await fillRandom(empty([64], { dtype: 'uint32' }), new Rng(8).stateTensor, {
       kind: 'bits',
     }).data();
-    const z = await normal([64], { generator: new Generator(8) }).data();
+    const z = await normal([64], { rng: new Rng(8) }).data();
     for (let i = 0; i < 64; i += 2) {
       const radius = Math.sqrt(-2 * Math.log(w[i]! / 2 ** 32 + 2 ** -33));
       const angle = ((w[i + 1]! | 0) / 2 ** 31) * Math.PI;
@@ -285,7 +285,7 @@ describe('normal', () => {
 
   it('stays finite at the ends of the radius word', async () => {
     // Counters whose first word is near 0 or 2^32 are rare: draw many and check the extremes that were met.
-    const sample = await sampleOf(normal([1 << 20], { generator: new Generator(12) }));
+    const sample = await normal([1 << 20], { rng: new Rng(12) }).data();
     const largest = sample.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
     expect(largest).toBeGreaterThan(4.5);
     expect(largest).toBeLessThan(6.77); // sqrt(-2 ln 2^-33)

@@ -1,0 +1,56 @@
+// `forger info`: prints what a recipe, a run or a weight file holds.
+
+import { existsSync } from 'node:fs';
+import { recipes } from '@forger/dcgan/internal';
+import { describe } from '../info/info.ts';
+import { describeRecipe } from '../info/recipes.ts';
+import type { Description, NetworkDescription } from '../train/types.ts';
+import { remark, say } from './print.ts';
+import { tableLines } from './table.ts';
+
+/** @returns the exit code. @throws ForgerError */
+export async function runInfo(source: string, flags: { key?: string }): Promise<number> {
+  const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
+  const description = await (isRecipe ? describeRecipe(source) : describe(source, flags));
+  for (const note of description.notes) remark(note);
+  for (const line of descriptionLines(description)) say(line);
+  return 0;
+}
+
+/** The description as lines of text. */
+export function descriptionLines({ source, kind, recipe, config, step, networks }: Description): string[] {
+  const trained = step === undefined ? '' : `, ${count(step)} steps`;
+  const settings =
+    config === undefined
+      ? []
+      : Object.entries(config).filter(([name]) => name !== 'version' && name !== 'kernels');
+  return [
+    kind === 'recipe' ? `${source}: recipe` : `${source}: ${kind} of recipe ${recipe}${trained}`,
+    ...(settings.length > 0
+      ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
+      : []),
+    ...networks.flatMap((network) => ['', ...networkLines(network)]),
+  ];
+}
+
+function networkLines({ name, layers, parameters, macs }: NetworkDescription): string[] {
+  const rows = layers.map((row) => [
+    row.name,
+    row.layer,
+    row.output.join('x'),
+    count(row.parameters),
+    count(row.macs),
+  ]);
+  return tableLines(
+    [
+      [name, 'layer', 'output', 'parameters', 'multiply-adds'],
+      ...rows,
+      ['', '', 'in all', count(parameters), count(macs)],
+    ],
+    [2, 3, 4],
+  );
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en');
+}

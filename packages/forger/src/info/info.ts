@@ -1,0 +1,86 @@
+// `describe`: what a run or a weight file holds, layer by layer.
+
+import type { Networks, Sizes } from '@forger/dcgan';
+import { type Module, summarize } from '@forger/nn';
+import { createDevice, ForgerError, Rng, type Shape } from '@forger/tensor';
+import { findEither, openSource } from '../sample/source.ts';
+import type { Describe, NetworkDescription } from '../train/types.ts';
+
+/**
+ * Describes a run, a checkpoint or a generator's weights. A run needs no checkpoint to be described.
+ * @throws as `openSource`; DeviceError without an adapter, since networks live on a device.
+ */
+export const describe: Describe = async (source, { key } = {}) => {
+  const opened = await openSource(source, key);
+  const device = await createDevice();
+  try {
+    const { network, task, sizes, build, notes } = findEither(opened, device);
+    const networks: NetworkDescription[] = [];
+    // Nothing is computed: in a dry run networks take no memory, whatever sizes the source claims.
+    device.dryRun(() => {
+      networks.push(...describeNetworks(build(new Rng(0, { device })), sizes));
+    });
+    const { kind, config, step } = opened;
+    return {
+      source,
+      kind: kind === 'weights' ? `${network} weights` : kind,
+      recipe: task.name,
+      ...(config !== undefined && { config }),
+      ...(step !== undefined && { step }),
+      networks: kind === 'weights' ? networks.filter(({ name }) => name === network) : networks,
+      notes,
+    };
+  } finally {
+    device.destroy();
+  }
+};
+
+/** A task's networks: a generator for latents, the others for images. */
+export function describeNetworks(networks: Networks, sizes: Sizes): NetworkDescription[] {
+  const { imageSize, channels, latentSize } = sizes;
+  return Object.entries(networks).map(([name, network]) => {
+    const shapes: Shape[] = [
+      [latentSize, 1, 1],
+      [channels, imageSize, imageSize],
+    ];
+    const [likely, other] = name === 'generator' ? shapes : [...shapes].reverse();
+    return attempt(name, network, [likely!, other!]);
+  });
+}
+
+/** What a network takes is not known but by trying; one that takes neither is counted without its layers' outputs. */
+function attempt(name: string, network: Module, shapes: readonly Shape[]): NetworkDescription {
+  for (const shape of shapes) {
+    try {
+      return describeNetwork(name, network, shape);
+    } catch (error) {
+      if (!(error instanceof ForgerError || error instanceof TypeError)) throw error;
+    }
+  }
+  const parameters = network.parameters().reduce((sum, { size }) => sum + size, 0);
+  const layers = [...network.namedParameters()].map(([parameter, { shape, size }]) => ({
+    name: parameter,
+    layer: 'parameter',
+    output: shape,
+    parameters: size,
+    macs: 0,
+  }));
+  return { name, layers, parameters, macs: 0 };
+}
+
+/** One network, layer by layer, for inputs of one sample's shape. */
+export function describeNetwork(
+  name: NetworkDescription['name'],
+  network: Module,
+  inputShape: Shape,
+): NetworkDescription {
+  const layers = summarize(network, inputShape).map((row) => ({
+    name: row.name,
+    layer: row.op,
+    output: row.outputShape,
+    parameters: row.parameters,
+    macs: row.macs,
+  }));
+  const total = (of: 'parameters' | 'macs') => layers.reduce((sum, layer) => sum + layer[of], 0);
+  return { name, layers, parameters: total('parameters'), macs: total('macs') };
+}

@@ -1,0 +1,89 @@
+// The three reports of a run, made from what its folder holds: samples.gif, losses.svg and report.html.
+
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { type AnyTask, metricSpec } from '@forger/dcgan';
+import { GAN_METRICS } from '@forger/dcgan/internal';
+import { writeAtomic } from '../atomic-file.ts';
+import { duration } from '../duration.ts';
+import type { TrainConfig } from '../train/config.ts';
+import type { MetricsLine } from '../train/metrics-log.ts';
+import type { ReportPaths } from '../train/reporter.ts';
+import type { RunFolder } from '../train/run-folder.ts';
+import { decodeGrid, thin, writeGif } from './gif.ts';
+import { reportHtml } from './html.ts';
+import { lossesSvg } from './losses.ts';
+
+const GRIDS_IN_PAGE = 6;
+
+/**
+ * Writes samples.gif (once there is a sample grid), losses.svg and report.html into the run folder.
+ * @param facts further named values for the page, such as the device and the versions.
+ * @param task for the names of its metrics; those of GANs unless given.
+ * @returns their paths. @throws ConfigError when one cannot be written.
+ */
+export async function writeReports(
+  run: RunFolder,
+  facts: readonly (readonly [name: string, value: string])[] = [],
+  task: Pick<AnyTask, 'metrics'> = { metrics: GAN_METRICS },
+): Promise<ReportPaths> {
+  const title = basename(resolve(run.dir));
+  const metrics = run.readMetrics();
+  const samples = await run.samples();
+  const svg = lossesSvg(metrics, title, task);
+  const losses = run.path('losses.svg');
+  const html = run.path('report.html');
+  const gif = run.path('samples.gif');
+
+  await writeAtomic(losses, svg);
+  const frames = await writeGif(
+    gif,
+    samples.map(({ path }) => path),
+  );
+  const grids: { caption: string; png: Uint8Array }[] = [];
+  for (const { step, path } of thin(samples, GRIDS_IN_PAGE)) {
+    // One that is damaged would be an empty frame in the page.
+    if (await decodeGrid(path))
+      grids.push({ caption: `step ${step.toLocaleString('en')}`, png: await readFile(path) });
+  }
+  const page = reportHtml({
+    title,
+    summary: summaryLine(metrics, task),
+    samples: grids,
+    lossesSvg: svg,
+    tables: [
+      { heading: 'Settings', rows: settings(run.config) },
+      { heading: 'Timings', rows: timings(metrics, run.config.batchSize) },
+      ...(facts.length > 0 ? [{ heading: 'Made with', rows: facts }] : []),
+    ],
+  });
+  await writeAtomic(html, page);
+  return { ...(frames > 0 && { gif }), losses, html };
+}
+
+/** The settings as rows; the kernels that were chosen, which are many, are in config.json. */
+function settings({ kernels: _, ...config }: TrainConfig): [string, string][] {
+  return Object.entries(config).map(([name, value]) => [name, String(value)]);
+}
+
+function summaryLine(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'>): string {
+  const last = metrics.at(-1);
+  if (last === undefined) return 'No training step was made.';
+  const values = Object.entries(last.metrics).map(([name, value]) => {
+    const { label, digits } = metricSpec(task, name);
+    return `${label} ${value.toFixed(digits)}`;
+  });
+  const epochs = `${last.epoch} ${last.epoch === 1 ? 'epoch' : 'epochs'}`;
+  return `${last.step.toLocaleString('en')} steps, ${epochs}; at the end ${values.join(', ')}.`;
+}
+
+function timings(metrics: readonly MetricsLine[], batchSize: number): [string, string][] {
+  const last = metrics.at(-1);
+  if (last === undefined) return [];
+  return [
+    ['training time', duration(last.seconds)],
+    ['steps', last.step.toLocaleString('en')],
+    ['mean time of a step', `${((1000 * last.seconds) / last.step).toFixed(1)} ms`],
+    ['mean pictures per second', ((last.step * batchSize) / last.seconds).toFixed(0)],
+  ];
+}

@@ -1,0 +1,189 @@
+// What a training run was asked to do: the contents of config.json, its defaults, and what a resumed run may change.
+
+import type { AnyTask, TaskDefaults } from '@forger/dcgan';
+import type { TrainingOptions } from '@forger/dcgan/internal';
+import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
+import { ConfigError } from '@forger/tensor';
+import { z } from 'zod';
+import { describeFaults } from '../schema-faults.ts';
+
+const GOALS = ['epochs', 'steps', 'minutes'] as const;
+const whole = ({ least, most }: WholeRange) => z.int().min(least).max(most);
+
+const schema = z
+  .strictObject({
+    /** Layout of this file. */
+    version: z.literal(1),
+    /** A recipe's name, or the absolute path of a user's own file. */
+    recipe: z.string().min(1),
+    /** A data set's name, or the absolute path of files or a folder. */
+    data: z.string().min(1),
+    /** The second data set, for recipes that take two. */
+    dataB: z.string().min(1).exactOptional(),
+    /** Folder that holds copies of the named data sets. */
+    dataDir: z.string().min(1).exactOptional(),
+    /** Colour that transparent pictures are laid on. */
+    background: z.string().min(1),
+    /** Height and width of the pictures, in pixels. */
+    imageSize: whole(LIMITS.imageSize),
+    /** Channels of the generator's last and the discriminator's first hidden layer. */
+    width: whole(LIMITS.width),
+    channels: z.literal(CHANNELS),
+    batchSize: whole(LIMITS.batchSize),
+    lr: z.number().positive(),
+    /** Exactly one of these three says when the run ends; all count from the run's first step. */
+    epochs: whole(LIMITS.epochs).exactOptional(),
+    steps: whole(LIMITS.steps).exactOptional(),
+    minutes: z.number().positive().exactOptional(),
+    seed: whole(LIMITS.seed),
+    /** Steps between two sample grids, and between two checkpoints. */
+    sampleEvery: whole(LIMITS.sampleEvery),
+    checkpointEvery: whole(LIMITS.checkpointEvery),
+    /** Runs that were begun before there was a choice say f32. */
+    precision: z.preprocess((value) => (value === 'f32' ? 'float32' : value), z.literal(PRECISIONS)),
+    /** Departures from the recipe, present only where asked for: see recipes/options.ts. */
+    loss: z.literal(LOSS_NAMES).exactOptional(),
+    labelSmoothing: z.number().min(0).lt(1).exactOptional(),
+    nDis: whole(LIMITS.nDis).exactOptional(),
+    dLr: z.number().positive().exactOptional(),
+    gLr: z.number().positive().exactOptional(),
+    ema: z.number().min(0).lt(1).exactOptional(),
+    spectralNorm: z.boolean().exactOptional(),
+    noise: z.number().min(0).exactOptional(),
+    /**
+     * The steps that the run went back to when it had diverged (train/restarts.ts): from each on, both learning rates are
+     * half of what they were.
+     */
+    rollbacks: z.array(z.int().min(0)).exactOptional(),
+    /** The kernels that were found fastest when the run began, by problem: it goes on with the same (train/tuning.ts). */
+    kernels: z.record(z.string(), z.string()).exactOptional(),
+  })
+  .refine((config) => goalsIn(config).length === 1, {
+    error: 'exactly one of epochs, steps and minutes must be given',
+  });
+
+/** The settings of one run. */
+export type TrainConfig = z.infer<typeof schema>;
+
+/** Settings that a person gave; the rest come from the recipe, or from the run that is resumed. */
+export type TrainOverrides = Partial<Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks'>>;
+
+/** What a task of one's own gets where it says nothing. */
+const FALLBACK = { imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4 } as const;
+const FALLBACK_STEPS = 500;
+
+const DEFAULT_SAMPLE_EVERY = 100;
+const DEFAULT_CHECKPOINT_EVERY = 500;
+
+const OPTIONS = [
+  'loss',
+  'labelSmoothing',
+  'nDis',
+  'dLr',
+  'gLr',
+  'ema',
+  'spectralNorm',
+  'noise',
+] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
+
+// Where the data lie, how long the run goes on and what is written when do not change any weight.
+const CHANGES_TRAINING = [
+  'recipe',
+  'data',
+  'dataB',
+  'background',
+  'imageSize',
+  'width',
+  'channels',
+  'batchSize',
+  'lr',
+  'seed',
+  'precision',
+  ...OPTIONS,
+] as const satisfies readonly (keyof TrainConfig)[];
+
+type Goals = { [goal in (typeof GOALS)[number]]?: number };
+
+function goalsIn(settings: Goals): (keyof Goals)[] {
+  return GOALS.filter((goal) => settings[goal] !== undefined);
+}
+
+/**
+ * Checks settings of unknown origin.
+ * @param source what they were read from, for the message.
+ * @throws ConfigError that names every field at fault.
+ */
+export function parseConfig(value: unknown, source: string): TrainConfig {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ConfigError(`${source}: ${describeFaults(result.error)}`);
+}
+
+/** The settings of a new run: the recipe's defaults under what was given. */
+export function newConfig(task: Pick<AnyTask, 'name' | 'defaults'>, given: TrainOverrides): TrainConfig {
+  const { epochs, steps, ...defaults }: Partial<TaskDefaults> = { ...FALLBACK, ...task.defaults };
+  const goal =
+    goalsIn(given).length > 0
+      ? {}
+      : epochs === undefined
+        ? { steps: steps ?? FALLBACK_STEPS }
+        : { epochs, ...(steps !== undefined && { steps }) };
+  return parseConfig(
+    {
+      version: 1,
+      recipe: task.name,
+      background: 'white',
+      seed: 0,
+      precision: 'float32',
+      sampleEvery: DEFAULT_SAMPLE_EVERY,
+      checkpointEvery: DEFAULT_CHECKPOINT_EVERY,
+      ...defaults,
+      ...goal,
+      ...given,
+    },
+    'settings',
+  );
+}
+
+/**
+ * The settings of a resumed run: those saved, with a new end or new intervals where given.
+ * @throws ConfigError when what was given would train differently from what was saved.
+ */
+export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: string): TrainConfig {
+  const { epochs, steps, minutes, ...rest } = saved;
+  const goal = goalsIn(given).length > 0 ? {} : { epochs, steps, minutes };
+  const merged = { ...rest, ...goal, ...given };
+  const config = parseConfig(
+    Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)),
+    'settings',
+  );
+  const changed = sameTraining(saved, config);
+  if (changed.length > 0) {
+    throw new ConfigError(
+      `${folder} was trained with ${differences(changed, saved, config)}, so it cannot be resumed with other values: ` +
+        'leave them out, or start a new run without --resume',
+    );
+  }
+  return config;
+}
+
+/** The settings in which two runs differ and that make their weights differ; empty when one can go on from the other. */
+export function sameTraining(a: TrainConfig, b: TrainConfig): (typeof CHANGES_TRAINING)[number][] {
+  return CHANGES_TRAINING.filter((field) => a[field] !== b[field]);
+}
+
+/** The fields with both values, for messages. */
+export function differences(
+  fields: readonly (keyof TrainConfig)[],
+  saved: TrainConfig,
+  now: TrainConfig,
+): string {
+  return fields
+    .map((field) => `${field} ${saved[field] ?? 'not set'} (now ${now[field] ?? 'not set'})`)
+    .join(', ');
+}
+
+/** The departures from the recipe that a run was asked for. */
+export function optionsOf(config: TrainConfig): TrainingOptions {
+  return Object.fromEntries(OPTIONS.filter((name) => name in config).map((name) => [name, config[name]]));
+}

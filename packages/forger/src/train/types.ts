@@ -1,0 +1,106 @@
+// The seams between the command and what does the work: recipes, training, sampling, description.
+
+import type { ON_NAN } from '@forger/dcgan/internal';
+import type { TrainConfig } from './config.ts';
+import type { Reporter, TrainSummary } from './reporter.ts';
+import type { RunFolder } from './run-folder.ts';
+import type { Tuning } from './tuning.ts';
+
+/** What a training run works with. */
+export interface RunIO {
+  run: RunFolder;
+  reporter: Reporter;
+  /**
+   * Once aborted, the step under way is finished, a checkpoint is written, and training returns; while the data are
+   * still being opened or kernels compiled it throws StoppedError instead.
+   */
+  signal: AbortSignal;
+  /** Slower checks, with where things were made in the messages. */
+  debug: boolean;
+  /** Time every kernel over this many steps, after the first few (train/profile.ts). Results stay the same. */
+  profile?: number;
+  /** Continue from the run's latest checkpoint. */
+  resume: boolean;
+  /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
+  eager?: boolean;
+  /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
+  tuning?: Tuning;
+  /**
+   * How often the run may begin again by itself, from its last checkpoint: when the device is lost, or, if that is to be
+   * rolled back, when training diverges. Default 3.
+   */
+  maxRestarts?: number;
+  /**
+   * When a loss or a weight becomes NaN or infinite: stop (the default), or go back to the last checkpoint and on with
+   * all learning rates halved. The same rates would lead to the same bits. It is written into config.json and checkpoints
+   * (`rollbacks`), so that a resumed run goes on in the same way.
+   */
+  onNan?: (typeof ON_NAN)[number];
+  /** Where measured choices of kernels are kept; default: in the user's cache. */
+  tuningFolder?: string;
+}
+
+/**
+ * `trainRun` of train/train.ts: trains until the configured end or the signal, with a last sample grid and checkpoint.
+ * It calls the methods of the reporter but `done`, and neither writes reports nor closes the run folder.
+ */
+export type TrainRun = (config: TrainConfig, io: RunIO) => Promise<TrainSummary>;
+
+export interface SampleOptions {
+  count: number;
+  seed: number;
+  /** The PNG to write. */
+  out: string;
+  /** Where in a file of several networks the generator is. */
+  key?: string | undefined;
+}
+
+/** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
+export type Sample = (
+  source: string,
+  options: SampleOptions,
+) => Promise<{
+  path: string;
+  width: number;
+  height: number;
+  /** How the weights were understood and what was done to them, where that is not plain. */
+  notes: readonly string[];
+}>;
+
+/** One layer of a network, in the order in which data pass. */
+export interface LayerRow {
+  /** Name in the state dict, such as `main.0`. */
+  name: string;
+  /** The layer with its settings, such as `ConvTranspose2d 4×4 s2 p1`. */
+  layer: string;
+  /** Shape of its output for one picture, the batch axis left out. */
+  output: readonly number[];
+  parameters: number;
+  /** Multiply-adds of a forward pass for one picture. */
+  macs: number;
+}
+
+export interface NetworkDescription {
+  /** Its name in the task, such as `generator`. */
+  name: string;
+  layers: readonly LayerRow[];
+  parameters: number;
+  macs: number;
+}
+
+/** What a run or a weight file holds. */
+export interface Description {
+  source: string;
+  kind: 'recipe' | 'run' | 'checkpoint' | `${string} weights`;
+  /** The recipe whose network it is. */
+  recipe: string;
+  config?: TrainConfig;
+  /** Steps trained. */
+  step?: number;
+  networks: readonly NetworkDescription[];
+  /** How the weights were understood, where that is not plain. */
+  notes: readonly string[];
+}
+
+/** `describe` of info/info.ts. */
+export type Describe = (source: string, options?: { key?: string | undefined }) => Promise<Description>;

@@ -1,0 +1,54 @@
+// grad(): a gradient for every input, an error for those that take no part, null for them on request.
+import { type Device, grad, mul, noGrad, ShapeError, square, sum, Tensor, tensor } from '@forger/tensor';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { useDevice } from '../../../test/support/device.ts';
+
+let device: Device;
+useDevice((opened) => {
+  device = opened;
+});
+
+const leaf = (...values: number[]): Tensor => tensor(values).requiresGrad_();
+
+describe('grad', () => {
+  it('gives one tensor for each input, and leaves .grad alone', async () => {
+    const [a, b] = [leaf(1, 2), leaf(3, 4)];
+    const [ga, gb] = grad(sum(mul(a, b)), [a, b]);
+    expectTypeOf(ga).toEqualTypeOf<Tensor>();
+    expect(await ga.data()).toEqual(Float32Array.of(3, 4));
+    expect(await gb.data()).toEqual(Float32Array.of(1, 2));
+    expect(a.grad).toBeNull();
+  });
+
+  it('names the input that no output was computed from', () => {
+    const [a, b] = [leaf(1, 2), leaf(3)];
+    expect(() => grad(sum(square(a)), [a, b])).toThrow(ShapeError);
+    expect(() => grad(sum(square(a)), [a, b])).toThrow(/input 1, of shape \[1\].*allowUnused/);
+    // Computed from, but not recorded.
+    expect(() => grad(sum(mul(a, noGrad(() => square(b)).detach())), [a, b])).toThrow(/input 1/);
+  });
+
+  it('says when an input has no requiresGrad', () => {
+    const [a, b] = [leaf(1, 2), tensor([3, 4])];
+    expect(() => grad(sum(mul(a, b)), [b])).toThrow(/input 0.*requiresGrad_\(\)/);
+  });
+
+  it('gives null for such an input with allowUnused', async () => {
+    const [a, b] = [leaf(1, 2), leaf(3)];
+    const [ga, gb] = grad(sum(square(a)), [a, b], { allowUnused: true });
+    expectTypeOf(ga).toEqualTypeOf<Tensor | null>();
+    expect(await ga?.data()).toEqual(Float32Array.of(2, 4));
+    expect(gb).toBeNull();
+  });
+
+  it('leaves no memory behind when it throws', () => {
+    const [a, b] = [leaf(1, 2), leaf(3)];
+    device.scope(() => {
+      const y = sum(square(a));
+      const before = device.memory().liveBuffers;
+      expect(() => grad(y, [a, b])).toThrow(ShapeError);
+      expect(device.memory().liveBuffers).toBe(before);
+    });
+    expect(a).toBeInstanceOf(Tensor);
+  });
+});
