@@ -1,7 +1,8 @@
 // Whether a training step computes the same bits however it is run: recorded anew, captured, replayed, and once more.
-import { BatchSource, openDataset, recipes, StepRunner, TrainState } from '@forger/dcgan';
+import { StepRunner } from '@forger/dcgan';
 import { type Device, readAll } from '@forger/tensor';
 import type { StepSizes } from '../dcgan.ts';
+import { newRun } from './training-run.ts';
 
 /** The first step of a captured run is the capture itself, the others replay it. */
 const STEPS = 3;
@@ -17,16 +18,10 @@ export interface Trace {
 
 /** Trains three steps of the `pytorch` recipe. */
 export async function trace(device: Device, sizes: StepSizes, eager: boolean): Promise<Trace> {
-  const recipe = recipes.pytorch!;
   const { size: imageSize, width, channels, batch: batchSize } = sizes;
-  const state = new TrainState(recipe, {
-    sizes: { imageSize, width, channels, latentSize: recipe.latent.size },
-    lr: recipe.defaults.lr,
-    seed: 1,
-    device,
-  });
-  const data = await openDataset('glyphs', { imageSize, channels: channels as 1 | 3, seed: 1 });
-  const batches = new BatchSource(data, { batchSize, seed: 1, range: recipe.pixelRange });
+  const run = { recipe: 'pytorch', imageSize, width, channels: channels as 1 | 3, batchSize };
+  const { newState, batches } = newRun(device, run);
+  const state = newState();
   const runner = new StepRunner(state, { eager });
   const after: Buffer[] = [];
   try {

@@ -146,7 +146,7 @@ const upload = (device: Device, { shape, data }: Operand): Tensor =>
 function run(device: Device, edge: Edge, operands: readonly Operand[]): Tensor[] {
   return device.scope(() => {
     const [x, w, gy] = operands.map((one) => upload(device, one)) as [Tensor, Tensor, Tensor];
-    const leaves = [x.requireGrad(), w.requireGrad()];
+    const leaves = [x.requiresGrad_(), w.requiresGrad_()];
     const y = edge.run(x, w);
     return [y.detach(), ...grad(y, leaves, { gradOutputs: [gy] }).map((g) => g!)];
   });

@@ -1,15 +1,7 @@
 // What the stages use of the library's inner side, in one place: devices with rules to order, products forced onto one
 // core each, and what tests know of each core.
-import {
-  createDevice,
-  type Device,
-  forceGemmCore,
-  type GemmCore,
-  gemmCores,
-  type Precision,
-  supportsCore,
-  withGemmCore,
-} from '@forger/tensor';
+import { createDevice, type Device, type Precision } from '@forger/tensor';
+import { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
 import { openGoldenFile } from '../../test/golden/cases.ts';
 import { type FamilyResult, runFamily } from '../../test/golden/ops.ts';
 import { allowedUnits, sourceOf } from '../../test/verify/variants.ts';

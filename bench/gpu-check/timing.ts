@@ -1,5 +1,6 @@
 // Time on the device: by timestamps where it offers them, so that what the host spends on each call does not count.
-import { type Device, timeInterleaved } from '@forger/tensor';
+import type { Device } from '@forger/tensor';
+import { timeInterleaved } from '@forger/tensor/internal';
 
 /** A sample is as many calls as last about so long, in milliseconds, one at least. */
 const SAMPLE = 20;

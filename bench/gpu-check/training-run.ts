@@ -1,7 +1,17 @@
 // Short training runs whose losses are compared with those of recorded ones, and the runs themselves: drawn digits, so
 // that no data set is needed, and a seed from which all follows.
-import { BatchSource, openDataset, PIXELS, recipes, StepRunner, TrainState, writeGrid } from '@forger/dcgan';
+import {
+  DatasetBatches,
+  networkSizes,
+  openGlyphs,
+  PIXELS,
+  type Recipe,
+  recipes,
+  StepRunner,
+  TrainState,
+} from '@forger/dcgan';
 import { type Device, empty } from '@forger/tensor';
+import { writeGrid } from '../../packages/forger/src/report/grid.ts';
 
 export interface TrainingRun {
   readonly recipe: string;
@@ -30,26 +40,34 @@ export interface TrainingOptions {
   grid?: string;
 }
 
+/** A fresh state, and the batches that it is trained on. */
+export function newRun(device: Device, run: Omit<TrainingRun, 'steps'>) {
+  const { recipe: name, imageSize, width, channels, batchSize } = run;
+  const recipe = recipes[name]!;
+  const sizes = networkSizes(recipe, { imageSize, width, channels });
+  const newState = (): TrainState<Recipe> =>
+    new TrainState(recipe, { sizes, lr: recipe.defaults.lr, seed: SEED, device });
+  const range = recipe.pixelRange;
+  const data = openGlyphs({ imageSize, channels, seed: SEED });
+  return { newState, batches: new DatasetBatches(data, { batchSize, seed: SEED, range }), range };
+}
+
 /** Trains; throws what the device throws. */
 export async function train(
   device: Device,
-  { recipe: name, steps, batchSize, imageSize, width, channels }: TrainingRun,
+  run: TrainingRun,
   { onStep, grid }: TrainingOptions,
 ): Promise<void> {
-  const recipe = recipes[name]!;
-  const sizes = { imageSize, width, channels, latentSize: recipe.latent.size };
-  const newState = (): TrainState =>
-    new TrainState(recipe, { sizes, lr: recipe.defaults.lr, seed: SEED, device });
+  const { imageSize, channels, batchSize, steps } = run;
+  const { newState, batches, range } = newRun(device, run);
   const everything = (): void => {
     const state = newState();
-    state.step(empty([batchSize, channels, imageSize, imageSize], { device }));
+    state.step({ real: empty([batchSize, channels, imageSize, imageSize], { device }) });
     state.dispose();
   };
   await device.warmUp(device.dryRun(everything));
-  const data = await openDataset('glyphs', { imageSize, channels, seed: SEED });
-  const batches = new BatchSource(data, { batchSize, seed: SEED, range: recipe.pixelRange });
   const state = newState();
-  const latents = state.drawLatent(GRID_PICTURES).keep();
+  state.drawFixed(undefined, GRID_PICTURES);
   const runner = new StepRunner(state);
   try {
     for (let step = 0; step < steps; step++) {
@@ -58,14 +76,13 @@ export async function train(
       if (!onStep([lossD!, lossG!], step)) break;
     }
     if (grid === undefined) return;
-    const pictures = state.preview(latents);
-    const [values, range] = [(await pictures.data()) as Float32Array, PIXELS[recipe.pixelRange]];
+    const pictures = state.preview();
+    const values = await pictures.data();
     const shape = { count: GRID_PICTURES, channels, height: imageSize, width: imageSize };
-    await writeGrid(grid, values, { ...shape, range });
+    await writeGrid(grid, values, { ...shape, range: PIXELS[range] });
     pictures.dispose();
   } finally {
     runner.dispose();
-    latents.dispose();
     state.dispose();
   }
 }

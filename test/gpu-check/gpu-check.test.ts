@@ -10,7 +10,7 @@ import { Results } from '../../bench/gpu-check/results.ts';
 import { isWrong, type RunOptions, runStages, type StageProcess } from '../../bench/gpu-check/runner.ts';
 import { stages } from '../../bench/gpu-check/stages.ts';
 import { type Losses, trainingRuns } from '../../bench/gpu-check/training-run.ts';
-import { emptyFolder } from '../cli/folders.ts';
+import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fake = fileURLToPath(new URL('fake-stage.mjs', import.meta.url));

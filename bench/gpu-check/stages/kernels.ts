@@ -79,7 +79,7 @@ function* layerProducts(
   const [n, c, h] = xShape as [number, number, number];
   const x = noise(xShape, device);
   const w = noise([filters, c, 4, 4], device);
-  const leaf = w.detach().requireGrad().keep();
+  const leaf = w.detach().requiresGrad_().keep();
   const output = conv2d(x, leaf, slide).keep();
   const y = noise(output.shape, device);
   const side = output.shape[2]!;
@@ -237,11 +237,11 @@ async function valuesOf(result: Tensor): Promise<ArrayLike<number>> {
 async function streams(context: StageContext, device: Device, ceilings: Ceilings): Promise<string[]> {
   const [x, y] = [noise([BATCH, 64, 32, 32], device), noise([BATCH, 64, 32, 32], device)];
   const [weight, bias] = [noise([64], device), noise([64], device)];
-  const leaves = [x.detach(), weight.detach(), bias.detach()].map((t) => t.requireGrad().keep());
+  const leaves = [x.detach(), weight.detach(), bias.detach()].map((t) => t.requiresGrad_().keep());
   const training = { training: true } as const;
   const normal = batchNorm(leaves[0]!, { weight: leaves[1]!, bias: leaves[2]!, ...training }).keep();
   // As many as both networks have.
-  const parameters = noise([ADAM_PARAMETERS], device).requireGrad();
+  const parameters = noise([ADAM_PARAMETERS], device).requiresGrad_();
   const adam = new Adam([parameters], { lr: 1e-6 });
   device.scope(() => backward(sum(parameters)));
   const works: readonly [string, number, () => unknown][] = [

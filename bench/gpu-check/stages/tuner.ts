@@ -1,6 +1,7 @@
 // Stage 7: what the tuner chooses for the products of a training step, what each choice gains over the rules, and what
 // the whole step gains.
-import { type Device, getChoices, setChoices, tune } from '@forger/tensor';
+import type { Device } from '@forger/tensor';
+import { getChoices, setChoices, tune } from '@forger/tensor/internal';
 import { openStep, type StepSizes, showStep } from '../../dcgan.ts';
 import type { StageContext } from '../stage.ts';
 import { once } from '../timing.ts';
@@ -17,7 +18,7 @@ const median = (list: readonly number[]): number =>
 
 function stepOf(device: Device, sizes: StepSizes) {
   const { state, real, dispose } = openStep(device, sizes);
-  return { run: () => void state.step(real), dispose };
+  return { run: () => void state.step({ real }), dispose };
 }
 
 /** Milliseconds of a replayed step by the rules and by choices, in turn. */
