@@ -7,10 +7,10 @@ import { type Ceilings, type Device, measureCeilings } from '@forger/tensor';
 import { openStep, type StepSizes, showStep } from '../../dcgan.ts';
 import { measureHost } from '../../overhead.ts';
 import { Case } from '../../peers/case.ts';
-import { pytorchServer } from '../../peers/list.ts';
-import { type Introduction, type Losses, PeerError, PeerProcess } from '../../peers/process.ts';
+import { type Introduction, type Losses, PeerError } from '../../peers/process.ts';
 import { CHECKED_STEPS, differences, type Spread, spread, TOLERANCE } from '../../peers.ts';
 import { benchStep } from '../../step.ts';
+import { PyTorch, settings } from '../pytorch.ts';
 import { messageOf, type StageContext } from '../stage.ts';
 import { rateOf } from '../timing.ts';
 
@@ -21,9 +21,6 @@ export const stepCases = {
   C: { size: 64, width: 64, channels: 3, batch: 16 },
   D: { size: 64, width: 64, channels: 3, batch: 128 },
 } as const satisfies Record<string, StepSizes>;
-
-/** What PyTorch is asked for (peers/pytorch.py); on CUDA all with cudnn.benchmark, the last two channels-last. */
-const settings = ['float32', 'tf32', 'amp', 'best', 'best-amp'];
 
 /** A sample is as many steps as last about so long, in milliseconds. */
 const SAMPLE = 250;
@@ -44,48 +41,6 @@ interface Runner {
   readonly about: number;
   /** Null for our own. */
   readonly losses: 'agree' | 'differ' | null;
-}
-
-/** One Python for all cases: starting it takes longer than most of them. */
-class PyTorch {
-  readonly #process: PeerProcess;
-  #opened = 0;
-  /** Settings that are not to be had, which are not asked for again. */
-  readonly #absent = new Set<string>();
-
-  constructor(python: string) {
-    this.#process = new PeerProcess(pytorchServer(python));
-  }
-
-  offers(setting: string): boolean {
-    return !this.#absent.has(setting);
-  }
-
-  /** Throws PeerError. */
-  async open(
-    path: string,
-    setting: string,
-    seconds: number,
-  ): Promise<{ introduction: Introduction; time(steps: number): Promise<number> }> {
-    const run = this.#opened++;
-    this.#process.open(path, setting);
-    try {
-      const introduction = await this.#process.introduction(CHECKED_STEPS, seconds);
-      return { introduction, time: (steps) => this.#process.time(steps, run) };
-    } catch (error) {
-      if (error instanceof PeerError && error.absent) this.#absent.add(setting);
-      throw error;
-    }
-  }
-
-  close(): void {
-    this.#process.close();
-    this.#opened = 0;
-  }
-
-  end(): void {
-    this.#process.end();
-  }
 }
 
 interface CaseResult {
