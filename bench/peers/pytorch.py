@@ -8,7 +8,7 @@ any number of them, says of each what it says of one, and takes {"steps", "run"}
   amp       CUDA: float16 by autocast and GradScaler
   best      what makes the same step faster without changing it: channels-last, fused Adam, and no gradients of the
             discriminator's weights in the generator's update, which the example computes and throws away; TF32 on CUDA
-  best-amp  CUDA: both
+  best-amp  CUDA: best, in float16 by autocast and GradScaler
 """
 
 import json
@@ -177,6 +177,8 @@ def main():
         request = json.loads(line)
         if "close" in request:
             runs.clear()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
         elif "case" in request:
             runs.append(introduce(request["case"], request["setting"]))
         else:
