@@ -13,13 +13,16 @@ export interface Comparison {
 
 export interface Deviation {
   name: string;
-  /** The largest difference, relative to the largest expected magnitude; NaN when anything is, or for another shape. */
+  /**
+   * The largest difference, relative to the largest expected magnitude; NaN when anything is, or for another
+   * shape.
+   */
   error: number;
 }
 
 /**
- * The largest difference relative to the largest expected magnitude (to 1 when all expected values are 0); NaN when any
- * value is, or for another number of values.
+ * The largest difference relative to the largest expected magnitude (to 1 when all expected values are 0);
+ * NaN when any value is, or for another number of values.
  * @param least a magnitude to take instead when it is larger.
  */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, least = 0): number {

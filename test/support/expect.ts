@@ -13,7 +13,10 @@ async function errorOf(actual: Tensor<DType>, expected: Ref): Promise<number> {
 /** Errors seen, for reports; with FORGER_SHOW_ERRORS set the tests print the worst of each name. */
 const worstErrors = new Map<string, number>();
 
-/** Fails unless a tensor has the expected shape, and an error below `tolerance`. @param name `what: which one`. */
+/**
+ * Fails unless a tensor has the expected shape, and an error below `tolerance`.
+ * @param name `what: which one`.
+ */
 export async function expectClose(
   name: string,
   actual: Tensor<DType>,

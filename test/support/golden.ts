@@ -1,4 +1,5 @@
-// PyTorch's golden cases of single operations, for tests; none where this checkout has no golden files beside it.
+// PyTorch's golden cases of single operations, for tests; none where this checkout has no golden files beside
+// it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type GoldenCase, goldenCases } from '../golden/cases.ts';

@@ -1,14 +1,20 @@
-// Values and tensors for tests: drawn from fixed sequences, from the reference's arrays, and past the type checker.
+// Values and tensors for tests: drawn from fixed sequences, from the reference's arrays, and past the type
+// checker.
 import { type Device, type DType, type Tensor, tensor } from '@forger/tensor';
 import type { Ref } from '../reference/array.ts';
 
 /** A float32 tensor of a reference array's values, on the default device unless one is named. */
 export const toTensor = (r: Ref, device?: Device): Tensor => tensor(r.data, r.shape, { device });
 
-/** The same tensor with its dtype hidden from the type checker: what a caller in plain JavaScript can pass. */
+/**
+ * The same tensor with its dtype hidden from the type checker: what a caller in plain JavaScript can pass.
+ */
 export const untyped = (x: Tensor<DType>): Tensor => x as Tensor;
 
-/** Values that float32 holds exactly, so that device and reference start from the same numbers; mulberry32's bits. */
+/**
+ * Values that float32 holds exactly, so that device and reference start from the same numbers; mulberry32's
+ * bits.
+ */
 export function randomRef(
   shape: readonly number[],
   seed: number,

@@ -1,7 +1,10 @@
 // @forger/dcgan: recipes, the trainer, data sets in memory and weight formats, in Node, in a page and in a worker.
 
 export { type Batches, type BatchOptions, type BatchState, DatasetBatches } from './data/batches.ts';
+export { type CifarFile, cifarDataset } from './data/cifar.ts';
 export { openGlyphs } from './data/glyphs.ts';
+export { type GridImage, type GridOptions, gridPixels } from './data/grid.ts';
+export { type IdxFiles, idxDataset } from './data/idx.ts';
 export { type ImageDatasetSpec, imageDataset, type LabelSpec } from './data/image-dataset.ts';
 export type {
   Dataset,
@@ -103,4 +106,8 @@ export {
   type TrainResult,
 } from './train/trainer.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
+export { findEither, type NetworkFinder, openWeights, type Source } from './weights/find-network.ts';
+export { loadWeights } from './weights/load.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
+export { parseWeights } from './weights/parse.ts';
+export { type SampledPictures, type SamplePicturesOptions, samplePictures } from './weights/sample.ts';

@@ -7,8 +7,9 @@ import { WeightedLayer } from './layers/weighted.ts';
 import type { Module } from './module.ts';
 
 /**
- * Whether `forwardBatches` gives what calls of `forward` would: true unless a layer draws random numbers or changes its
- * weight at each call (dropout, noise, spectral norm). Layers of other packages are taken to treat samples one by one.
+ * Whether `forwardBatches` gives what calls of `forward` would: true unless a layer draws random numbers or
+ * changes its weight at each call (dropout, noise, spectral norm). Layers of other packages are taken to
+ * treat samples one by one.
  */
 export function canForwardBatches(network: Module): boolean {
   return network
@@ -21,8 +22,9 @@ export function canForwardBatches(network: Module): boolean {
 }
 
 /**
- * `network.forward` of each batch, computed in one pass over all of them and equal to rounding. Batch norms compute the
- * statistics of each batch by itself and update the running statistics in the order of the batches.
+ * `network.forward` of each batch, computed in one pass over all of them and equal to rounding. Batch norms
+ * compute the statistics of each batch by itself and update the running statistics in the order of the
+ * batches.
  * @param batches one or more tensors of one shape, [N, …].
  * @throws ConfigError where `canForwardBatches` is false. ShapeError on batches of different shapes.
  */

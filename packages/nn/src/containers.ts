@@ -1,9 +1,13 @@
-// Lists and dictionaries of modules. They give modules names and make them children; they have no forward pass.
+// Lists and dictionaries of modules. They give modules names and make them children; they have no forward
+// pass.
 import { ConfigError, type Tensor } from '@forger/tensor';
 import { Module } from './module.ts';
 
 abstract class Container extends Module {
-  /** @throws ConfigError always, as in PyTorch: the module that owns the container says how its modules are joined. */
+  /**
+   * @throws ConfigError always, as in PyTorch: the module that owns the container says how its modules are
+   * joined.
+   */
   forward(): Tensor {
     throw new ConfigError(
       `${this.describe()} has no forward pass: call forward() of its modules in the module that holds it, or use a Sequential.`,
@@ -11,7 +15,10 @@ abstract class Container extends Module {
   }
 }
 
-/** Modules by number, as torch.nn.ModuleList. Kept in a field `blocks`, it has parameters `blocks.0.weight`, …. */
+/**
+ * Modules by number, as torch.nn.ModuleList. Kept in a field `blocks`, it has parameters `blocks.0.weight`,
+ * ….
+ */
 export class ModuleList<M extends Module = Module> extends Container implements Iterable<M> {
   readonly #modules: M[];
 
@@ -24,7 +31,10 @@ export class ModuleList<M extends Module = Module> extends Container implements 
     return this.#modules.length;
   }
 
-  /** The module at `index`, which counts from the end when negative. @throws ConfigError when there is none. */
+  /**
+   * The module at `index`, which counts from the end when negative.
+   * @throws ConfigError when there is none.
+   */
   at(index: number): M {
     const module = this.#modules.at(index);
     if (!module || !Number.isInteger(index)) {
@@ -35,7 +45,10 @@ export class ModuleList<M extends Module = Module> extends Container implements 
     return module;
   }
 
-  /** Adds a module at the end. Do so before an optimizer is made: it has the parameters that there are by then. */
+  /**
+   * Adds a module at the end. Do so before an optimizer is made: it has the parameters that there are by
+   * then.
+   */
   append(module: M): this {
     this.#modules.push(module);
     return this;
@@ -50,11 +63,16 @@ export class ModuleList<M extends Module = Module> extends Container implements 
   }
 }
 
-/** Modules by name, as torch.nn.ModuleDict. Kept in a field `heads`, it has parameters `heads.<name>.weight`, …. */
+/**
+ * Modules by name, as torch.nn.ModuleDict. Kept in a field `heads`, it has parameters `heads.<name>.weight`,
+ * ….
+ */
 export class ModuleDict<Modules extends Readonly<Record<string, Module>>> extends Container {
   readonly #modules: Modules;
 
-  /** @throws ConfigError on a name that is empty or has a dot, which would not be told apart in a state dict. */
+  /**
+   * @throws ConfigError on a name that is empty or has a dot, which would not be told apart in a state dict.
+   */
   constructor(modules: Modules) {
     super();
     const wrong = Object.keys(modules).find((name) => name === '' || name.includes('.'));

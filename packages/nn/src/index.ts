@@ -1,4 +1,4 @@
-// @forger/nn: networks and what trains them, on @forger/tensor.
+// @forger/nn: modules, layers, losses, optimizers and schedules on @forger/tensor.
 export { canForwardBatches, forwardBatches } from './batches.ts';
 export { ModuleDict, ModuleList } from './containers.ts';
 export * from './init.ts';

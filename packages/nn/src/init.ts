@@ -1,4 +1,5 @@
-// Initial values of parameters, written in place, as torch.nn.init. Every function returns its tensor.
+// Initial values of parameters, written in place, as torch.nn.init. Every function returns its tensor. Random
+// numbers come from `rng`, or from the device's default RNG.
 import {
   type DrawOptions,
   fillNormal,
@@ -9,27 +10,30 @@ import {
   type Tensor,
 } from '@forger/tensor';
 
+/** Sets all elements to 0. */
 export const zeros_ = (x: Tensor): Tensor => constant_(x, 0);
+/** Sets all elements to 1. */
 export const ones_ = (x: Tensor): Tensor => constant_(x, 1);
 
+/** Sets all elements to `value`. */
 export function constant_(x: Tensor, value: number): Tensor {
   return x.write(new Float32Array(x.size).fill(value));
 }
 
-/** Normal with a mean and a standard deviation. */
+/** Normal random numbers. @throws ConfigError unless mean and std are finite and std is at least 0. */
 export function normal_(x: Tensor, mean = 0, std = 1, options: DrawOptions = {}): Tensor {
   return fillNormal(x, { mean, std, ...options });
 }
 
-/** Uniform in [low, high). */
+/** Uniform random numbers in [low, high). @throws ConfigError unless low < high, both finite. */
 export function uniform_(x: Tensor, low = 0, high = 1, options: DrawOptions = {}): Tensor {
   return fillUniform(x, { low, high, ...options });
 }
 
 /**
- * How many inputs feed one output of a weight, and how many outputs one input feeds: size(1) and size(0) times the
- * kernel's area. PyTorch computes it so for transposed convolutions too, whose weight is [in, out / groups, …], and
- * this follows it. Throws ShapeError below two dimensions.
+ * Fan-in and fan-out of a weight: its second and its first size, each times the area of the kernel. As in
+ * PyTorch, this holds for transposed convolutions too, whose weight is [in, out / groups, …].
+ * @throws ShapeError on shapes of fewer than two dimensions.
  */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   if (shape.length < 2)
@@ -41,6 +45,7 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
 }
 
 export interface XavierOptions extends DrawOptions {
+  /** Factor of the standard deviation. Default 1. */
   readonly gain?: number;
 }
 
@@ -49,12 +54,16 @@ function xavierStd(x: Tensor, gain: number): number {
   return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
 
-/** Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010). */
+/**
+ * Uniform with standard deviation gain · √(2 / (fanIn + fanOut)): Glorot and Bengio, "Understanding the
+ * difficulty of training deep feedforward neural networks" (2010). @throws ShapeError as `fans`.
+ */
 export function xavierUniform_(x: Tensor, { gain = 1, ...options }: XavierOptions = {}): Tensor {
   const bound = Math.sqrt(3) * xavierStd(x, gain);
   return uniform_(x, -bound, bound, options);
 }
 
+/** Normal with the standard deviation of `xavierUniform_`. @throws ShapeError as `fans`. */
 export function xavierNormal_(x: Tensor, { gain = 1, ...options }: XavierOptions = {}): Tensor {
   return normal_(x, 0, xavierStd(x, gain), options);
 }
@@ -62,7 +71,7 @@ export function xavierNormal_(x: Tensor, { gain = 1, ...options }: XavierOptions
 export interface KaimingOptions extends DrawOptions {
   /** Negative slope of the leaky ReLU that follows. Default 0, a plain ReLU. */
   readonly a?: number;
-  /** Keep the variance going forward (fanIn, default) or back (fanOut). */
+  /** Preserve the variance of the forward pass ('fanIn', default) or of the backward pass ('fanOut'). */
   readonly mode?: 'fanIn' | 'fanOut';
 }
 
@@ -70,7 +79,10 @@ function kaimingStd(x: Tensor, a: number, mode: 'fanIn' | 'fanOut'): number {
   return Math.sqrt(2 / (1 + a * a)) / Math.sqrt(fans(x.shape)[mode]);
 }
 
-/** He et al., "Delving deep into rectifiers" (2015). */
+/**
+ * Uniform with standard deviation √(2 / (1 + a²) / fan): He et al., "Delving deep into rectifiers" (2015).
+ * @throws ShapeError as `fans`.
+ */
 export function kaimingUniform_(
   x: Tensor,
   { a = 0, mode = 'fanIn', ...options }: KaimingOptions = {},
@@ -79,6 +91,7 @@ export function kaimingUniform_(
   return uniform_(x, -bound, bound, options);
 }
 
+/** Normal with the standard deviation of `kaimingUniform_`. @throws ShapeError as `fans`. */
 export function kaimingNormal_(
   x: Tensor,
   { a = 0, mode = 'fanIn', ...options }: KaimingOptions = {},
@@ -87,8 +100,8 @@ export function kaimingNormal_(
 }
 
 /**
- * PyTorch's default for Linear, Conv and ConvTranspose: weight Kaiming uniform with a = √5, bias uniform within
- * 1 / √fanIn. (The two bounds are equal.)
+ * PyTorch's default for Linear, Conv2d and ConvTranspose2d: both weight and bias are uniform within ±1 /
+ * √fanIn. For the weight this is Kaiming uniform with a = √5.
  */
 export function defaultInit_(weight: Tensor, bias: Tensor | null, options: DrawOptions = {}): void {
   kaimingUniform_(weight, { a: Math.sqrt(5), ...options });

@@ -1,2 +1,2 @@
-// Losses are functions of (prediction, target, { reduction }); they live with the other operations.
+// Losses are functions of (prediction, target, { reduction }), defined with the operations of @forger/tensor.
 export { bce, bceWithLogits, crossEntropy, l1, mse } from '@forger/tensor';

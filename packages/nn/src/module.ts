@@ -1,25 +1,32 @@
-// The module: something with a forward pass, and the parameters, buffers and child modules that it is made of.
-// Names and state dicts are PyTorch's, so that weights travel both ways.
+// The module: a forward pass with its parameters, buffers and child modules. Names and state dicts are
+// PyTorch's, so that weights can be exchanged.
 import { ConfigError, type DType, type Shape, type Tensor } from '@forger/tensor';
 import { type LoadOptions, type LoadReport, loadStateDict, type StateEntries } from './state-dict.ts';
 
 /**
- * Base class of layers and networks. A module kept in a field of another is its child, under the field's name, in the
- * order in which the fields were set; fields named with `#` are not seen. Parameters and buffers are announced with
- * `registerParameter` and `registerBuffer` under the names that state dicts give them.
+ * Base class of layers and networks.
  *
- * `outputShape` and `macs` speak of one sample: shapes leave the batch dimension out.
+ * A module in a field of another is its child, under the field's name and in the order in which the fields
+ * were set. Private fields (`#`) are not seen. Parameters and buffers are registered with `registerParameter`
+ * and `registerBuffer`, under their names in state dicts. `outputShape` and `macs` are for one sample: their
+ * shapes have no batch dimension.
  */
 export abstract class Module {
-  /** True while training: batch norm uses batch statistics, dropout drops. Set it with `train()` and `eval()`. */
+  /**
+   * Training mode: batch norm uses batch statistics, dropout is active. Set it with `train()` and `eval()`.
+   */
   training = true;
   readonly #parameters = new Map<string, Tensor>();
   readonly #buffers = new Map<string, Tensor<DType>>();
 
-  /** The result for a batch of samples; the first dimension of every tensor is the batch. */
+  /** The result for a batch; the first dimension of every tensor is the batch. */
   abstract forward(...inputs: Tensor<DType>[]): Tensor;
 
-  /** The shape that one sample of shape `input` becomes. Throws ShapeError when it does not fit. */
+  /**
+   * The shape of the result for one sample of shape `input`.
+   * @throws ShapeError when it does not fit. ConfigError for a module with children that does not override
+   * this.
+   */
   outputShape(input: Shape): Shape {
     if (this.namedChildren().length > 0) {
       throw new ConfigError(
@@ -29,45 +36,45 @@ export abstract class Module {
     return input;
   }
 
-  /** Multiply-adds of one sample's forward pass; only products with weights count. */
+  /** Multiply-adds of one sample's forward pass, of products with weights. @throws as `outputShape`. */
   macs(input: Shape): number {
     this.outputShape(input);
     return 0;
   }
 
   /**
-   * The result of this module and of `next` behind it where one pass can do both, else null; then `forward` of each does.
-   * Sequential asks for it. Both ways give the same values.
+   * The result of this module followed by `next`, if one fused pass can compute both, otherwise null.
+   * Sequential calls it. The values are those of the two forward passes.
    */
   forwardWith(_next: Module, _x: Tensor): Tensor | null {
     return null;
   }
 
-  /** What the module is, in a few words, for tables and messages. */
+  /** A short description for tables and messages: the class and its main settings. */
   describe(): string {
     return this.constructor.name;
   }
 
-  /** Announces a parameter: it outlives scopes, and `backward()` fills its gradient. */
+  /** Registers a parameter under its name in state dicts. It outlives scopes and requires gradients. */
   protected registerParameter(name: string, value: Tensor): Tensor {
     this.#parameters.set(name, value.keep().requiresGrad_());
     return value;
   }
 
-  /** Gives a parameter another name in state dicts, in its place. */
+  /** Renames a parameter in state dicts; its position stays. */
   protected renameParameter(from: string, to: string): void {
     const entries = [...this.#parameters];
     this.#parameters.clear();
     for (const [name, value] of entries) this.#parameters.set(name === from ? to : name, value);
   }
 
-  /** Announces a buffer: state that is saved with the parameters but not trained. It outlives scopes. */
+  /** Registers a buffer: state that is saved with the parameters but not trained. It outlives scopes. */
   protected registerBuffer<D extends DType>(name: string, value: Tensor<D>): Tensor<D> {
     this.#buffers.set(name, value.keep());
     return value;
   }
 
-  /** The direct children by name, in order. */
+  /** The direct children by name, in order. @throws ConfigError on modules in a plain list or object. */
   namedChildren(): [string, Module][] {
     const children: [string, Module][] = [];
     for (const [name, value] of Object.entries(this)) {
@@ -82,7 +89,7 @@ export abstract class Module {
     return children;
   }
 
-  /** This module and everything below it, by path ('' for itself), parents first. */
+  /** This module and all modules below it by path ('' for itself), parents first. */
   namedModules(path = ''): [string, Module][] {
     const below = this.namedChildren().flatMap(([name, child]) =>
       child.namedModules(path === '' ? name : `${path}.${name}`),
@@ -90,18 +97,22 @@ export abstract class Module {
     return [[path, this], ...below];
   }
 
-  /** Calls `fn` on everything below this module and then on itself, as PyTorch's apply; for initialising weights. */
+  /**
+   * Calls `fn` on all modules below this one and then on itself, as torch.nn.Module.apply; for initialising
+   * weights.
+   */
   apply(fn: (module: Module) => void): this {
     for (const [, child] of this.namedChildren()) child.apply(fn);
     fn(this);
     return this;
   }
 
-  /** Parameters by path (`main.0.weight`). One that is shared by several modules appears once, under its first name. */
+  /** Parameters by path (`main.0.weight`). A shared parameter appears once, under its first name. */
   namedParameters(): Map<string, Tensor> {
     return unique(this.#collect((module) => module.#parameters));
   }
 
+  /** The parameters in the order of `namedParameters`. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
@@ -111,6 +122,7 @@ export abstract class Module {
     return unique(this.#collect((module) => module.#buffers));
   }
 
+  /** The buffers in the order of `namedBuffers`. */
   buffers(): Tensor<DType>[] {
     return [...this.namedBuffers().values()];
   }
@@ -127,30 +139,34 @@ export abstract class Module {
     return found;
   }
 
-  /** Sets training mode here and below. */
+  /** Sets training mode (or evaluation mode, with false) for this module and all below it. */
   train(mode = true): this {
     return this.apply((module) => {
       module.training = mode;
     });
   }
 
-  /** Sets inference mode here and below: running statistics, no dropout, no noise. */
+  /** Sets evaluation mode for this module and all below it: running statistics, no dropout, no noise. */
   eval(): this {
     return this.train(false);
   }
 
-  /** Sets requiresGrad of all parameters; false freezes them: backward passes compute no gradients for them. */
+  /**
+   * Sets requiresGrad of all parameters; false freezes them: backward passes compute no gradients for them.
+   */
   requiresGrad_(on = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
   }
 
-  /** Forgets the gradients of all parameters. */
+  /** Sets the gradients of all parameters to null. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.grad = null;
   }
 
-  /** Parameters and buffers under PyTorch's names and in its order: the live tensors, not copies. */
+  /**
+   * Parameters and buffers with PyTorch's names, in its order. They are the module's own tensors, not copies.
+   */
   stateDict(): Map<string, Tensor<DType>> {
     return this.#collect<DType>(
       (module) => module.#parameters,
@@ -159,10 +175,10 @@ export abstract class Module {
   }
 
   /**
-   * Copies the values of `entries` (from another module, or a file) into parameters and buffers.
-   * @param options strict (default): refuse missing and unexpected names. Shapes must always agree.
-   * @returns the names that were missing and unexpected (when not strict).
-   * Throws CheckpointError, with every name that does not fit, before anything is changed.
+   * Copies the values of `entries` (of another module, or of a file) into parameters and buffers.
+   * @param options `strict` (default true) rejects missing and unexpected names. Shapes must always agree.
+   * @returns the missing and unexpected names.
+   * @throws CheckpointError, which lists every name that does not fit, before any value is copied.
    */
   loadStateDict(entries: StateEntries, options: LoadOptions = {}): LoadReport {
     return loadStateDict(this.describe(), this.stateDict(), entries, options);

@@ -1,10 +1,11 @@
-// Modules one after another.
+// Modules that are applied one after another.
 import type { Shape, Tensor } from '@forger/tensor';
 import { Module } from './module.ts';
 
 /**
- * Feeds each module's result to the next. Children are named 0, 1, … as PyTorch's nn.Sequential names them, or as the
- * keys of an object say: `new Sequential({ main: new Sequential(…) })` has parameters `main.0.weight`, ….
+ * Applies modules one after another, as torch.nn.Sequential. Children are named 0, 1, …, or by the keys of an
+ * object: `new Sequential({ main: new Sequential(…) })` has parameters `main.0.weight`, …. Neighbours that
+ * can be computed in one fused pass are (see `Module.forwardWith`).
  */
 export class Sequential extends Module {
   readonly #layers: [string, Module][];

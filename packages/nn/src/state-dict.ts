@@ -1,4 +1,5 @@
-// State dicts: named tensors of modules and optimizers, read back for a file, and copied in from one, all or nothing.
+// State dicts: the named tensors of modules and optimizers. They are read back for a file, and loaded
+// completely or not at all.
 import {
   CheckpointError,
   type DType,
@@ -10,27 +11,29 @@ import {
   type TypedData,
 } from '@forger/tensor';
 
-/** Tensors by name, as modules and optimizers give them. */
+/** Tensors by name, as of `stateDict()` of modules and optimizers. */
 export type StateDict = ReadonlyMap<string, Tensor<DType>>;
 
-/** What may be loaded: tensors on the device, or what `readSafetensors(bytes).tensors` holds. */
+/**
+ * Values to load, by name: tensors on the device, or entries of a file (`readSafetensors(bytes).tensors`).
+ */
 export type StateEntries = ReadonlyMap<string, Tensor<DType> | SafetensorsEntry>;
 
 export interface LoadOptions {
-  /** Refuse names that are missing or unexpected. Default true. */
+  /** Reject missing and unexpected names. Default true. */
   readonly strict?: boolean;
 }
 
 export interface LoadReport {
-  /** Names that were wanted and not given. */
+  /** Names of the module or optimizer that the entries lack. */
   readonly missing: readonly string[];
-  /** Names that were given and not wanted. */
+  /** Names of the entries that the module or optimizer lacks. */
   readonly unexpected: readonly string[];
 }
 
 /**
- * Reads state dicts back with a single wait, ready for `writeSafetensors`. Counters (int32 on the device) become
- * 64-bit, as PyTorch stores `num_batches_tracked`.
+ * Reads a state dict back with a single wait, for `writeSafetensors`. Counters (int32 on the device) become
+ * 64-bit integers, as PyTorch stores `num_batches_tracked`.
  */
 export async function readStateDict(state: StateDict): Promise<Map<string, SafetensorsEntry>> {
   const data = await readAll([...state.values()]);
@@ -46,8 +49,9 @@ export async function readStateDict(state: StateDict): Promise<Map<string, Safet
 }
 
 /**
- * Copies `entries` over `targets`. Throws CheckpointError, listing everything that does not fit, before the first copy.
- * @param owner what is being loaded, for the message.
+ * Copies `entries` over `targets`.
+ * @param owner the description of the module or optimizer, for the error message.
+ * @throws CheckpointError, which lists everything that does not fit, before the first copy.
  */
 export function loadStateDict(
   owner: string,
@@ -78,7 +82,7 @@ export function loadStateDict(
   return { missing, unexpected };
 }
 
-/** Names that a message prints before it only counts the rest. */
+/** Most names of each kind in an error message. */
 const shown = 10;
 
 function list(title: string, lines: readonly string[]): string {
@@ -98,7 +102,10 @@ function fromHost(target: Tensor<DType>, { shape, data }: SafetensorsEntry): (()
   return values && (() => target.write(values));
 }
 
-/** Floats for floats, and whole numbers of any width that fit for whole numbers. */
+/**
+ * Values in the target's dtype: floats for floats, and integers of any width that fit for integers; otherwise
+ * null.
+ */
 function convert(target: Tensor<DType>, data: SafetensorsEntry['data']): TypedData | null {
   if (target.dtype === 'float32') {
     if (data instanceof Float32Array) return data;
@@ -110,7 +117,7 @@ function convert(target: Tensor<DType>, data: SafetensorsEntry['data']): TypedDa
   return whole.every((n, i) => n === values[i]) ? whole : null;
 }
 
-/** Copies on the device. A copy within one buffer goes through another, as WebGPU asks. */
+/** A copy on the device. WebGPU does not copy within a buffer, so such a copy goes through another one. */
 function fromTensor(target: Tensor<DType>, source: Tensor<DType>): (() => void) | null {
   const { device, bytes, dtype, shape } = target;
   if (source.dtype !== dtype || source.device !== device || showShape(source.shape) !== showShape(shape))

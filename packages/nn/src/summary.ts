@@ -1,4 +1,4 @@
-// A table of a network's layers: shapes, parameters and multiply-adds of one sample, for people to read.
+// A table of a network's layers: shapes, parameters and multiply-adds of one sample.
 import type { DType, Shape, Tensor } from '@forger/tensor';
 import type { Module } from './module.ts';
 import { Sequential } from './sequential.ts';
@@ -6,20 +6,22 @@ import { Sequential } from './sequential.ts';
 export interface SummaryRow {
   /** The path of the layer, `main.0`. */
   readonly name: string;
-  /** What it is: `Conv2d 4×4 s2 p1`. */
+  /** The description of the layer: `Conv2d 4×4 s2 p1`. */
   readonly op: string;
-  /** Shape of one sample after it. */
+  /** Shape of the result for one sample. */
   readonly outputShape: Shape;
+  /** Number of values in parameters. */
   readonly parameters: number;
-  /** Numbers kept beside the parameters; counters are not counted. */
+  /** Number of values in float32 buffers. */
   readonly buffers: number;
   /** Multiply-adds of one sample, forward. */
   readonly macs: number;
 }
 
 /**
- * One row for each layer, in forward order; a Sequential is opened, any other module is one row.
- * @param inputShape shape of one sample, without the batch. Throws ShapeError when it does not fit.
+ * One row for each layer in forward order. A Sequential is expanded; any other module is one row.
+ * @param inputShape shape of one sample, without the batch dimension.
+ * @throws ShapeError when it does not fit a layer.
  */
 export function summarize(module: Module, inputShape: Shape): SummaryRow[] {
   const rows: SummaryRow[] = [];

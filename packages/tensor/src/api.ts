@@ -1,7 +1,8 @@
-// The public entry, "@forger/tensor", in any place it runs; index.ts and index.browser.ts add the platform. The rule: a
-// name is here when a program that computes with tensors uses it: the device and its memory report, tensors and their
-// types, creation, operations, automatic differentiation, random numbers, weights files, errors, shapes, and profiles.
-// What takes knowledge of how the library computes is in internal.ts, "@forger/tensor/internal".
+// The public entry, "@forger/tensor", in any place it runs; index.ts and index.browser.ts add the platform.
+// The rule: a name is here when a program that computes with tensors uses it: the device and its memory
+// report, tensors and their types, creation, operations, automatic differentiation, random numbers, weights
+// files, errors, shapes, and profiles. What takes knowledge of how the library computes is in internal.ts,
+// "@forger/tensor/internal".
 import './methods.ts';
 
 export {

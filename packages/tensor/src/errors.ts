@@ -1,6 +1,6 @@
-// The errors that Forger throws on purpose. Each message says what was given, what was expected and what to do, in
-// terms of tensors and devices. A program that knows more (the `forger` command knows its flags) reads `code` and adds
-// advice of its own.
+// The errors that Forger throws on purpose. Each message says what was given, what was expected and what to
+// do, in terms of tensors and devices. A program that knows more (the `forger` command knows its flags) reads
+// `code` and adds advice of its own.
 
 /** Causes that a program can give advice on. */
 export type ErrorCode =
@@ -41,10 +41,16 @@ export class DataError extends ForgerError {}
 /** A checkpoint or weight file that is damaged, foreign or does not fit the model. */
 export class CheckpointError extends ForgerError {}
 
-/** No adapter, a lost device, a failed shader, or memory that the device could not give. */
+/**
+ * An error of the device: no adapter, device loss, a shader that does not compile, lack of memory, use after
+ * free.
+ */
 export class DeviceError extends ForgerError {}
 
-/** The device is gone: its driver was reset, it was removed, or it was destroyed from elsewhere. A new one can be created. */
+/**
+ * The device is gone: its driver was reset, it was removed, or it was destroyed from elsewhere. A new one can
+ * be created.
+ */
 export class DeviceLostError extends DeviceError {
   /** The platform's reason. */
   readonly why: string;

@@ -5,7 +5,9 @@ import { setDefaultDevice } from './tensor.ts';
 
 export * from './api.ts';
 
-/** Opens a device and makes it the default one. Throws DeviceError, with what to do, when no adapter answers. */
+/**
+ * Opens a device and makes it the default one. Throws DeviceError, with what to do, when no adapter answers.
+ */
 export async function createDevice(options: DeviceOptions = {}): Promise<Device> {
   const device = await Device.create(nodePlatform, options);
   setDefaultDevice(device);

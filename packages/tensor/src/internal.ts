@@ -1,7 +1,8 @@
-// @forger/tensor/internal: what the other packages of this repository, its measurements and its tests need besides the
-// public entry. The rule: a name is here, and not in api.ts, when using it takes knowledge of how the library computes:
-// which kernel computes a product, what is compiled when, how optimizers lay out their memory, how a window slides.
-// Nothing here is kept stable between versions. The modules are the same instances as the public entry's.
+// @forger/tensor/internal: what the other packages of this repository, its measurements and its tests need
+// besides the public entry. The rule: a name is here, and not in api.ts, when using it takes knowledge of how
+// the library computes: which kernel computes a product, what is compiled when, how optimizers lay out their
+// memory, how a window slides. Nothing here is kept stable between versions. The modules are the same
+// instances as the public entry's.
 export { kernelSources } from './device/pipelines.ts';
 export { type Timing, timeInterleaved } from './device/timing.ts';
 export type { NeededKernel, WarmUpOptions } from './device/warm-up.ts';

@@ -1,10 +1,11 @@
-// Chaining: `x.add(y).relu().sum()` for what functions do as `sum(relu(add(x, y)))`. The tables below are the only place
-// that names the methods; importing this file adds them to Tensor.
+// Chaining: `x.add(y).relu().sum()` for what functions do as `sum(relu(add(x, y)))`. The tables below are the
+// only place that names the methods; importing this file adds them to Tensor.
 //
-// The rule: an operation is a method when it turns one tensor into another, alone, with numbers and options, or with the
-// second operand of an elementwise function or a product. It has the function's name and arguments. No methods are: what
-// makes tensors or takes a list of them, what writes in place, layers (they take weights), and losses (they take a
-// target). test/methods.test.ts lists these by name, each with its reason.
+// The rule: an operation is a method when it turns one tensor into another, alone, with numbers and options,
+// or with the second operand of an elementwise function or a product. It has the function's name and
+// arguments. No methods are: what makes tensors or takes a list of them, what writes in place, layers (they
+// take weights), and losses (they take a target). test/methods.test.ts lists these by name, each with its
+// reason.
 import { type BackwardOptions, backward } from './autograd/tape.ts';
 import * as binary from './ops/binary.ts';
 import { dropout } from './ops/dropout.ts';

@@ -1,11 +1,11 @@
-// Random number generators (RNGs): a seed and a counter that live on the device, so that a captured list of commands
-// draws fresh numbers each time it is replayed, and a run continues exactly where its saved state left it.
+// Random number generators (RNGs). Seed and counter are on the device, so that each replay of a captured step
+// draws new numbers. A saved state continues the stream exactly.
 import type { Device } from './device/device.ts';
 import { ConfigError, DeviceError, ShapeError } from './errors.ts';
 import { type Distribution, fillRandom, stateWords } from './kernels/random.ts';
 import { empty, getDefaultDevice, type Tensor } from './tensor.ts';
 
-/** An RNG's place in its stream. Decimal digits, so that JSON keeps all of them. */
+/** The state of an RNG, as decimal strings so that JSON keeps all digits. */
 export interface RngState {
   /** 0 to 2^64 - 1. */
   readonly seed: string;
@@ -38,15 +38,19 @@ function parse(value: number | bigint | string, bits: number, what: string): big
 }
 
 /**
- * A stream of random numbers: Philox 4x32-10 (Salmon et al., SC 2011) keyed by the seed. The same seed draws the same
- * numbers on one adapter; the bits are the same on all, the normal numbers as far as logarithm and sine agree.
+ * A stream of random numbers: Philox 4x32-10 (Salmon et al., SC 2011) with the seed as key. The same seed
+ * gives the same numbers on the same adapter. Across adapters uniform numbers are equal, and normal numbers
+ * agree to the accuracy of logarithm and sine.
  */
 export class Rng {
   readonly device: Device;
-  /** What kernels read and move on; see kernels/random.ts. */
+  /** Key and counter, which kernels read and advance; see kernels/random.ts. */
   readonly stateTensor: Tensor<'uint32'>;
 
-  /** @param seed a whole number, 0 to 2^64 - 1; ConfigError otherwise. */
+  /**
+   * @param seed a whole number, 0 to 2^64 - 1.
+   * @throws ConfigError otherwise. DeviceError inside device.capture().
+   */
   constructor(seed: number | bigint, options: { readonly device?: Device | undefined } = {}) {
     const key = parse(seed, 64, 'Seed');
     this.device = options.device ?? getDefaultDevice();
@@ -59,12 +63,12 @@ export class Rng {
     this.#write(key, 0n);
   }
 
-  /** Starts the stream of `seed` from its beginning. */
+  /** Restarts with another seed, 0 to 2^64 - 1. @throws ConfigError on other seeds. */
   manualSeed(seed: number | bigint): this {
     return this.#write(parse(seed, 64, 'Seed'), 0n);
   }
 
-  /** The seed and how far the stream has been drawn, read from the device. */
+  /** The seed and the counter, read from the device. */
   async state(): Promise<RngState> {
     const words = await this.stateTensor.data();
     return {
@@ -73,7 +77,7 @@ export class Rng {
     };
   }
 
-  /** Continues from a state that `state()` gave. Throws ConfigError when it is none. */
+  /** Continues from a state of `state()`. @throws ConfigError when it is not one. */
   setState(state: RngState): this {
     return this.#write(
       parse(state.seed, 64, "An RNG state's seed"),
@@ -93,7 +97,7 @@ export class Rng {
 
 const defaults = new WeakMap<Device, Rng>();
 
-/** The RNG that a device's operations use when none is named; seeded with 0 until manualSeed() is called. */
+/** A device's default RNG, for operations without `rng`. Its seed is 0 until manualSeed() is called. */
 export function defaultRng(device: Device = getDefaultDevice()): Rng {
   let rng = defaults.get(device);
   if (!rng) {
@@ -103,7 +107,7 @@ export function defaultRng(device: Device = getDefaultDevice()): Rng {
   return rng;
 }
 
-/** Seeds a device's default RNG. Throws ConfigError unless `seed` is a whole number, 0 to 2^64 - 1. */
+/** Seeds a device's default RNG. @throws ConfigError unless `seed` is a whole number, 0 to 2^64 - 1. */
 export function manualSeed(seed: number | bigint, device: Device = getDefaultDevice()): Rng {
   return defaultRng(device).manualSeed(seed);
 }

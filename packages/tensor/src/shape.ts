@@ -25,12 +25,12 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
 }
 
-/** `[2, 3]` as a reader expects to see it in a message. */
+/** A shape for messages: `[2, 3]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** Throws unless every size is a whole number of at least 1 (tensors of no elements are refused). */
+/** Throws ShapeError unless every size is a whole number of at least 1: tensors have at least one element. */
 export function checkShape(shape: Shape, what: string): void {
   for (const n of shape) {
     if (!Number.isInteger(n) || n < 1) {
@@ -42,8 +42,8 @@ export function checkShape(shape: Shape, what: string): void {
 }
 
 /**
- * Turns a dimension that may count from the end (-1 = last) into 0..rank-1; throws ShapeError outside. A scalar is taken
- * for one dimension of size 1, as in PyTorch.
+ * Converts a dimension that may count from the end (-1 = last) to 0..rank-1. Throws ShapeError outside of
+ * that. A scalar counts as one dimension of size 1, as in PyTorch.
  */
 export function normalizeDim(dim: number, rank: number, what: string): number {
   const count = Math.max(rank, 1);
@@ -56,7 +56,7 @@ export function normalizeDim(dim: number, rank: number, what: string): number {
   return d;
 }
 
-/** The dimensions to reduce: all when undefined; sorted, without repeats. A scalar has none. */
+/** The dimensions to reduce, sorted: all when undefined, none for a scalar. Throws ShapeError on repeats. */
 export function normalizeDims(
   dims: number | readonly number[] | undefined,
   rank: number,
@@ -88,7 +88,7 @@ export function broadcastShapes(a: Shape, b: Shape, what: string): number[] {
   return out;
 }
 
-/** Strides with which a tensor of `shape` is read as if it had shape `target`: 0 where it is broadcast. */
+/** Strides for reading a tensor of `shape` as if it had shape `target`: 0 in broadcast dimensions. */
 export function broadcastStrides(shape: Shape, target: Shape): number[] {
   const own = stridesOf(shape);
   const lead = target.length - shape.length;
@@ -98,7 +98,10 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
 /** A number for both directions, or (height, width). */
 export type Pair = number | readonly [number, number];
 
-/** One pair for height and width from a number or a pair. */
+/**
+ * Height and width from a number or a pair. Throws ShapeError unless both are whole numbers of at least
+ * `least`.
+ */
 export function pair(value: Pair, name: string, least: number): [number, number] {
   const [h, w] = typeof value === 'number' ? [value, value] : value;
   if (!Number.isInteger(h) || !Number.isInteger(w) || h < least || w < least) {
@@ -109,7 +112,7 @@ export function pair(value: Pair, name: string, least: number): [number, number]
   return [h, w];
 }
 
-/** How a kernel slides along one dimension. */
+/** The window of a convolution or pooling along one dimension. */
 export interface Slide {
   readonly kernel: number;
   readonly stride: number;
@@ -118,14 +121,16 @@ export interface Slide {
 }
 
 /**
- * Size of one dimension after convolution or pooling, ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1; less
- * than 1 when the kernel does not fit.
+ * Size of one dimension after convolution or pooling, ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋
+ * + 1; less than 1 when the kernel does not fit.
  */
 export function slideSize(n: number, { kernel, stride, padding, dilation }: Slide): number {
   return Math.floor((n + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
-/** Size after transposed convolution: (n - 1)·stride - 2·padding + dilation·(kernel - 1) + outputPadding + 1. */
+/**
+ * Size after transposed convolution: (n - 1)·stride - 2·padding + dilation·(kernel - 1) + outputPadding + 1.
+ */
 export function spreadSize(
   n: number,
   { kernel, stride, padding, dilation }: Slide,
@@ -135,8 +140,8 @@ export function spreadSize(
 }
 
 /**
- * Merges neighbouring dimensions that every stride list steps through as one, so that kernels loop over as few
- * dimensions as the layout allows. Sizes of 1 vanish.
+ * Merges neighbouring dimensions where all stride lists allow it, so that kernels loop over as few dimensions
+ * as possible. Dimensions of size 1 are dropped.
  */
 export function collapseDims(
   shape: Shape,

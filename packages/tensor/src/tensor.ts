@@ -20,31 +20,36 @@ export type NestedNumbers = number | readonly NestedNumbers[];
 
 let defaultDevice: Device | null = null;
 
-/** The device that creation functions use when none is named. */
+/**
+ * The default device: the one of the last `createDevice` or `setDefaultDevice`.
+ * @throws DeviceError if there is none.
+ */
 export function getDefaultDevice(): Device {
   if (!defaultDevice) throw new DeviceError('No device exists yet: call `await createDevice()` first.');
   return defaultDevice;
 }
 
+/** Sets the device on which tensors are created when none is given; null for none. */
 export function setDefaultDevice(device: Device | null): void {
   defaultDevice = device;
 }
 
 /**
- * Runs `fn` on the default device's scope: tensors made inside are freed at its end unless `fn` returns them (alone, in
- * an array or in a plain object) or keep() was called on them. See `Device.scope`.
- * @throws TypeError when `fn` is async: read results after the scope. DeviceError when there is no default device.
+ * Runs `fn` on the default device's scope: tensors made inside are freed at its end unless `fn` returns them
+ * (alone, in an array or in a plain object) or keep() was called on them. See `Device.scope`.
+ * @throws TypeError when `fn` is async: read results after the scope. DeviceError when there is no default
+ * device.
  */
 export function scope<T>(fn: () => T): T {
   return getDefaultDevice().scope(fn);
 }
 
-/** Frees the storage of tensors that were dropped outside any scope, when they are collected. */
+/** Frees the storage of tensors that are garbage-collected without having been disposed of. */
 const dropped = new FinalizationRegistry<Storage>((storage) => storage.release());
 
 /**
- * Gradients of the inputs of an operation, given the gradient of its output.
- * @param needs which inputs' gradients are wanted; the others may be returned as null.
+ * Computes the gradients of an operation's inputs from the gradient of its output.
+ * @param needs for each input whether its gradient is needed; the others may be null.
  */
 export type BackwardFunction = (gy: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
 
@@ -52,7 +57,7 @@ export interface GradFunction {
   readonly name: string;
   readonly inputs: readonly Tensor<DType>[];
   readonly backward: BackwardFunction;
-  /** Grows with time: an operation's number is larger than those of everything it was computed from. */
+  /** Sequence number: larger than those of all operations that it depends on. */
   readonly order: number;
 }
 
@@ -67,13 +72,18 @@ export class Tensor<D extends DType = 'float32'> {
   readonly shape: Shape;
   readonly size: number;
   readonly dtype: D;
-  /** True for parameters, and for results computed from them while gradients are recorded. */
+  /**
+   * Whether gradients flow to this tensor: true for parameters and for recorded results computed from them.
+   */
   requiresGrad = false;
-  /** The gradient that `backward()` left here; only leaves have one. */
+  /** The gradient accumulated by `backward()`; only leaves have one. */
   grad: Tensor | null = null;
-  /** A fixed place for the gradient (a view into an optimizer's flat buffer), written instead of a new tensor. */
+  /**
+   * A view of an optimizer's flat buffer into which `backward()` writes the gradient, instead of a new
+   * tensor.
+   */
   gradSlot: Tensor | null = null;
-  /** How this tensor was computed; null for leaves. */
+  /** The operation that computed this tensor; null for leaves. */
   gradFunction: GradFunction | null = null;
   #disposed = false;
 
@@ -93,19 +103,22 @@ export class Tensor<D extends DType = 'float32'> {
     return this.#storage;
   }
 
-  /** Byte offset into the storage, a multiple of the device's alignment. */
+  /** Byte offset into the storage, a multiple of `device.alignment`. */
   get offset(): number {
     return this.#offset;
   }
 
+  /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Size in bytes: 4 for each element. */
   get bytes(): number {
     return this.size * 4;
   }
 
+  /** Whether the tensor was freed. Using it then throws DeviceError. */
   get disposed(): boolean {
     return this.#disposed;
   }
@@ -115,7 +128,7 @@ export class Tensor<D extends DType = 'float32'> {
     return this.dtype === 'float32';
   }
 
-  /** The buffer range that a kernel binds. Throws DeviceError when the tensor was already freed. */
+  /** The buffer range that a kernel binds. @throws DeviceError when the tensor was freed. */
   get range(): BufferRange {
     if (this.#disposed) {
       throw new DeviceError(
@@ -125,18 +138,25 @@ export class Tensor<D extends DType = 'float32'> {
     return { buffer: this.storage.buffer, offset: this.offset, bytes: this.bytes };
   }
 
-  /** A tensor of another shape (or part) on the same storage. No copy, not recorded for gradients. */
+  /**
+   * A tensor of another shape on the same storage, outside the graph (unlike `reshape`). Shape and offset are
+   * not checked.
+   * @param offset in bytes from the start of this tensor, a multiple of `device.alignment`.
+   */
   view(shape: Shape, offset = 0): Tensor<D> {
     if (this.#disposed) void this.range;
     return new Tensor(this.device, this.storage.retain(), this.offset + offset, shape, this.dtype);
   }
 
-  /** The same data outside the graph. */
+  /** The same values, on the same storage, outside the graph. */
   detach(): Tensor<D> {
     return this.view(this.shape);
   }
 
-  /** Marks a leaf as one that `backward()` fills the gradient of. */
+  /**
+   * Sets whether `backward()` computes this leaf's gradient.
+   * @throws ShapeError on results of operations and integers.
+   */
   requiresGrad_(on = true): this {
     if (this.gradFunction)
       throw new ShapeError('requiresGrad_() is for leaves; this tensor is the result of an operation.');
@@ -147,8 +167,8 @@ export class Tensor<D extends DType = 'float32'> {
   }
 
   /**
-   * Moves this tensor, values and all, to another place of its size (an optimizer's flat buffer); takes over one
-   * reference to `storage`. Views made before keep the old place.
+   * Moves this tensor and its values to another storage, such as an optimizer's flat buffer. Takes over one
+   * reference to `storage`. Views created before still refer to the old storage.
    */
   rebind(storage: Storage, offset: number): void {
     this.device.copy(this.range, { buffer: storage.buffer, offset, bytes: this.bytes }, this.bytes);
@@ -159,12 +179,13 @@ export class Tensor<D extends DType = 'float32'> {
     dropped.register(this, storage, this);
   }
 
-  /** Takes this tensor out of the scopes around it: it lives until dispose(). */
+  /** Removes this tensor from the scopes around it: it lives until dispose(). */
   keep(): this {
     this.device.scopes.keep(this);
     return this;
   }
 
+  /** Frees the tensor; its memory is reused when no view needs it any more. Calling it again does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -175,16 +196,16 @@ export class Tensor<D extends DType = 'float32'> {
   }
 
   /**
-   * Reads the values back, row by row, as a new Float32Array, Int32Array or Uint32Array by dtype. This is where a program
-   * waits for the device. Throws DeviceError when the tensor was freed, inside a capture or a dry run, and when a command
-   * that the values depend on failed.
+   * Reads the values back, row by row, as a new Float32Array, Int32Array or Uint32Array by dtype. This is
+   * where a program waits for the device. Throws DeviceError when the tensor was freed, inside a capture or a
+   * dry run, and when a command that the values depend on failed.
    */
   async data(): Promise<TypedData<D>> {
     const [bytes] = await this.device.read([this.range]);
     return typedArray(this.dtype, bytes!);
   }
 
-  /** The one value of a tensor of one element. */
+  /** The value of a tensor of one element. @throws ShapeError when there are more. Otherwise as `data()`. */
   async item(): Promise<number> {
     if (this.size !== 1) {
       throw new ShapeError(
@@ -194,7 +215,10 @@ export class Tensor<D extends DType = 'float32'> {
     return (await this.data())[0]!;
   }
 
-  /** Overwrites the values from the host. `data.length` must equal `size`. */
+  /**
+   * Overwrites the values with host values, row by row. Autograd does not notice it.
+   * @throws ShapeError unless `data.length` is `size`. DeviceError inside device.capture().
+   */
   write(data: ArrayLike<number>): this {
     if (data.length !== this.size) {
       throw new ShapeError(
@@ -220,7 +244,7 @@ function toTyped(dtype: DType, data: ArrayLike<number>): TypedData {
   return data instanceof arrays[dtype] ? data : arrays[dtype].from(data);
 }
 
-/** Throws ShapeError unless all that are given are float32: kernels would take other dtypes' bits for numbers. */
+/** Throws ShapeError unless all given tensors are float32: kernels would misread the bits of other dtypes. */
 export function checkFloat32(what: string, ...tensors: readonly (Tensor<DType> | null | undefined)[]): void {
   for (const t of tensors) {
     if (t && t.dtype !== 'float32')
@@ -246,7 +270,10 @@ export interface CreateOptions<D extends DType = 'float32'> {
   readonly dtype?: D | undefined;
 }
 
-/** A tensor whose values are whatever the memory holds; for kernels that overwrite all of it. */
+/**
+ * A tensor with undefined values, for kernels that overwrite all of them.
+ * @throws ShapeError on sizes below 1.
+ */
 export function empty<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   checkShape(shape, 'empty');
   const device = options.device ?? getDefaultDevice();
@@ -267,9 +294,11 @@ function nestedShape(data: NestedNumbers): number[] {
 }
 
 /**
- * A tensor from host values.
- * @param data nested numbers, or a flat list or typed array together with `shape`.
- * @param shape inferred from the nesting when left out.
+ * A tensor of host values.
+ * @param data nested numbers, or a flat list or typed array in row-major order.
+ * @param shape default: from the nesting; for a typed array [length].
+ * @throws ShapeError on uneven nesting, an empty list, and a shape of another size. DeviceError without a
+ * device.
  */
 export function tensor<D extends DType = 'float32'>(
   data: NestedNumbers | TypedData | Float64Array,
@@ -290,7 +319,7 @@ export function tensor<D extends DType = 'float32'>(
   return empty(target, options).write(flat);
 }
 
-/** A tensor of zeros. */
+/** A tensor of zeros. @throws ShapeError on sizes below 1. */
 export function zeros<D extends DType = 'float32'>(shape: Shape, options: CreateOptions<D> = {}): Tensor<D> {
   const result = empty(shape, options);
   result.device.clear(result.range);

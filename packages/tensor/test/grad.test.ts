@@ -52,3 +52,12 @@ describe('grad', () => {
     expect(a).toBeInstanceOf(Tensor);
   });
 });
+
+describe('noGrad', () => {
+  it('records nothing, and refuses an async function, which would be recorded after its first wait', () => {
+    const x = leaf(1);
+    expect(noGrad(() => square(x)).requiresGrad).toBe(false);
+    expect(square(x).requiresGrad).toBe(true);
+    expect(() => noGrad(async () => 1)).toThrow(TypeError);
+  });
+});

@@ -2,7 +2,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { createDevice, type Device, Rng } from '@forger/tensor';
-import { findEither, openSource } from '../../../packages/forger/src/sample/source.ts';
+import { findEither } from '../../../packages/dcgan/src/weights/find-network.ts';
+import { openSource } from '../../../packages/forger/src/sample/source.ts';
 import { readWeights } from '../../../packages/forger/src/weights/read.ts';
 import { pickled, zip } from '../../../packages/forger/test/weights/builders.ts';
 import type { Draw } from '../draw.ts';

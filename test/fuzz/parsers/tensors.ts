@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { parseWeights, readWeights } from '../../../packages/forger/src/weights/read.ts';
+import { parseWeights } from '../../../packages/dcgan/src/weights/parse.ts';
+import { readWeights } from '../../../packages/forger/src/weights/read.ts';
 import type { Draw } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane } from '../parser.ts';
 
@@ -45,18 +46,18 @@ async function contents(entries: Awaited<ReturnType<typeof parseWeights>>): Prom
   return lines;
 }
 
-const outcome = (lines: Promise<string[]>) => lines.catch((error: Error) => [`refused: ${error.message}`]);
+const refused = (error: Error, name: string) => [`refused: ${error.message.replace(`${name}: `, '')}`];
 
 /** Reads a weight file twice, once from memory with other bytes around it: what lies around must not matter. */
 export const readAll: Parser['read'] = async (path, { target }: Sample) => {
-  const within = await outcome(
-    parseWeights(guarded(readFileSync(path)), target).then((entries) => contents(entries)),
-  );
+  const within = await parseWeights(guarded(readFileSync(path)), target)
+    .then(contents)
+    .catch((error: Error) => refused(error, target));
   const failure = await readWeights(path)
     .then(contents)
     .then(
       (lines) => ({ lines }),
-      (error: Error) => ({ lines: [`refused: ${error.message.replace(`${path}: `, '')}`], error }),
+      (error: Error) => ({ lines: refused(error, path), error }),
     );
   sane(
     within.join('\n') === failure.lines.join('\n'),

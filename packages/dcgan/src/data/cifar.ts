@@ -2,8 +2,10 @@
 // plane. Format: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 import { DataError } from '@forger/tensor';
 import { shown } from '../printable.ts';
-import type { RawPictures } from './raw-images.ts';
+import type { LabelSpec } from './image-dataset.ts';
+import { type FitOptions, openRawImages, type RawPictures } from './raw-images.ts';
 import { readTar } from './tar.ts';
+import type { ImageDataset } from './types.ts';
 
 const SIDE = 32;
 const RECORD_BYTES = 1 + 3 * SIDE * SIDE;
@@ -12,6 +14,8 @@ export const MAX_ARCHIVE_BYTES = 512 * 2 ** 20;
 
 /** The names of the training batches, alone or inside the archive. */
 export const CIFAR_BATCH = /(^|\/)data_batch_\d+\.bin$/;
+/** The file of the classes' names, a line each. */
+export const CIFAR_META = 'batches.meta.txt';
 export const CIFAR_ARCHIVE = /(^|\/)cifar-10-binary\.tar\.gz$/;
 
 /** Checks one batch; `file` is only named in errors. Throws DataError for bytes that are not CIFAR-10 records. */
@@ -33,6 +37,35 @@ function checkBatch(bytes: Uint8Array, file: string): Uint8Array {
   return bytes;
 }
 
+/** The classes as published, in the order of their labels. */
+export const CIFAR_CLASSES: readonly string[] = [
+  'airplane',
+  'automobile',
+  'bird',
+  'cat',
+  'deer',
+  'dog',
+  'frog',
+  'horse',
+  'ship',
+  'truck',
+];
+
+/** The names in batches.meta.txt; `file` is only named in errors. @throws DataError unless there are ten. */
+export function parseCifarMeta(bytes: Uint8Array, file: string): string[] {
+  const names = new TextDecoder()
+    .decode(bytes)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (names.length !== CIFAR_CLASSES.length) {
+    throw new DataError(
+      `'${file}' holds ${names.length} names of classes, and ${CIFAR_CLASSES.length} were expected; remove it, and the published names are taken.`,
+    );
+  }
+  return names;
+}
+
 /** A batch file in memory. */
 export interface CifarFile {
   /** Named in errors. */
@@ -40,21 +73,56 @@ export interface CifarFile {
   bytes: Uint8Array;
 }
 
-/** The pictures of binary batches, in the given order. @throws DataError for bytes of another form. */
-export function parseCifarBatches(files: readonly CifarFile[]): RawPictures {
+/** The pictures and labels of binary batches, in the given order. @throws DataError for bytes of another form. */
+export function parseCifarBatches(
+  files: readonly CifarFile[],
+  classes: readonly string[] = CIFAR_CLASSES,
+): RawPictures {
   const parts = files.map(({ name, bytes }) => checkBatch(bytes, name));
-  return { channels: 3, height: SIDE, width: SIDE, skip: 1, parts };
+  return { channels: 3, height: SIDE, width: SIDE, skip: 1, parts, label: labelsOf(parts, classes) };
+}
+
+function labelsOf(parts: readonly Uint8Array[], classes: readonly string[]): LabelSpec {
+  return {
+    classes,
+    read(index) {
+      let at = index * RECORD_BYTES;
+      for (const part of parts) {
+        if (at < part.length) return part[at]!;
+        at -= part.length;
+      }
+      throw new RangeError(`label ${index} was asked for`);
+    },
+  };
+}
+
+/**
+ * CIFAR-10 from its binary batches in memory, with its labels.
+ * @param files the batches, in order. @throws DataError for bytes of another form.
+ */
+export async function cifarDataset(
+  name: string,
+  files: readonly CifarFile[],
+  options: FitOptions,
+): Promise<ImageDataset> {
+  return openRawImages(name, parseCifarBatches(files), options);
 }
 
 /**
  * The training batches of cifar-10-binary.tar, in memory and without gzip; `file` is only named in errors.
+ * @param labels take the classes' names from the archive.
  * @throws DataError for any other content.
  */
-export function parseCifarArchive(archive: Uint8Array, file: string): RawPictures {
-  const entries = readTar(archive, file).filter((entry) => CIFAR_BATCH.test(entry.name));
+export function parseCifarArchive(archive: Uint8Array, file: string, labels = false): RawPictures {
+  const all = readTar(archive, file);
+  const entries = all.filter((entry) => CIFAR_BATCH.test(entry.name));
   if (entries.length === 0) {
     throw new DataError(`'${file}' has no data_batch_*.bin in it; download cifar-10-binary.tar.gz again.`);
   }
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return parseCifarBatches(entries.map(({ name, bytes }) => ({ name: `${file}:${shown(name)}`, bytes })));
+  const meta = labels ? all.find((entry) => entry.name.split('/').at(-1) === CIFAR_META) : undefined;
+  return parseCifarBatches(
+    entries.map(({ name, bytes }) => ({ name: `${file}:${shown(name)}`, bytes })),
+    meta && parseCifarMeta(meta.bytes, `${file}:${shown(meta.name)}`),
+  );
 }

@@ -72,21 +72,21 @@ export async function openTrainer<T extends AnyTask>(task: T, options: TrainOpti
   const newState = (): TrainState<T> => new TrainState(task, { sizes, lr, seed, device, inputs });
   await compileKernels(device, everything(device, newState, batches.batchSize), { note: () => {}, signal });
   const state = newState();
-  drawFixed(state, batches);
-  const trainer = new Trainer(state, {
-    batches,
-    goal: { steps, epochs, minutes },
-    hooks,
-    signal,
-    ...(eager !== undefined && { eager }),
-  });
   try {
+    drawFixed(state, batches);
+    const trainer = new Trainer(state, {
+      batches,
+      goal: { steps, epochs, minutes },
+      hooks,
+      signal,
+      ...(eager !== undefined && { eager }),
+    });
     if (resume) trainer.restore(resume);
+    return trainer;
   } catch (error) {
-    trainer.dispose();
+    state.dispose();
     throw error;
   }
-  return trainer;
 }
 
 /** Draws what a run's previews show, from its data where the task asks for them. */

@@ -1,12 +1,19 @@
-// Reading ZIP archives, which `.pth` and `.npz` files are. yauzl parses them: it goes by the central directory alone,
-// refuses names that leave the archive, and holds every file to its claimed size. Added here are checksums, limits on
-// what may be unpacked, and the refusal of names that come twice.
+// Reading ZIP archives, which `.pth` and `.npz` files are. What an archive claims is held against what it is: every file to
+// its size and checksum, names to one file each, and what may be unpacked to a limit. fflate inflates and does no more: its
+// own reading of archives compares neither checksums nor sizes, and libraries that do are ten times its size in a page.
 
 import { CheckpointError } from '@forger/tensor';
-import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
+import { Inflate } from 'fflate';
 import { Budget } from './budget.ts';
 import { crc32 } from './crc32.ts';
 import { quote } from './entry.ts';
+import { packedData, readDirectory, type ZipEntry } from './zip-directory.ts';
+
+const STORED = 0;
+const DEFLATED = 8;
+
+/** Bytes inflated at once: they may unfold to 1032 times as many before these are counted. */
+const PIECE_BYTES = 16 * 1024;
 
 function unsound(what: string, cause?: unknown): CheckpointError {
   return new CheckpointError(
@@ -17,37 +24,29 @@ function unsound(what: string, cause?: unknown): CheckpointError {
 
 /** An archive in memory. */
 export class ZipArchive {
-  readonly #zip: ZipFile;
-  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #bytes: Uint8Array;
+  readonly #entries: ReadonlyMap<string, ZipEntry>;
   readonly #budget: Budget;
 
-  private constructor(zip: ZipFile, entries: ReadonlyMap<string, Entry>, budget: Budget) {
-    this.#zip = zip;
-    this.#entries = entries;
-    this.#budget = budget;
-  }
-
   /** Reads the central directory. @throws CheckpointError unless it is sound. */
-  static async open(bytes: Uint8Array): Promise<ZipArchive> {
-    const budget = new Budget(bytes.byteLength);
-    const entries = new Map<string, Entry>();
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let zip: ZipFile;
+  constructor(bytes: Uint8Array) {
+    const entries = new Map<string, ZipEntry>();
     let packed = 0;
     try {
-      zip = await fromBufferPromise(buffer);
-      for await (const entry of zip.eachEntry()) {
-        const { fileName, compressedSize } = entry;
-        if (entries.has(fileName)) throw new Error(`it holds two files called ${quote(fileName)}`);
+      for (const entry of readDirectory(bytes)) {
+        const { name, compressedSize } = entry;
+        if (entries.has(name)) throw new Error(`it holds two files called ${quote(name)}`);
         packed += compressedSize;
         // Files that lie over each other are how a small archive unfolds to a huge one without high compression.
         if (packed > bytes.byteLength) throw new Error('its files are together larger than it is');
-        entries.set(fileName, entry);
+        entries.set(name, entry);
       }
     } catch (error) {
       throw unsound((error as Error).message, error);
     }
-    return new ZipArchive(zip, entries, budget);
+    this.#bytes = bytes;
+    this.#entries = entries;
+    this.#budget = new Budget(bytes.byteLength);
   }
 
   /** Names of the files, in the order of the directory. */
@@ -57,7 +56,7 @@ export class ZipArchive {
 
   /** Size of a file once it is unpacked, as the directory claims it; undefined when there is no such file. */
   size(name: string): number | undefined {
-    return this.#entries.get(name)?.uncompressedSize;
+    return this.#entries.get(name)?.size;
   }
 
   /**
@@ -67,20 +66,35 @@ export class ZipArchive {
   async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const entry = this.#entries.get(name);
     if (!entry) throw unsound(`there is no ${quote(name)} in it`);
-    this.#budget.spend(entry.uncompressedSize, `the file ${quote(name)} of the ZIP archive`);
-    const bytes = new Uint8Array(entry.uncompressedSize);
-    let at = 0;
+    this.#budget.spend(entry.size, `the file ${quote(name)} of the ZIP archive`);
+    let bytes: Uint8Array<ArrayBuffer>;
     try {
-      for await (const chunk of await this.#zip.openReadStreamPromise(entry)) {
-        bytes.set(chunk as Buffer, at);
-        at += (chunk as Buffer).length;
-      }
+      bytes = unpack(this.#bytes, entry);
     } catch (error) {
       throw unsound(`${quote(name)}: ${(error as Error).message}`, error);
     }
-    if (at !== bytes.length)
-      throw unsound(`${quote(name)} has ${at} bytes where ${bytes.length} are claimed`);
-    if (crc32(bytes) !== entry.crc32) throw unsound(`the checksum of ${quote(name)} is wrong`);
+    if (crc32(bytes) !== entry.crc) throw unsound(`the checksum of ${quote(name)} is wrong`);
     return bytes;
   }
+}
+
+/** The file's bytes, exactly as many as the directory says. @throws Error, in a few words, when they are not. */
+function unpack(archive: Uint8Array, entry: ZipEntry): Uint8Array<ArrayBuffer> {
+  const { method, encrypted, size } = entry;
+  if (encrypted) throw new Error('it is encrypted');
+  if (method !== STORED && method !== DEFLATED) throw new Error(`unsupported compression method: ${method}`);
+  const packed = packedData(archive, entry);
+  if (method === STORED) return new Uint8Array(packed);
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  const stream = new Inflate((piece) => {
+    if (at + piece.length > size)
+      throw new Error(`too many bytes in the stream. expected ${size}. got at least ${at + piece.length}`);
+    bytes.set(piece, at);
+    at += piece.length;
+  });
+  for (let from = 0; from < packed.length; from += PIECE_BYTES)
+    stream.push(packed.subarray(from, from + PIECE_BYTES), from + PIECE_BYTES >= packed.length);
+  if (at < size) throw new Error(`not enough bytes in the stream. expected ${size}. got only ${at}`);
+  return bytes;
 }

@@ -122,8 +122,10 @@ describe('the state of a hook', () => {
         losses.push(trainer.metrics.lossD!);
         total.write(Float32Array.of((await total.data())[0]! + trainer.metrics.lossD!));
         // What it keeps decides how training goes on, so that a resumed run shows whether it is whole.
-        const bias = trainer.state.networks.discriminator.linear.bias;
-        bias.write(await total.data());
+        trainer.state.networks.discriminator
+          .stateDict()
+          .get('linear.bias')
+          .write(await total.data());
       },
       state: () => ({ values: { losses: [...losses] }, tensors: new Map([['total', total]]) }),
       restore: (values) => {
@@ -152,7 +154,7 @@ describe('the state of a hook', () => {
     const { losses } = straight.meta.hooks!.tally as { losses: number[] };
     expect(losses).toHaveLength(6);
     const total = losses.reduce((sum, loss) => Math.fround(sum + loss), 0);
-    expect(tensors.get('hook.tally.total')).toEqual({ shape: [1], data: Float32Array.of(total) });
+    expect(tensors.get('hook.tally.total')).toMatchObject({ shape: [1], data: Float32Array.of(total) });
     expect(tensors.get('discriminator.linear.bias')!.data).toEqual(Float32Array.of(total));
     const half = await trained({ steps: 3 });
     const resumed = await trained({ resume: throughJson(half) });

@@ -66,10 +66,10 @@ const pairs = defineTask({
     translators: new Adam([...forth.parameters(), ...back.parameters()], { lr }),
     classifier: new Adam(classifier.namedParameters(), { lr: 2 * lr }),
   }),
-  averages: { slow: { network: 'forth', decay: 0.9 } },
+  averages: { slow: { network: 'classifier', decay: 0.9 } },
   state: () => ({ pool: zeros([4, 1, 4, 4]) }),
   parts: {
-    translate: ({ networks: { forth, back }, optimizers, inputs: { a, b }, averages, state }) => {
+    translate: ({ networks: { forth, back }, optimizers, inputs: { a, b }, state }) => {
       optimizers.translators.zeroGrad();
       const made = forth.forward(a);
       const loss = add(
@@ -78,16 +78,16 @@ const pairs = defineTask({
       );
       backward(loss);
       optimizers.translators.step();
-      averages.slow!.update();
       made.device.copy(made.range, state.pool!.range, made.bytes);
       return { loss: loss.detach(), size: noGrad(() => mean(square(made))) };
     },
-    classify: ({ networks: { classifier }, optimizers, inputs: { b, label }, state, rng }) => {
+    classify: ({ networks: { classifier }, optimizers, inputs: { b, label }, state, rng, averages }) => {
       optimizers.classifier.zeroGrad();
       const noisy = add(b, mul(add(normal(b.shape, { rng }), state.pool as Tensor), 0.1));
       const error = crossEntropy(classifier.forward(noisy), label);
       backward(error);
       optimizers.classifier.step();
+      averages.slow!.update();
       return { error: error.detach() };
     },
   },
@@ -100,7 +100,8 @@ const pairs = defineTask({
     translators: rates.translators! * (1 - stepsDone / (totalSteps ?? 100)) * (1 - epoch / 100),
   }),
   fixed: ({ data, count }) => ({ a: data('a'), labels: zeros([count]) }),
-  preview: ({ networks, fixed }) => networks.forth.forward(fixed.a!),
+  preview: ({ networks: { forth, classifier }, fixed: { a } }) =>
+    add(forth.forward(a), mean(classifier.forward(a))),
 });
 
 const sides = { left: pictures('left', 9), right: labelled('right', 14) };

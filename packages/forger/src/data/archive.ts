@@ -17,7 +17,7 @@ const MACOS_COPY = /(^|\/)(__MACOSX\/|\._)/;
 export async function openArchive(file: string, options: DatasetOptions): Promise<ImageDataset> {
   const bytes = await readWhole(file);
   try {
-    const archive = await ZipArchive.open(bytes);
+    const archive = new ZipArchive(bytes);
     const names = archive.names().filter((name) => PICTURE_NAME.test(name) && !MACOS_COPY.test(name));
     if (names.length === 0) {
       throw new DataError(`'${file}' holds no pictures (PNG, JPEG, …); give another archive, or a folder.`);

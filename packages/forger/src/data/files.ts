@@ -3,6 +3,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
+import { exhausting, isGzip, mostInflated, overfull } from '@forger/dcgan/internal';
 import { DataError } from '@forger/tensor';
 
 /** The largest file, plain or inflated, that is read into memory whole: what Node's readFile takes. */
@@ -35,12 +36,6 @@ export async function readWhole(file: string): Promise<Uint8Array> {
   }
 }
 
-/** A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so. */
-const FREE_BYTES = 64 * 2 ** 20;
-const MOST_TIMES = 64;
-
-const isGzip = (bytes: Uint8Array) => bytes[0] === 0x1f && bytes[1] === 0x8b;
-
 /**
  * Reads a file that may be gzipped, whatever its name. `claim` gets the first bytes of the content and says how
  * many bytes there must be in all (or throws): inflating stops there, or at so many times the file's size, so a small
@@ -56,30 +51,26 @@ export async function readInflated(file: string, claim: (head: Uint8Array) => nu
   }
   const inflate = async () => {
     const head = gunzipSync(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
-    const [claimed, most] = [claim(head), FREE_BYTES + MOST_TIMES * bytes.length];
+    const [claimed, most] = [claim(head), mostInflated(bytes.length)];
     try {
       const maxOutputLength = Math.max(1, Math.min(claimed, most));
       return await promisify(gunzip)(bytes, { maxOutputLength, chunkSize: 1 << 20 });
     } catch (error) {
       if (claimed <= most || (error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
-      throw new DataError(
-        `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), as one ` +
-          'that was made to exhaust the memory; if it is sound, unpack it and give what comes out.',
-        { cause: error },
-      );
+      throw exhausting(file, most, error);
     }
   };
   try {
     return await inflate();
   } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw overfull(file, error);
     const reasons: Record<string, string> = {
       Z_BUF_ERROR:
         'is a gzip file that ends too early; it was probably cut short, so download or copy it again',
       Z_DATA_ERROR: 'is a damaged gzip file; download or copy it again',
-      ERR_BUFFER_TOO_LARGE:
-        'is a gzip file that holds more data than its header says; download or copy it again',
     };
-    const reason = reasons[(error as NodeJS.ErrnoException).code ?? ''];
+    const reason = reasons[code];
     throw reason ? new DataError(`'${file}' ${reason}.`, { cause: error }) : error;
   }
 }

@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetOptions, ImageDataset } from '@forger/dcgan/internal';
-import { CIFAR_ARCHIVE, CIFAR_BATCH, IDX_NAME, openRawImages } from '@forger/dcgan/internal';
+import { CIFAR_ARCHIVE, CIFAR_BATCH, IDX_NAME, labelNames, openRawImages } from '@forger/dcgan/internal';
 import { DataError } from '@forger/tensor';
 import { ARCHIVE_NAME, openArchive } from './archive.ts';
 import { listFiles, unreadable } from './files.ts';
 import { filesOf, openPictures, PICTURE_NAME } from './pictures.ts';
-import { readCifarArchive, readCifarBatches, readIdx } from './raw-files.ts';
+import { idxLabelsBeside, readCifarArchive, readCifarBatches, readIdx, readIdxLabels } from './raw-files.ts';
 
 const WANTED =
   'IDX images (plain or gzip), CIFAR-10 binary batches, a ZIP archive of pictures, or pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF)';
@@ -27,12 +27,27 @@ async function openFile(file: string, options: DatasetOptions): Promise<ImageDat
     );
   }
   if (ARCHIVE_NAME.test(file)) return openArchive(file, options);
-  const read = /\.t(ar\.)?gz$/i.test(file)
-    ? readCifarArchive(file)
-    : /\.bin$/i.test(file)
-      ? readCifarBatches([file])
-      : readIdx(file);
-  return openRawImages(path.basename(file), await read, options);
+  const label = path.basename(file);
+  if (/\.t(ar\.)?gz$/i.test(file))
+    return openRawImages(label, await readCifarArchive(file, options.labels), options);
+  if (/\.bin$/i.test(file))
+    return openRawImages(label, await readCifarBatches([file], options.labels), options);
+  return openIdx(label, file, options, []);
+}
+
+/** Opens an IDX image file, and the labels beside it when they are asked for. */
+async function openIdx(
+  label: string,
+  file: string,
+  options: DatasetOptions,
+  notes: readonly string[],
+): Promise<ImageDataset> {
+  const raw = await readIdx(file);
+  if (!options.labels) return openRawImages(label, raw, options, notes);
+  const labels = await idxLabelsBeside(file);
+  if (labels) return openRawImages(label, await readIdxLabels(labels, file, raw), options, notes);
+  const missing = `There are no labels: no ${labelNames(path.basename(file))[0]} lies beside ${path.basename(file)}.`;
+  return openRawImages(label, raw, options, [...notes, missing]);
 }
 
 async function openFolder(folder: string, options: DatasetOptions): Promise<ImageDataset> {
@@ -55,12 +70,12 @@ async function openFolder(folder: string, options: DatasetOptions): Promise<Imag
   }
   if (idx.length > 0) {
     const notes = idx[0]!.includes('train') ? [] : [`No training images were found, so ${idx[0]} is used.`];
-    return openRawImages(label, await readIdx(absolute(idx)[0]!), options, notes);
+    return openIdx(label, absolute(idx)[0]!, options, notes);
   }
-  if (batches.length > 0) return openRawImages(label, await readCifarBatches(absolute(batches)), options);
-  if (archives.length > 0) {
-    return openRawImages(label, await readCifarArchive(absolute(archives)[0]!), options);
-  }
+  if (batches.length > 0)
+    return openRawImages(label, await readCifarBatches(absolute(batches), options.labels), options);
+  if (archives.length > 0)
+    return openRawImages(label, await readCifarArchive(absolute(archives)[0]!, options.labels), options);
   if (pictures.length === 0) {
     const content = files.length === 0 ? 'is empty' : `holds ${files.length} files but no images`;
     throw new DataError(`'${folder}' ${content}, and ${WANTED} were expected; give another folder.`);

@@ -7,6 +7,7 @@ import { ConfigError, DataError } from '@forger/tensor';
 import sharp from 'sharp';
 import { decode, type Pixels } from './decode.ts';
 import { readWhole } from './files.ts';
+import { folderLabels, labelsAt } from './folder-labels.ts';
 import { PictureStore } from './store.ts';
 
 /** What sharp decodes everywhere; other files in the folder are not pictures. */
@@ -98,6 +99,8 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
         `with more pictures.${notes.length > 0 ? ` ${notes[0]}` : ''}`,
     );
   }
+  const found = options.labels ? folderLabels(names) : undefined;
+  if (found && 'none' in found) notes.push(found.none);
   const fingerprint = createHash('sha256').update(`pictures ${imageSize} ${channels} ${background}`);
   for (const slot of slots) fingerprint.update(hashes[slot]!);
   return imageDataset({
@@ -108,6 +111,7 @@ export async function openPictures(files: PictureFiles, options: DatasetOptions)
     width: imageSize,
     notes,
     fingerprint: fingerprint.digest('hex'),
+    label: found && 'classes' in found ? labelsAt(found, slots) : undefined,
     read(index, out, offset) {
       out.set(store.at(slots[index]!), offset);
     },

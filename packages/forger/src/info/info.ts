@@ -1,9 +1,9 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
-import type { Networks, Sizes } from '@forger/dcgan';
+import { findEither, type Networks, type Sizes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, ForgerError, Rng, type Shape } from '@forger/tensor';
-import { findEither, openSource } from '../sample/source.ts';
+import { openSource } from '../sample/source.ts';
 import type { Describe, NetworkDescription } from '../train/types.ts';
 
 /**

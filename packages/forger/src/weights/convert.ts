@@ -1,13 +1,12 @@
 // `convert`: the weights of one network from any format that is read to one that is written.
 
-import type { GanTask } from '@forger/dcgan';
-import { exportOnnx, loadWeights } from '@forger/dcgan/internal';
+import { exportOnnx, findEither, type GanTask, loadWeights } from '@forger/dcgan';
 import type { Module } from '@forger/nn';
 import { readStateDict } from '@forger/nn';
 import { ConfigError, createDevice, Rng, writeSafetensors } from '@forger/tensor';
 import { writeAtomic } from '../atomic-file.ts';
 import { untrained } from '../sample/sample.ts';
-import { findEither, openSource } from '../sample/source.ts';
+import { openSource } from '../sample/source.ts';
 
 export const OUTPUTS = ['.safetensors', '.onnx'] as const;
 

@@ -23,3 +23,11 @@ export function cifar(colours: [number, number, number][], label = 3): Buffer {
     ),
   );
 }
+
+/** An IDX label file. */
+export function idxLabels(labels: readonly number[]): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32BE(0x801, 0);
+  header.writeUInt32BE(labels.length, 4);
+  return Buffer.concat([header, Buffer.from(labels)]);
+}

@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, ShapeError } from '@forger/tensor';
 import { describe, expect, test } from 'vitest';
-import { gridBuffer, gridPixels, writeGrid } from '../../src/report/grid.ts';
+import { gridPixels } from '../../../dcgan/src/data/grid.ts';
+import { gridBuffer, writeGrid } from '../../src/report/grid.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { decode, sharp } from './pictures.ts';
 

@@ -2,7 +2,8 @@
 
 import { createDevice } from '@forger/tensor';
 import { expect, test } from 'vitest';
-import { findEither, openSource } from '../../src/sample/source.ts';
+import { findEither } from '../../../dcgan/src/weights/find-network.ts';
+import { openSource } from '../../src/sample/source.ts';
 import { readWeights } from '../../src/weights/read.ts';
 import { fixture, pickled, torchZip, written } from './files.ts';
 

@@ -1,14 +1,15 @@
-// Activations: elementwise, without parameters.
+// Activations: elementwise modules without parameters, for any shape.
 import { elu, gelu, leakyRelu, relu, sigmoid, silu, softplus, type Tensor, tanh } from '@forger/tensor';
 import { Module } from '../module.ts';
 
+/** max(x, 0). */
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-/** x where x > 0, else negativeSlope · x. PyTorch's default slope is 0.01; DCGAN uses 0.2. */
+/** x where x > 0, otherwise negativeSlope · x. The default is PyTorch's; DCGAN uses 0.2. */
 export class LeakyReLU extends Module {
   constructor(readonly negativeSlope = 0.01) {
     super();
@@ -23,12 +24,14 @@ export class LeakyReLU extends Module {
   }
 }
 
+/** The hyperbolic tangent. */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
 }
 
+/** 1 / (1 + e^-x). */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
     return sigmoid(x);
@@ -42,6 +45,7 @@ export class Softplus extends Module {
   }
 }
 
+/** x above 0, alpha · (e^x - 1) below. */
 export class ELU extends Module {
   constructor(readonly alpha = 1) {
     super();
@@ -52,13 +56,14 @@ export class ELU extends Module {
   }
 }
 
-/** The exact form, with the normal distribution's Φ. */
+/** x Φ(x) with the normal distribution's cumulative function (the exact form). */
 export class GELU extends Module {
   forward(x: Tensor): Tensor {
     return gelu(x);
   }
 }
 
+/** x · sigmoid(x). */
 export class SiLU extends Module {
   forward(x: Tensor): Tensor {
     return silu(x);

@@ -28,16 +28,19 @@ export interface ConvOptions extends BiasOptions {
   readonly padding?: Pair | undefined;
   /** Distance between the cells of the kernel. Default 1. */
   readonly dilation?: Pair | undefined;
-  /** Default 1. */
+  /** Groups of channels that are convolved separately; divides both channel counts. Default 1. */
   readonly groups?: number | undefined;
 }
 
 export interface ConvTransposeOptions extends ConvOptions {
-  /** Rows and columns added at the bottom and right. Default 0. */
+  /** Rows and columns added at the bottom and right of the output. Default 0. */
   readonly outputPadding?: Pair | undefined;
 }
 
-/** What both directions hold; they differ in the order of weight's first sizes and in the way the window goes. */
+/**
+ * The base of both directions. They differ in the order of the weight's first two sizes and in the output
+ * size.
+ */
 abstract class Conv extends WeightedLayer implements Window {
   readonly kernelSize: HeightWidth;
   readonly stride: HeightWidth;
@@ -78,7 +81,11 @@ abstract class Conv extends WeightedLayer implements Window {
   }
 }
 
-/** Convolution: x [N, inChannels, H, W], weight [outChannels, inChannels / groups, kH, kW]. */
+/**
+ * Convolution of x [N, inChannels, H, W] to [N, outChannels, P, Q]; weight [outChannels, inChannels / groups,
+ * kH, kW].
+ * @throws ConfigError when `groups` does not divide the channels.
+ */
 export class Conv2d extends Conv {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvOptions = {}) {
     super(inChannels, outChannels, kernelSize, options, (groups) => [outChannels, inChannels / groups]);
@@ -94,14 +101,17 @@ export class Conv2d extends Conv {
     return [this.outChannels, ...slideWindow('Conv2d', [h, w], this)];
   }
 
-  /** Every output element takes a product for each cell of its kernel. */
+  /** One multiply-add for each output position and weight. */
   override macs(input: Shape): number {
     const [, h, w] = this.outputShape(input) as [number, number, number];
     return this.weight.size * h * w;
   }
 }
 
-/** Transposed convolution: x [N, inChannels, H, W], weight [inChannels, outChannels / groups, kH, kW]. */
+/**
+ * Transposed convolution of x [N, inChannels, H, W] to [N, outChannels, P, Q]; weight [inChannels,
+ * outChannels / groups, kH, kW]. @throws ConfigError when `groups` does not divide the channels.
+ */
 export class ConvTranspose2d extends Conv {
   readonly outputPadding: HeightWidth;
   protected override readonly outputDim = 1;
@@ -121,7 +131,7 @@ export class ConvTranspose2d extends Conv {
     return [this.outChannels, ...spreadWindow('ConvTranspose2d', [h, w], this, this.outputPadding)];
   }
 
-  /** Every input element is multiplied by each cell of its kernel, also where the product falls into the border. */
+  /** One multiply-add for each input position and weight, including products that fall outside the output. */
   override macs(input: Shape): number {
     this.outputShape(input);
     const [, h, w] = input as [number, number, number];

@@ -4,7 +4,10 @@ import { defaultInit_ } from '../init.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
 import { WeightedLayer } from './weighted.ts';
 
-/** y = x weightᵀ + bias for x [N, inFeatures]; weight [outFeatures, inFeatures]. */
+/**
+ * x weightᵀ + bias: x [..., inFeatures] to [..., outFeatures]; weight [outFeatures, inFeatures], bias
+ * [outFeatures].
+ */
 export class Linear extends WeightedLayer {
   readonly weight: Tensor;
   readonly bias: Tensor | null;

@@ -1,4 +1,4 @@
-// Layers that disturb their input while training and hand it on otherwise.
+// Layers that add randomness in training and return their input in evaluation.
 import { add, dropout, normal, type Rng, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 
@@ -7,7 +7,9 @@ export interface NoiseOptions {
   readonly rng?: Rng | undefined;
 }
 
-/** Sets elements to zero with probability p and scales the others by 1 / (1 - p). */
+/**
+ * In training, sets elements to zero with probability p (0 to 1) and multiplies the others by 1 / (1 - p).
+ */
 export class Dropout extends Module {
   readonly #rng: Rng | undefined;
 
@@ -28,7 +30,9 @@ export class Dropout extends Module {
   }
 }
 
-/** Adds normally distributed noise of standard deviation sigma, as Chainer's DCGAN does before its activations. */
+/**
+ * In training, adds normal noise of standard deviation sigma, as Chainer's DCGAN does before its activations.
+ */
 export class GaussianNoise extends Module {
   readonly #rng: Rng | undefined;
 

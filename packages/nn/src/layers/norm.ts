@@ -18,11 +18,14 @@ import { LeakyReLU, ReLU } from './activation.ts';
 import { deviceOf, type ParameterOptions } from './options.ts';
 import { imageShape } from './window.ts';
 
-/** Which parameters follow the normalisation. */
+/** Options of scale and shift, and eps. */
 interface AffineOptions extends ParameterOptions {
-  /** Default: what `affine` says. A scale per channel, starting at 1. */
+  /** Whether there is a scale per channel, initially 1. Default: `affine`. */
   readonly weight?: boolean | undefined;
-  /** Default: what `affine` says. A shift per channel, starting at 0. Alone, it is Chainer's `use_gamma=False`. */
+  /**
+   * Whether there is a shift per channel, initially 0. Default: `affine`. A shift alone is Chainer's
+   * `use_gamma=False`.
+   */
   readonly bias?: boolean | undefined;
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number | undefined;
@@ -31,9 +34,15 @@ interface AffineOptions extends ParameterOptions {
 export interface BatchNormOptions extends AffineOptions {
   /** Scale and shift. Default true. */
   readonly affine?: boolean | undefined;
-  /** Weight of the new value in the running statistics. Default 0.1; Chainer's decay 0.9 is the same. */
+  /**
+   * Weight of the new value in the running statistics, 0 to 1. Default 0.1, which is a decay of 0.9 in
+   * Chainer.
+   */
   readonly momentum?: number | undefined;
-  /** Keep running statistics for evaluation. Without them the batch's own are always used. Default true. */
+  /**
+   * Keep running statistics for evaluation; without them evaluation uses the batch's statistics. Default
+   * true.
+   */
   readonly trackRunningStats?: boolean | undefined;
 }
 
@@ -60,7 +69,7 @@ abstract class Norm extends Module {
     this.bias = bias ? this.registerParameter('bias', zeros([numFeatures], { device })) : null;
   }
 
-  /** Normalisation and, with a slope, the leaky ReLU (0: ReLU) of its result in one pass. */
+  /** The normalisation, followed in the same pass by a leaky ReLU if a slope is given (0: ReLU). */
   protected abstract normalize(x: Tensor, negativeSlope: number | undefined): Tensor;
 
   forward(x: Tensor): Tensor {
@@ -72,7 +81,7 @@ abstract class Norm extends Module {
     return negativeSlope === undefined ? null : this.normalize(x, negativeSlope);
   }
 
-  /** The shape of one sample, checked by the subclasses. */
+  /** Throws ShapeError unless one sample may have this shape. */
   protected abstract checkSample(shape: Shape): void;
 
   override outputShape(input: Shape): Shape {
@@ -81,7 +90,10 @@ abstract class Norm extends Module {
   }
 }
 
-/** The slope below 0 of a ReLU or a leaky one; undefined for other modules, those of changed behaviour included. */
+/**
+ * The negative slope of a ReLU (0) or LeakyReLU; undefined for other modules and for subclasses that override
+ * forward.
+ */
 function slopeOf(module: Module): number | undefined {
   if (module instanceof ReLU && module.forward === ReLU.prototype.forward) return 0;
   if (module instanceof LeakyReLU && module.forward === LeakyReLU.prototype.forward)
@@ -89,14 +101,19 @@ function slopeOf(module: Module): number | undefined {
   return undefined;
 }
 
-/** What the batch norms share; they differ in the shapes that they take. */
+/** The base of the batch norms. They differ in the shapes that they accept. */
 abstract class BatchNorm extends Norm {
-  /** Number of equal parts of a batch that have statistics of their own (see `batchNorm`); `forwardBatches` sets it. */
+  /**
+   * Number of equal parts of a batch that have statistics of their own (see `batchNorm`); `forwardBatches`
+   * sets it.
+   */
   ghostBatches = 1;
   readonly momentum: number;
   readonly runningMean: Tensor | null = null;
   readonly runningVar: Tensor | null = null;
-  /** Training batches seen, an int32 on the device. Nothing computes with it; PyTorch's files have it. */
+  /**
+   * Number of training batches, an int32 on the device. It is in PyTorch's files; no result depends on it.
+   */
   readonly numBatchesTracked: Tensor<'int32'> | null = null;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
@@ -148,7 +165,9 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
-/** Normalises each channel of each sample over height and width: x [N, C, H, W]. No running statistics. */
+/**
+ * Normalises each channel of each sample over height and width: x [N, C, H, W]. It has no running statistics.
+ */
 export class InstanceNorm2d extends Norm {
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super(numFeatures, options.affine ?? false, options);
@@ -166,9 +185,10 @@ export class InstanceNorm2d extends Norm {
 }
 
 /**
- * Normalises each sample's channels in groups, over channel, height and width: x [N, C, …]. A scale and a shift for each
- * channel follow unless `affine` is false. With one group it is layer normalisation (Ba, Kiros and Hinton 2016), with as
- * many groups as channels instance normalisation; Wu and He, "Group normalization" (ECCV 2018).
+ * Normalises groups of channels of each sample over channels and positions: x [N, C, …]. Scale and shift per
+ * channel follow unless `affine` is false. With one group it is layer normalisation (Ba, Kiros and Hinton
+ * 2016), with one channel per group instance normalisation. Wu and He, "Group normalization" (ECCV 2018).
+ * @throws ShapeError when the groups do not divide the channels.
  */
 export class GroupNorm extends Norm {
   constructor(

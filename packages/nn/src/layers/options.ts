@@ -1,10 +1,10 @@
-// What every layer with parameters takes.
+// Options of every layer with parameters.
 import type { Device, Rng } from '@forger/tensor';
 
 export interface ParameterOptions {
   /** Default: the RNG's device, else the default device. */
   readonly device?: Device | undefined;
-  /** Draws the initial values. Default: the device's default RNG. */
+  /** The RNG for the initial values. Default: the device's default RNG. */
   readonly rng?: Rng | undefined;
 }
 
@@ -13,7 +13,7 @@ export interface BiasOptions extends ParameterOptions {
   readonly bias?: boolean | undefined;
 }
 
-/** Where the parameters of a layer go; undefined for the default device. */
+/** The device of a layer's parameters; undefined for the default device. */
 export function deviceOf({ device, rng }: ParameterOptions): Device | undefined {
   return device ?? rng?.device;
 }

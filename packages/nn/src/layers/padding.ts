@@ -1,9 +1,11 @@
-// Rows and columns added around images, or cut off.
+// Padding of images.
 import { padConstant, type Shape, slice, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 import { imageShape } from './window.ts';
 
-/** Surrounds images with zeros, as PyTorch's ZeroPad2d; a negative number cuts rows or columns off instead. */
+/**
+ * Pads images x [N, C, H, W] with zeros, as torch.nn.ZeroPad2d. A negative number removes rows or columns.
+ */
 export class ZeroPad2d extends Module {
   constructor(
     readonly left: number,

@@ -1,4 +1,4 @@
-// Pooling over images: without parameters.
+// Pooling of images, x [N, C, H, W]. No parameters.
 import { avgPool2d, globalAvgPool2d, maxPool2d, type Pair, type Shape, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 import { describeWindow, type HeightWidth, imageShape, slideWindow, toPair, type Window } from './window.ts';
@@ -16,7 +16,7 @@ export interface MaxPoolOptions extends PoolOptions {
 }
 
 export interface AvgPoolOptions extends PoolOptions {
-  /** Whether the padding's zeros count in the divisor. Default true. */
+  /** Whether padding counts in the divisor of the mean. Default true. */
   readonly countIncludePad?: boolean | undefined;
 }
 
@@ -67,7 +67,7 @@ export class AvgPool2d extends Pool {
   }
 }
 
-/** The mean of each channel: [C, H, W] becomes [C, 1, 1]. */
+/** The mean of each channel: [N, C, H, W] becomes [N, C, 1, 1]. */
 export class GlobalAvgPool extends Module {
   forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);

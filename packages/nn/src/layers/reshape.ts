@@ -1,8 +1,8 @@
-// Layers that only give their input another shape, or nothing at all.
+// Layers that change only the shape of their input, and Identity.
 import { reshape, type Shape, ShapeError, showShape, sizeOf, type Tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 
-/** Hands its input on. */
+/** Returns its input. */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x;
@@ -44,7 +44,7 @@ export class Reshape extends Module {
   }
 }
 
-/** PyTorch's name for the same thing, where the dimension that is split (1, the features) comes first. */
+/** torch.nn.Unflatten for dimension 1, the features. @throws ShapeError on another dimension. */
 export class Unflatten extends Reshape {
   constructor(dim: 1, shape: Shape) {
     super(shape);

@@ -1,4 +1,5 @@
-// What layers with a weight matrix share: they may use it divided by its largest singular value.
+// The base of layers with a weight matrix, and spectral normalisation, which divides it by its largest
+// singular value.
 import {
   div,
   matmul,
@@ -16,31 +17,35 @@ import { Module } from '../module.ts';
 import type { NoiseOptions } from './noise.ts';
 
 export interface SpectralNormOptions extends NoiseOptions {
-  /** Steps of the power method in each forward pass while training. Default 1. */
+  /** Power iterations in each forward pass in training. Default 1. */
   readonly powerIterations?: number | undefined;
-  /** The least length that a vector is divided by. Default 1e-12. */
+  /** Lower bound of a vector's norm when it is normalised. Default 1e-12. */
   readonly eps?: number | undefined;
 }
 
 interface Spectral {
-  /** The estimates of the first singular vectors, [rows, 1] and [columns, 1] of the weight as a matrix. */
+  /** Estimates of the first singular vectors, [rows, 1] and [columns, 1], of the weight as a matrix. */
   readonly u: Tensor;
   readonly v: Tensor;
   readonly powerIterations: number;
   readonly eps: number;
 }
 
-/** Layers whose weight is a matrix with a row for each output (channel), kernels laid flat: Linear, Conv2d and its like. */
+/**
+ * A layer whose weight, as a matrix, has one row for each output feature or channel: Linear, Conv2d,
+ * ConvTranspose2d.
+ */
 export abstract class WeightedLayer extends Module {
   abstract readonly weight: Tensor;
-  /** The weight's dimension that counts outputs. */
+  /** The dimension of the weight that counts outputs. */
   protected readonly outputDim: 0 | 1 = 0;
   #spectral: Spectral | null = null;
 
   /**
-   * From now on the layer works with weight / σ, σ being the weight's largest singular value, as
-   * torch.nn.utils.spectral_norm: Miyato et al., "Spectral normalization for generative adversarial networks" (ICLR
-   * 2018), algorithm 1. State dicts then hold weight_orig, weight_u and weight_v. A second call changes nothing.
+   * Makes the layer use weight / σ, where σ is the largest singular value of the weight, as
+   * torch.nn.utils.spectral_norm: Miyato et al., "Spectral normalization for generative adversarial networks"
+   * (ICLR 2018), algorithm 1. State dicts then have weight_orig, weight_u and weight_v. Call it before an
+   * optimizer is created. A second call changes nothing.
    */
   spectralNorm({ powerIterations = 1, eps = 1e-12, rng }: SpectralNormOptions = {}): this {
     if (this.#spectral) return this;
@@ -58,11 +63,12 @@ export abstract class WeightedLayer extends Module {
     return this;
   }
 
+  /** Whether `spectralNorm` was called. */
   get hasSpectralNorm(): boolean {
     return this.#spectral !== null;
   }
 
-  /** The weight that a forward pass is to use; while training, its singular vectors are brought nearer first. */
+  /** The weight for a forward pass. In training, the estimates of the singular vectors are updated first. */
   protected usedWeight(): Tensor {
     const { weight } = this;
     if (!this.#spectral) return weight;
@@ -88,7 +94,7 @@ export abstract class WeightedLayer extends Module {
   }
 }
 
-/** x at length 1; the gradient is not followed. */
+/** x divided by its norm. Call it without recording: the gradient is not needed. */
 function unit(x: Tensor, eps: number): Tensor {
   return div(x, maximum(sqrt(sum(square(x))), eps));
 }

@@ -1,4 +1,4 @@
-// Shape arithmetic of layers that slide a window over images: one sample is [channels, height, width].
+// Shape arithmetic of convolutions and pooling for one sample [channels, height, width].
 import { type Pair, type Shape, ShapeError, showShape } from '@forger/tensor';
 import { type Slide, slideSize, spreadSize } from '@forger/tensor/internal';
 
@@ -16,7 +16,10 @@ export interface Window {
   readonly dilation: HeightWidth;
 }
 
-/** Channels, height and width of one sample. Throws ShapeError unless it is an image of `channels` (if given). */
+/**
+ * Channels, height and width of one sample. Throws ShapeError unless it is an image, with `channels` if
+ * given.
+ */
 export function imageShape(name: string, input: Shape, channels?: number): [number, number, number] {
   if (input.length !== 3 || (channels !== undefined && input[0] !== channels)) {
     throw new ShapeError(
@@ -61,7 +64,7 @@ export function spreadWindow(
   return checked(name, input, window, [size(0), size(1)]);
 }
 
-/** The window in a few words, with what differs from the defaults: `4×4 s2 p1`. */
+/** The window in short form: `4×4 s2 p1`, with the dilation if it is not 1. */
 export function describeWindow({ kernelSize, stride, padding, dilation }: Window): string {
   const show = ([h, w]: HeightWidth): string => (h === w ? `${h}` : `${h}×${w}`);
   const parts = [kernelSize.join('×'), `s${show(stride)}`, `p${show(padding)}`];

@@ -1,11 +1,11 @@
-// Limits on gradients, between backward() and step(). On the device; nothing waits.
+// Gradient clipping, between backward() and step(). It runs on the device and does not wait.
 import { sqrt, sum, type Tensor, zeros } from '@forger/tensor';
 import { clipToNorm, clipValue, flatChunk, squaredSums } from '@forger/tensor/internal';
 import { checkAtLeast } from './optimizer.ts';
 
 /**
- * The gradients as few long vectors: neighbours in an optimizer's flat buffer are taken as one, with the zeros between
- * them. The vectors are views; call it in a scope.
+ * The gradients as few long vectors: neighbours in an optimizer's flat buffer are one vector, including the
+ * zeros between them. The vectors are views; call it in a scope.
  */
 function gradientVectors(parameters: Iterable<Tensor>): Tensor[] {
   const runs: { first: Tensor; bytes: number }[] = [];
@@ -23,9 +23,11 @@ function gradientVectors(parameters: Iterable<Tensor>): Tensor[] {
 }
 
 /**
- * Scales all gradients together so that their norm, as one vector, is at most maxNorm, as
- * torch.nn.utils.clip_grad_norm_. Gradients that are not finite make all of them so.
- * @returns the norm before clipping, a tensor of one element. Throws ConfigError on a negative maxNorm.
+ * Scales all gradients by one factor so that their joint 2-norm is at most maxNorm, as
+ * torch.nn.utils.clip_grad_norm_. A norm of NaN makes all gradients NaN; an infinite one makes the finite
+ * gradients 0, as there.
+ * @returns the norm before clipping, a tensor of shape [].
+ * @throws ConfigError on a negative maxNorm.
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Tensor {
   checkAtLeast('maxNorm', maxNorm, 0);
@@ -39,7 +41,11 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Ten
   });
 }
 
-/** Limits every element of the gradients to [-limit, limit], as torch.nn.utils.clip_grad_value_. */
+/**
+ * Limits every element of the gradients to [-limit, limit], as torch.nn.utils.clip_grad_value_. NaN stays
+ * NaN.
+ * @throws ConfigError on a negative limit.
+ */
 export function clipGradValue(parameters: Iterable<Tensor>, limit: number): void {
   checkAtLeast('limit', limit, 0);
   const list = [...parameters];

@@ -1,5 +1,5 @@
-// An exponential moving average of a module's weights, whose pictures are steadier than those of the last step: Yazıcı
-// et al., "The unusual effectiveness of averaging in GAN training" (ICLR 2019).
+// An exponential moving average (EMA) of a module's weights. A generator with averaged weights gives better
+// samples: Yazıcı et al., "The unusual effectiveness of averaging in GAN training" (ICLR 2019).
 import { type DType, empty, type Tensor } from '@forger/tensor';
 import { updateAverage } from '@forger/tensor/internal';
 import type { Module } from '../module.ts';
@@ -7,7 +7,7 @@ import { type LoadReport, loadStateDict, type StateEntries } from '../state-dict
 import { type FlatGroup, FlatParameters } from './flat.ts';
 import { checkAtLeast } from './optimizer.ts';
 
-/** Averages start as copies of the weights. Buffers (running statistics) are not averaged: the module's own are used. */
+/** Averages of a module's parameters; they start as copies. Buffers (running statistics) are not averaged. */
 export class EMA {
   readonly decay: number;
   readonly #module: Module;
@@ -15,7 +15,11 @@ export class EMA {
   readonly #averages: readonly { group: FlatGroup; average: Tensor }[];
   readonly #state = new Map<string, Tensor>();
 
-  /** @param decay the weight of the old average, 0 to below 1; 0.999 averages over about 1000 steps. */
+  /**
+   * @param decay the weight of the old average, 0 to below 1. 0.999 averages over about 1000 steps.
+   * @throws ConfigError on another decay, and when the parameters belong to an optimizer of another list of
+   * parameters.
+   */
   constructor(module: Module, decay = 0.999) {
     this.decay = checkAtLeast('decay', decay, 0, 1);
     this.#module = module;
@@ -33,12 +37,15 @@ export class EMA {
     }
   }
 
-  /** Takes the present weights in; after each step of the optimizer. One dispatch for each flat buffer. */
+  /**
+   * Updates the averages with the present weights. Call it after each optimizer step. One dispatch per flat
+   * buffer.
+   */
   update(): void {
     for (const { group, average } of this.#averages) updateAverage(average, group.values, this.decay);
   }
 
-  /** Exchanges weights and averages: once to sample with the averages, once more to go on training. */
+  /** Swaps weights and averages: once to sample with the averages, once more to continue training. */
   swap(): void {
     for (const { group, average } of this.#averages) {
       const { device, values } = group;
@@ -51,21 +58,22 @@ export class EMA {
     }
   }
 
-  /** The averages under the parameters' names: the live tensors. */
+  /** The averages by parameter name; they are the live tensors. */
   stateDict(): Map<string, Tensor> {
     return new Map(this.#state);
   }
 
-  /** The averages with the module's buffers: a whole state dict that the module, or a copy of it, can load. */
+  /** The averages and the module's buffers: a complete state dict for the module or a copy of it. */
   moduleStateDict(): Map<string, Tensor<DType>> {
     return new Map<string, Tensor<DType>>([...this.#module.stateDict(), ...this.#state]);
   }
 
-  /** Throws CheckpointError when names or shapes do not fit. */
+  /** Copies averages from `entries`. @throws CheckpointError when names or shapes do not fit. */
   loadStateDict(entries: StateEntries): LoadReport {
     return loadStateDict('this average of weights', this.#state, entries);
   }
 
+  /** Frees the averages; the module stays. */
   dispose(): void {
     for (const view of this.#state.values()) view.dispose();
     for (const { average } of this.#averages) average.dispose();

@@ -1,12 +1,15 @@
-// Flat parameters: the values of many parameters in a few buffers, their gradients in others of the same layout, so
-// that one dispatch updates a whole network and clearing or averaging it is one command.
+// Flat parameters: a few buffers hold the values of many parameters, and buffers of the same layout hold
+// their gradients. One dispatch then updates a whole network, and one command clears or averages it.
 //
-// Every parameter starts at a multiple of flatChunk floats; the gap behind it holds zeros. A parameter that moves in
-// stays the same Tensor; `backward()` writes its gradient straight into its slot (Tensor.gradSlot).
+// Every parameter starts at a multiple of flatChunk floats; the gap behind it is filled with zeros. A
+// parameter that moves into a flat buffer stays the same Tensor, and `backward()` writes its gradient into
+// its slot (Tensor.gradSlot).
 import { ConfigError, type Device, ShapeError, Tensor, tensor, zeros } from '@forger/tensor';
 import { type FlatRun, flatChunk, stateStride } from '@forger/tensor/internal';
 
-/** Parameters, or (name, parameter) pairs as `module.namedParameters()` gives; without names they are numbered. */
+/**
+ * Parameters, or (name, parameter) pairs as of `module.namedParameters()`. Without names they are numbered.
+ */
 export type ParameterList = Iterable<Tensor | readonly [string, Tensor]>;
 
 export function namedList(parameters: ParameterList): [string, Tensor][] {
@@ -22,11 +25,11 @@ export function namedList(parameters: ParameterList): [string, Tensor][] {
 export class FlatGroup {
   readonly parameters: readonly Tensor[];
   readonly device: Device;
-  /** All values, gaps included. */
+  /** The values of all parameters, with gaps. */
   readonly values: Tensor;
-  /** uint32: which of `parameters` each chunk belongs to. */
+  /** For each chunk the number of its parameter. */
   readonly owners: Tensor<'uint32'>;
-  /** The first chunk of each parameter, and at the end the number of all chunks. */
+  /** The first chunk of each parameter, followed by the number of chunks. */
   readonly starts: readonly number[];
   #gradients: Tensor | null = null;
 
@@ -54,17 +57,17 @@ export class FlatGroup {
     return this.starts[parameter]! * flatChunk * 4;
   }
 
-  /** A flat buffer of this layout, zeros, for moments and averages. It outlives scopes. */
+  /** A flat buffer of zeros in this layout, for moments and averages. It outlives scopes. */
   zeros(): Tensor {
     return zeros([this.starts.at(-1)! * flatChunk], { device: this.device }).keep();
   }
 
-  /** The part of a flat buffer that belongs to a parameter, in its shape. It outlives scopes. */
+  /** The view of a flat buffer for one parameter, in its shape. It outlives scopes. */
   part(flat: Tensor, parameter: number): Tensor {
     return flat.view(this.parameters[parameter]!.shape, this.byteOffset(parameter)).keep();
   }
 
-  /** The gradients' buffer; made, and given to the parameters as slots, when it is first asked for. */
+  /** The buffer of gradients. It is created at the first use; the parameters' slots are views of it. */
   get gradients(): Tensor {
     if (!this.#gradients) {
       this.#gradients = this.zeros();
@@ -75,7 +78,7 @@ export class FlatGroup {
     return this.#gradients;
   }
 
-  /** The parameters that have a gradient, as runs of neighbours: one run when all have. */
+  /** The parameters with a gradient as runs of neighbours: one run if all have one. */
   activeRuns(): { first: number; count: number }[] {
     const runs: { first: number; count: number }[] = [];
     for (const [i, { grad }] of this.parameters.entries()) {
@@ -87,7 +90,7 @@ export class FlatGroup {
     return runs;
   }
 
-  /** Describes a run to the kernels. */
+  /** The description of a run for the kernels. */
   run(states: Tensor, { first, count }: { first: number; count: number }): FlatRun {
     const firstChunk = this.starts[first]!;
     return {
@@ -102,12 +105,12 @@ export class FlatGroup {
     };
   }
 
-  /** A buffer of step states for the parameters. It outlives scopes. */
+  /** A buffer for the step states of the parameters. It outlives scopes. */
   states(): Tensor {
     return zeros([this.parameters.length, stateStride], { device: this.device }).keep();
   }
 
-  /** Lets go of the buffers. The parameters stay where they are and keep their values. */
+  /** Releases the buffers. The parameters stay in them and keep their values. */
   dispose(): void {
     for (const parameter of this.parameters) {
       parameter.gradSlot?.dispose();
@@ -125,21 +128,21 @@ function chunksOf(size: number): number {
 }
 
 export interface FlatOptions {
-  /** The most bytes of one flat buffer. Default: what the device can bind. */
+  /** Most bytes of one flat buffer. Default: the device's binding limit. */
   readonly maxBytes?: number | undefined;
 }
 
 const homes = new WeakMap<Tensor, FlatParameters>();
 
-/** A list of parameters laid out in flat groups, shared by all (optimizer, average) that work on the same list. */
+/** The layout of a list of parameters in flat groups, shared by the optimizers and averages of that list. */
 export class FlatParameters {
   readonly parameters: readonly Tensor[];
   readonly groups: readonly FlatGroup[];
   #users = 0;
 
   /**
-   * The layout of exactly these parameters: the present one, or a new one that they move into.
-   * Throws ConfigError when some of them already live in a layout with others.
+   * The layout of exactly these parameters: the existing one, or a new one that they move into.
+   * @throws ConfigError when some of them already belong to another layout.
    */
   static of(parameters: readonly Tensor[], options: FlatOptions = {}): FlatParameters {
     const home = homes.get(parameters[0]!);
@@ -188,7 +191,7 @@ export class FlatParameters {
     return this;
   }
 
-  /** Ends one use; with the last, gradients and the layout are given up. */
+  /** Ends one use. The last one releases gradients and layout. */
   release(): void {
     if (--this.#users > 0) return;
     for (const p of this.parameters) homes.delete(p);

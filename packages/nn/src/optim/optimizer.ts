@@ -1,17 +1,17 @@
-// What all optimizers share: flat buffers, the learning rate and the step counts on the device, saving and loading.
+// The base of all optimizers: flat buffers, learning rate and step counts on the device, saving and loading.
 import { ConfigError, type Tensor, tensor } from '@forger/tensor';
 import { advanceSteps, type FlatRun } from '@forger/tensor/internal';
 import { type LoadOptions, type LoadReport, loadStateDict, type StateEntries } from '../state-dict.ts';
 import { type FlatGroup, type FlatOptions, FlatParameters, namedList, type ParameterList } from './flat.ts';
 
 export interface OptimizerOptions extends FlatOptions {
-  /** Learning rate, at least 0. */
+  /** Learning rate, at least 0. The default is the optimizer's. */
   readonly lr?: number | undefined;
   /** L2 penalty: weightDecay · parameter is added to the gradient (AdamW differs). Default 0. */
   readonly weightDecay?: number | undefined;
 }
 
-/** Flat buffers of one group: the moments by PyTorch's names, and the step states. */
+/** The flat buffers of one group: moments by PyTorch's names, and step states. */
 interface GroupState {
   readonly group: FlatGroup;
   readonly moments: Readonly<Record<string, Tensor>>;
@@ -19,9 +19,12 @@ interface GroupState {
 }
 
 /**
- * Base class of the optimizers. The parameters move into flat buffers and stay the same tensors. `step()` changes those
- * that have a gradient, as PyTorch's do, and counts steps for each by itself; everything a step needs is on the device,
- * so that a captured step can be replayed. Set `lr` between replays.
+ * Base class of the optimizers. The parameters move into flat buffers and stay the same tensors. As in
+ * PyTorch, `step()` updates the parameters that have a gradient, and counts steps for each parameter. All
+ * state is on the device, so that a captured step can be replayed; set `lr` between replays.
+ * @throws ConfigError on an empty list, a repeated parameter, an option out of range, and when some of the
+ * parameters belong to an optimizer or average of another list. ShapeError on parameters that are no float32
+ * leaves of one device.
  */
 export abstract class Optimizer {
   readonly #flat: FlatParameters;
@@ -30,7 +33,7 @@ export abstract class Optimizer {
   readonly #settings: Tensor;
   #lr: number;
 
-  /** @param moments PyTorch's names of the buffers beside each parameter, in the order `update` binds them. */
+  /** @param moments PyTorch's names of the moment buffers, in the order in which `update` binds them. */
   protected constructor(
     parameters: ParameterList,
     lr: number,
@@ -52,7 +55,7 @@ export abstract class Optimizer {
     }));
     const names = new Map(named.map(([name, parameter]) => [parameter, name]));
     for (const { group, moments, states } of this.#groups) {
-      // The slots exist from here on, so that the first backward pass already writes into them.
+      // Creates the slots, so that the first backward pass already writes into them.
       void group.gradients;
       for (const [i, parameter] of group.parameters.entries()) {
         const name = names.get(parameter)!;
@@ -64,39 +67,41 @@ export abstract class Optimizer {
     }
   }
 
-  /** Updates one run of parameters; the counts are already advanced. */
+  /** Updates one run of parameters. Their step counts are already advanced. */
   protected abstract update(run: FlatRun, moments: Readonly<Record<string, Tensor>>): void;
 
-  /** Adam's betas, for its bias corrections. */
+  /** The betas of the bias corrections; overridden by Adam. */
   protected get correctedBetas(): readonly [number, number] {
     return [0, 0];
   }
 
+  /** The parameters in the order in which they were given. */
   get parameters(): readonly Tensor[] {
     return this.#flat.parameters;
   }
 
+  /** The learning rate. */
   get lr(): number {
     return this.#lr;
   }
 
-  /** Takes effect at the next step. Cannot be changed inside device.capture(), only before and between replays. */
+  /** Takes effect at the next step. @throws ConfigError below 0. DeviceError inside device.capture(). */
   set lr(value: number) {
     if (value === this.#lr) return;
     this.#settings.write([checkAtLeast('lr', value, 0)]);
     this.#lr = value;
   }
 
-  /** Forgets all gradients; the next backward pass overwrites them. Costs nothing on the device. */
+  /** Sets all gradients to null; the next backward pass overwrites them. No work on the device. */
   zeroGrad(): void {
     for (const parameter of this.parameters) parameter.grad = null;
   }
 
-  /** Updates every parameter that has a gradient. Nothing waits. */
+  /** Updates every parameter that has a gradient. Does not wait. */
   step(): void {
     for (const { group, moments, states } of this.#groups) {
       for (const { grad, gradSlot } of group.parameters) {
-        // A gradient that came from elsewhere (set by hand, or recorded with createGraph) is brought into the slot.
+        // A gradient outside the slot (set by hand, or recorded with createGraph) is copied into it.
         if (grad && gradSlot && grad !== gradSlot) grad.device.copy(grad.range, gradSlot.range, grad.bytes);
       }
       for (const active of group.activeRuns()) {
@@ -108,19 +113,20 @@ export abstract class Optimizer {
   }
 
   /**
-   * The moments and step counts by `<parameter>.<name>` with PyTorch's names: exp_avg, exp_avg_sq, step, …: the live
-   * tensors. The learning rate and the other settings are not state: give the same ones again.
+   * The moments and step counts as `<parameter>.<name>`, with PyTorch's names (exp_avg, exp_avg_sq, step, …).
+   * They are the live tensors. Learning rate and options are not included: pass them to the constructor
+   * again.
    */
   stateDict(): Map<string, Tensor> {
     return new Map(this.#state);
   }
 
-  /** Continues, bit for bit, from a state that `stateDict()` gave. Throws CheckpointError when it does not fit. */
+  /** Restores a state of `stateDict()`, bit for bit. @throws CheckpointError when it does not fit. */
   loadStateDict(entries: StateEntries, options: LoadOptions = {}): LoadReport {
     return loadStateDict(`this ${this.constructor.name}`, this.#state, entries, options);
   }
 
-  /** Frees moments and gradients; the parameters stay. */
+  /** Frees moments and gradients; the parameters keep their values. */
   dispose(): void {
     for (const view of this.#state.values()) view.dispose();
     for (const { moments, states } of this.#groups)

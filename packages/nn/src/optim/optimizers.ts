@@ -1,5 +1,5 @@
-// The optimizers, in order of increasing complexity. Formulas stand in shaders/optimizer/; names, defaults and order of
-// operations are PyTorch's.
+// The optimizers, in order of increasing complexity. Formulas stand in shaders/optimizer/; names, defaults
+// and order of operations are PyTorch's.
 import { ConfigError, type Tensor } from '@forger/tensor';
 import { adamStep, type FlatRun, rmspropStep, sgdStep } from '@forger/tensor/internal';
 import type { ParameterList } from './flat.ts';
@@ -10,13 +10,16 @@ type Moments = Readonly<Record<string, Tensor>>;
 export interface SGDOptions extends OptimizerOptions {
   /** Default 0. */
   readonly momentum?: number | undefined;
-  /** Takes (1 - dampening) of the gradient into the momentum. Default 0. */
+  /** The gradient enters the momentum with the factor 1 - dampening. Default 0. */
   readonly dampening?: number | undefined;
-  /** Needs momentum, and no dampening. Default false. */
+  /** Nesterov momentum; needs a momentum and no dampening. Default false. */
   readonly nesterov?: boolean | undefined;
 }
 
-/** Stochastic gradient descent, with momentum as PyTorch's. lr defaults to 1e-3. */
+/**
+ * Stochastic gradient descent with PyTorch's momentum. Default lr 1e-3.
+ * @throws ConfigError on options out of range.
+ */
 export class SGD extends Optimizer {
   readonly #settings;
 
@@ -39,17 +42,20 @@ export class SGD extends Optimizer {
 }
 
 export interface RMSpropOptions extends OptimizerOptions {
-  /** Smoothing of the mean square. Default 0.99. */
+  /** Decay rate of the mean square, 0 to below 1. Default 0.99. */
   readonly alpha?: number | undefined;
   /** Default 1e-8. */
   readonly eps?: number | undefined;
   /** Default 0. */
   readonly momentum?: number | undefined;
-  /** Divide by the deviation from the mean gradient. Default false. */
+  /** Divide by the standard deviation of the gradient instead of its root mean square. Default false. */
   readonly centered?: boolean | undefined;
 }
 
-/** RMSprop (Tieleman and Hinton 2012; centred: Graves 2013). lr defaults to 1e-2. */
+/**
+ * RMSprop (Tieleman and Hinton 2012; centred: Graves 2013). Default lr 1e-2.
+ * @throws ConfigError on options out of range.
+ */
 export class RMSprop extends Optimizer {
   readonly #settings;
 
@@ -72,18 +78,22 @@ export class RMSprop extends Optimizer {
 }
 
 export interface AdamOptions extends OptimizerOptions {
-  /** Decay rates of the mean and the mean square of the gradient. Default [0.9, 0.999]. */
+  /** Decay rates of the mean and the mean square of the gradient, 0 to below 1. Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number] | undefined;
   /** Default 1e-8. */
   readonly eps?: number | undefined;
   /**
-   * Where eps is added: to the corrected root as in PyTorch (default), lr / c1 · m / (√v / √c2 + eps), or to the plain
-   * one as in Chainer, lr √c2 / c1 · m / (√v + eps), where c1 and c2 are the bias corrections.
+   * Where eps is added, with the bias corrections c1 and c2:
+   * - 'pytorch' (default): to the corrected root, lr / c1 · m / (√v / √c2 + eps);
+   * - 'chainer': to the plain root, lr √c2 / c1 · m / (√v + eps).
    */
   readonly epsPlacement?: 'pytorch' | 'chainer' | undefined;
 }
 
-/** Adam (Kingma and Ba 2015). lr defaults to 1e-3; weight decay is coupled (an L2 penalty). */
+/**
+ * Adam (Kingma and Ba 2015). Default lr 1e-3. Weight decay is an L2 penalty.
+ * @throws ConfigError on options out of range.
+ */
 export class Adam extends Optimizer {
   readonly #settings;
 
@@ -111,7 +121,10 @@ export class Adam extends Optimizer {
   }
 }
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019): parameters shrink by lr · weightDecay. Default 0.01. */
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019): each step first multiplies parameters by
+ * 1 - lr · weightDecay. Default weightDecay 0.01.
+ */
 export class AdamW extends Adam {
   constructor(parameters: ParameterList, options: AdamOptions = {}) {
     super(parameters, { ...options, weightDecay: options.weightDecay ?? 0.01 }, true);

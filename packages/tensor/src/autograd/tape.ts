@@ -1,7 +1,9 @@
-// The tape: every result remembers the operation that made it; `backward` and `grad` walk these back in reverse.
+// The tape: every result records the operation that computed it. `backward` and `grad` walk the records in
+// reverse.
 //
-// An operation's backward is made of operations too, so with `createGraph` the gradients are themselves recorded and
-// can be differentiated again. Reverse-mode differentiation as in Griewank & Walther, "Evaluating Derivatives", ch. 3.
+// An operation's backward is made of operations too, so with `createGraph` the gradients are themselves
+// recorded and can be differentiated again. Reverse-mode differentiation as in Griewank & Walther,
+// "Evaluating Derivatives", ch. 3.
 import { DeviceError, ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
 import { addInPlace, copyInto, fill } from '../kernels/fill.ts';
@@ -11,7 +13,7 @@ import { type BackwardFunction, type DType, empty, Tensor } from '../tensor.ts';
 let recording = true;
 let nextOrder = 0;
 
-/** Whether operations are being recorded for gradients. */
+/** Whether operations are recorded for gradients. */
 export function isGradEnabled(): boolean {
   return recording;
 }
@@ -26,15 +28,25 @@ function withRecording<T>(on: boolean, fn: () => T): T {
   }
 }
 
-/** Runs `fn` without recording: its results have no graph. */
+/**
+ * Runs `fn`, which must be synchronous, without recording: its results have no graph and need no gradient.
+ * @throws TypeError when `fn` is async.
+ */
 export function noGrad<T>(fn: () => T): T {
-  return withRecording(false, fn);
+  const result = withRecording(false, fn);
+  if (result instanceof Promise)
+    throw new TypeError(
+      'noGrad() was given an async function; do the waiting outside it and pass a plain function.',
+    );
+  return result;
 }
 
-/** Gradients that a backward pass starts from and that are 1, with the handles that operations passed on. */
+/** Gradients that are known to be 1: those that a backward pass starts from, and views of them. */
 const ones = new WeakSet<Tensor>();
 
-/** Whether a gradient that a backward function was given is known to be 1: that of what `backward` or `grad` started from. */
+/**
+ * Whether the gradient that a backward function received is known to be 1: the start of `backward` or `grad`.
+ */
 export function isOne(gy: Tensor): boolean {
   return ones.has(gy);
 }
@@ -59,14 +71,16 @@ function sum(a: Tensor, b: Tensor): Tensor {
 }
 
 export interface BackwardOptions {
-  /** Record the backward pass, so that the gradients can be differentiated. Default false. */
+  /** Record the backward pass, so that its gradients can be differentiated. Default false. */
   readonly createGraph?: boolean;
 }
 
 /** A tensor of the graph. Only float32 ones have gradients. */
 type Vertex = Tensor<DType>;
 
-/** Everything `outputs` were computed from that leads to a tensor for which `wanted` holds. */
+/**
+ * For every tensor that `outputs` were computed from: whether it was computed from a wanted tensor or is one.
+ */
 function reachable(outputs: readonly Tensor[], wanted: (t: Vertex) => boolean): Map<Vertex, boolean> {
   const leads = new Map<Vertex, boolean>();
   const stack: { tensor: Vertex; expanded: boolean }[] = outputs.map((tensor) => ({
@@ -116,7 +130,7 @@ function walk(
     for (const part of [before, g]) if (!borrowed.has(part)) part.dispose();
   };
   const finish = (t: Vertex, g: Tensor): void => {
-    ones.delete(g); // from here on others may write to it
+    ones.delete(g); // the receiver may write to it
     deliver(t, borrowed.has(g) && !createGraph ? g.view(g.shape) : g);
   };
   for (const [i, output] of outputs.entries()) if (leads.get(output)) give(output, gradOutputs[i]!);
@@ -136,7 +150,7 @@ function walk(
           throw new Error(`The backward of ${name} gave no gradient for its input ${i}; this is a bug.`);
         continue;
       }
-      // The same tensor may be returned for several inputs; each receiver gets its own handle on the storage.
+      // A backward function may return one tensor for several inputs; each receiver gets a view of its own.
       const own = createGraph || (results.indexOf(g) === i && g !== gy);
       if (!needs[i]) continue;
       const handle = own ? g : g.view(g.shape);
@@ -183,8 +197,11 @@ function seedGradients(outputs: readonly Tensor[], given: readonly Tensor[] | un
 }
 
 /**
- * Adds the gradient of `output` to `.grad` of every leaf it was computed from.
- * @param gradOutput gradient of `output`, same shape; 1 when left out (then `output` must have one element).
+ * Adds the gradient of `output` to `.grad` of every leaf that it was computed from and that needs a gradient,
+ * as torch.Tensor.backward. The graph stays, so that a second call adds the gradients again.
+ * @param gradOutput gradient of `output`, same shape. Default 1, and then `output` must have one element.
+ * @throws ShapeError when `output` needs no gradient, has several elements without `gradOutput`, or another
+ * shape than it. DeviceError when a part of the graph has been freed.
  */
 export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardOptions = {}): void {
   const createGraph = options.createGraph ?? false;
@@ -198,7 +215,10 @@ export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardO
   else output.device.scope(run);
 }
 
-/** Adds `g` to a leaf's gradient: into its fixed slot when it has one, else as a tensor that outlives the scopes. */
+/**
+ * Adds `g` to a leaf's gradient: in its `gradSlot` if it has one, otherwise in a tensor that outlives all
+ * scopes.
+ */
 function accumulate(leaf: Vertex, g: Tensor, createGraph: boolean): void {
   const { grad, gradSlot } = leaf;
   if (gradSlot && !createGraph) {
@@ -223,10 +243,11 @@ export interface GradOptions extends BackwardOptions {
 export type Gradients<T extends readonly Tensor[], G = Tensor> = { -readonly [I in keyof T]: G };
 
 /**
- * The gradients of the sum of `outputs` in `inputs`, which may be any tensors of the graph, as torch.autograd.grad: one
- * for each input, in its shape. `.grad` of the leaves stays as it is.
- * @throws ShapeError when no gradient can reach an input (unless `allowUnused`), when an output needs no gradient, and
- * when an output of several elements comes without its gradient. DeviceError when a part of the graph has been freed.
+ * The gradients of the sum of `outputs` in `inputs`, which may be any tensors of the graph, as
+ * torch.autograd.grad: one for each input, in its shape. `.grad` of the leaves stays as it is.
+ * @throws ShapeError when no gradient can reach an input (unless `allowUnused`), when an output needs no
+ * gradient, and when an output of several elements comes without its gradient. DeviceError when a part of the
+ * graph has been freed.
  */
 export function grad<const T extends readonly Tensor[]>(
   outputs: Tensor | readonly Tensor[],

@@ -1,8 +1,8 @@
-// What an adapter offers, as a report for people, benchmarks and the choice of kernels; and the features and limits that
-// devices request from it.
+// What an adapter offers, as a report for people, benchmarks and the choice of kernels; and the features and
+// limits that devices request from it.
 import { DeviceError } from '../errors.ts';
 
-/** What an adapter offers, as plain data. */
+/** The description, features and limits of an adapter, as plain data. */
 export interface AdapterReport {
   readonly vendor: string;
   readonly architecture: string;
@@ -14,18 +14,18 @@ export interface AdapterReport {
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
   readonly subgroupSize: readonly [number, number];
-  /** Products of small matrices that one instruction of a subgroup does, where they were asked for. */
+  /** Sizes of small matrix products that a subgroup computes in one instruction; empty unless requested. */
   readonly subgroupMatrices: readonly SubgroupMatrix[];
-  /** The one of them that kernels use; null where there is none. */
+  /** The one that kernels use, or null. */
   readonly halfMatrix: HalfMatrix | null;
 }
 
-/** A product of float16 matrices added up in float32, and the lanes of the subgroup that does it. */
+/** A product of float16 matrices with float32 sums, and the lanes of the subgroup that computes it. */
 export interface HalfMatrix extends SubgroupMatrix {
   readonly lanes: number;
 }
 
-/** A product of an m × k and a k × n matrix of `operand` numbers, added up in `result` numbers. */
+/** A product of an m × k and a k × n matrix of type `operand`, with sums of type `result`. */
 export interface SubgroupMatrix {
   readonly operand: string;
   readonly result: string;
@@ -34,7 +34,7 @@ export interface SubgroupMatrix {
   readonly k: number;
 }
 
-/** What Chromium's draft calls it; not in WebGPU's types yet. */
+/** The names of Chromium's draft, which are not in WebGPU's types yet. */
 interface SubgroupMatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -43,7 +43,7 @@ interface SubgroupMatrixConfig {
   readonly K: number;
 }
 
-/** Reads an adapter's description; `source` says which driver it came from. */
+/** Describes an adapter. @param source the driver that it came from. */
 export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
   const info = adapter.info;
   const limits: Record<string, number> = {};
@@ -67,8 +67,8 @@ export function reportOf(adapter: GPUAdapter, source: string): AdapterReport {
 }
 
 /**
- * The largest product of float16 matrices that the kernels' tiles can be made of; null where there is none, or subgroups
- * vary in size.
+ * The largest product of float16 matrices that divides the kernels' tiles; null if there is none, or if the
+ * size of subgroups varies.
  */
 function halfMatrixOf(adapter: GPUAdapter): HalfMatrix | null {
   const { features, info } = adapter;
@@ -119,7 +119,11 @@ const raisedLimits = [
   'minStorageBufferOffsetAlignment',
 ] as const;
 
-/** Opens a device on an adapter; `source` is as of `reportOf`. Throws DeviceError when it gives none. */
+/**
+ * Opens a device on an adapter.
+ * @param source as for `reportOf`.
+ * @throws DeviceError when the adapter gives none.
+ */
 export async function deviceOf(adapter: GPUAdapter, source: string): Promise<GPUDevice> {
   try {
     return await adapter.requestDevice(wantedOf(adapter));
@@ -129,7 +133,10 @@ export async function deviceOf(adapter: GPUAdapter, source: string): Promise<GPU
   }
 }
 
-/** What a device asks an adapter for: features that kernels use where they exist, and limits as high as they go. */
+/**
+ * The request for a device: the features that kernels can use, where the adapter has them, and its highest
+ * limits.
+ */
 function wantedOf(adapter: GPUAdapter): GPUDeviceDescriptor {
   const requiredLimits: Record<string, number> = {};
   for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name];

@@ -1,4 +1,4 @@
-// What dispatches bind: parameter buffers and bind groups, made once for equal content and kept for reuse.
+// Parameter buffers and bind groups of dispatches, cached by content.
 import { OutOfMemoryError } from '../errors.ts';
 import type { Pooled } from './buffers.ts';
 import type { CompiledKernel } from './pipelines.ts';
@@ -12,9 +12,9 @@ export interface FloatParam {
 export const f32 = (value: number): FloatParam => ({ f32: value });
 
 /**
- * How many bind groups and parameter buffers are kept for reuse; a training step needs a few hundred. llvmpipe maps a page
- * for each bind group that is not collected yet, and Linux gives a process 65,530 mappings: past those it crashes. With
- * 16,384 kept, and those dropped waiting for the collector, programs of ever new shapes came there.
+ * Most bind groups and parameter buffers in the cache. A training step needs a few hundred. llvmpipe maps a
+ * page for each bind group that is not garbage-collected yet, and crashes beyond the 65,530 mappings that
+ * Linux allows a process. A cache of 16,384 reached that limit in programs whose shapes kept changing.
  */
 const cacheEntries = 2048;
 
@@ -27,7 +27,7 @@ export class Bindings {
     this.#device = device;
   }
 
-  /** A buffer of parameters. They never change once written, so equal parameters share one. */
+  /** The buffer of these parameters. Such buffers never change, so equal parameters share one. */
   params(params: readonly (number | FloatParam)[]): { buffer: GPUBuffer; key: string } {
     let key = '';
     for (const p of params) key += typeof p === 'number' ? `${p},` : `${p.f32}f,`;
@@ -47,7 +47,9 @@ export class Bindings {
     return { buffer, key };
   }
 
-  /** Unlike others, such a buffer fails at once where there is no memory for it. */
+  /**
+   * A buffer mapped at creation throws at once when there is no memory for it; other buffers report it later.
+   */
   #createMapped(size: number): GPUBuffer {
     const label = "a kernel's parameters";
     try {

@@ -1,7 +1,7 @@
 // GPU memory: a pool of buffers and textures by size class, and reference-counted storages on top of it.
 //
-// A released buffer may be handed out again at once: the recorder keeps the order of commands, so whoever used
-// the buffer before has been recorded before. Uploads jump that order (see Recorder.upload).
+// The pool may hand out a released buffer at once: the recorder keeps the order of commands, so commands of
+// the former owner run first. Uploads do not follow that order (see Recorder.upload).
 
 import { DeviceError } from '../errors.ts';
 import { type Shape, showShape } from '../shape.ts';
@@ -9,8 +9,8 @@ import type { PackedCopies } from './packed.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
 /**
- * Bytes of `n` rounded up to its size class: four classes to each power of two, 64 from a mebibyte on, where rounding up
- * costs more than it saves; 256 bytes at least.
+ * `bytes` rounded up to its size class: at least 256, and four classes for each power of two. From 1 MiB on
+ * there are 64, since rounding up large buffers wastes more memory than reuse saves.
  */
 export function sizeClass(bytes: number): number {
   if (bytes <= 256) return 256;
@@ -26,17 +26,17 @@ export function nextId(): number {
   return ++lastId;
 }
 
-/** A GPU buffer or texture with a number of its own (bind groups are cached by it). */
+/** A GPU buffer or texture with a unique number, which is its key in the cache of bind groups. */
 export interface Pooled {
   readonly id: number;
   readonly bytes: number;
-  /** The batch of commands that used it last; uploads look at it. */
+  /** The last batch of commands that used it; uploads compare it with the batch not yet submitted. */
   lastBatch: number;
 }
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
-  /** What kernels made of it for their own use (Device.packed); null for nothing. */
+  /** Packed copies that kernels derived from it (Device.packed), or null. */
   packed: PackedCopies | null;
 }
 
@@ -47,30 +47,33 @@ export interface BufferRange {
   readonly bytes: number;
 }
 
-/** A list of rgba32float texels: texel i lies at (i mod textureWidth, ⌊i / textureWidth⌋). Scratch space of kernels. */
+/**
+ * A list of rgba32float texels, scratch space of kernels. Texel i is at (i mod textureWidth, ⌊i /
+ * textureWidth⌋).
+ */
 export interface PooledTexture extends Pooled {
   readonly gpu: GPUTexture;
   readonly view: GPUTextureView;
 }
 
-/** Texels to a row of a pooled texture. A power of two, so that kernels need no division. */
+/** Texels in a row of a pooled texture. A power of two, so that kernels need no division. */
 export const textureWidth = 2048;
 
 /** Bytes of a row of a pooled texture. */
 export const textureRowBytes = textureWidth * 16;
 
-/** Gives out buffers and textures: the pool, or a step that is being captured. */
+/** Allocates buffers and textures: the pool, or a step that is being captured. */
 export interface Allocator {
   /** The most texels that a texture can hold on this device. */
   readonly maxTexels: number;
   /**
    * A buffer of at least `bytes` bytes with undefined content. Throws DeviceError past the binding limit.
-   * @param shape of the tensor that it is for, in messages.
+   * @param shape shape of the tensor that needs it, for error messages.
    */
   acquire(bytes: number, shape?: Shape): PooledBuffer;
   /** A texture of at least `texels` (at most `maxTexels`) texels with undefined content. */
   acquireTexture(texels: number): PooledTexture;
-  /** Takes back; it may be given out again at once. */
+  /** Returns an item, which may be handed out again at once. */
   release(item: PooledBuffer | PooledTexture): void;
 }
 
@@ -84,7 +87,7 @@ export function checkBindable({ limits }: GPUDevice, bytes: number, shape?: Shap
   );
 }
 
-/** What the driver is told of memory, so that its complaints say what it was for. */
+/** The label that an allocation has at the driver, so that the driver's error names its purpose. */
 export function labelOf(what: string, bytes: number): string {
   return `${what} (${bytes.toLocaleString('en')} bytes)`;
 }
@@ -114,29 +117,29 @@ export interface MemoryReport {
   /** Bytes and count of buffers in use by live tensors, and of textures that kernels use. */
   liveBytes: number;
   liveBuffers: number;
-  /** Bytes and count of those kept for reuse. */
+  /** Bytes and count of free buffers that are kept for reuse. */
   pooledBytes: number;
   pooledBuffers: number;
-  /** The most liveBytes + pooledBytes that there have been at once. */
+  /** The largest liveBytes + pooledBytes so far. */
   peakBytes: number;
 }
 
-/** What all pools of a device hold together. */
+/** Totals over all pools of a device. */
 export interface MemoryTotals {
-  /** Bytes of all buffers and textures, in use or kept for reuse, and the most there have been. */
+  /** Bytes of all buffers and textures, in use or kept for reuse, now and at most. */
   bytes: number;
   peakBytes: number;
 }
 
 export interface PoolOptions {
   readonly totals: MemoryTotals;
-  /** Called before a buffer is destroyed, so that nothing that waits to be submitted uses it. */
+  /** Called before a buffer is destroyed; it submits pending commands that use the buffer. */
   readonly onDestroy: (item: Pooled) => void;
   /** Record where each live buffer was allocated. */
   readonly debug: boolean;
 }
 
-/** Free bytes above which a pool lets go of its free buffers, unless more than that are in use. */
+/** A pool frees its unused buffers once they exceed this many bytes and the bytes in use. */
 const keptBytes = 256 * 2 ** 20;
 
 /** Buffers and textures by size class. */
@@ -244,7 +247,7 @@ export class BufferPool implements Allocator {
   }
 }
 
-/** Adds to (or takes from) the bytes of a device. */
+/** Adds bytes (negative to subtract) to a device's totals. */
 export function count(totals: MemoryTotals, bytes: number): void {
   totals.bytes += bytes;
   totals.peakBytes = Math.max(totals.peakBytes, totals.bytes);
@@ -255,7 +258,9 @@ export function whereAmI(): string {
   return new Error('allocated').stack ?? '';
 }
 
-/** A pooled buffer shared by the tensors that view it; back to the pool when the last lets go. */
+/**
+ * A pooled buffer shared by the tensors that view it. The last of them to release it returns it to the pool.
+ */
 export class Storage {
   readonly buffer: PooledBuffer;
   readonly #pool: Allocator;

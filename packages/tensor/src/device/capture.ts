@@ -1,5 +1,5 @@
-// Capture and replay: a step is written down once, given memory, and its commands are encoded again and again, each time
-// in one submit, with no shape checks, no tape and no allocation.
+// Capture and replay. A step is recorded once and given memory. Each replay encodes its commands again in one
+// submit, without shape checks, tape or allocation.
 import type { Device } from './device.ts';
 import { forwardCopies } from './forward-copies.ts';
 import { mostAtOnce } from './placement.ts';
@@ -8,27 +8,28 @@ import type { Command, Recorder } from './recorder.ts';
 import type { Trace } from './trace.ts';
 import { withoutUnused } from './unused-commands.ts';
 
-/** What a captured step needs of the device's memory, apart from what it was given and what it returned. */
+/** The memory that a captured step needs, besides its inputs and its results. */
 export interface PlanNeeds {
-  /** The most bytes in use at once: no order of buffers needs less. */
+  /** The most bytes in use at once; no placement of the buffers needs less. */
   readonly bytesAtOnce: number;
-  /** Of these, the most that were made before a backward pass and are used in it: activations kept for backward. */
+  /** The part of them that activations take: made before a backward pass and used in it. */
   readonly keptForBackward: number;
 }
 
 /**
- * A captured step. Its memory is its own (shared with other plans, which run at other times); what the step read from
- * outside (parameters, input tensors) must stay alive as long as the plan is replayed.
+ * A captured step. It shares its working memory with the device's other plans, since only one runs at a time.
+ * Tensors that the step reads from outside (parameters, inputs) must stay alive as long as the plan is
+ * replayed.
  */
 export class Plan<T> {
-  /** What the captured function returned; its tensors hold the values of the latest replay. */
+  /** The return value of the captured function. Its tensors hold the values of the latest replay. */
   readonly result: T;
   readonly needs: PlanNeeds;
   readonly #device: Device;
   readonly #commands: readonly Command[];
   readonly #dispose: () => void;
 
-  /** @param dispose lets go of the result. */
+  /** @param dispose frees the result. */
   constructor(device: Device, trace: Trace, memory: PlanMemory, result: T, dispose: () => void) {
     this.#device = device;
     this.result = result;
@@ -54,7 +55,9 @@ export class Plan<T> {
     return this.#commands.filter(({ kind }) => kind === 'dispatch').length;
   }
 
-  /** Runs the step again: same kernels, same buffers, whatever those hold now. Nothing waits. */
+  /**
+   * Runs the step again, with the same kernels on the same buffers and their present values. Does not wait.
+   */
   replay(): void {
     this.#device.throwIfFailed();
     const recorder: Recorder = this.#device.recorder;

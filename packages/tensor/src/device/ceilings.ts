@@ -1,15 +1,16 @@
-// What the adapter could reach: arithmetic without memory, and memory without arithmetic, measured now.
+// Measures the adapter's ceilings: the rate of arithmetic without memory accesses, and of memory without
+// arithmetic.
 import type { BufferRange, Device } from './device.ts';
 import { timeInterleaved } from './timing.ts';
 
 export interface Ceilings {
-  /** float32 multiply-adds in registers, 10⁹ operations (2 per multiply-add) a second. */
+  /** 10⁹ float32 operations a second, of multiply-adds in registers (2 operations each). */
   readonly gflops: number;
-  /** Bytes read and written by a plain copy, 10⁹ a second. */
+  /** 10⁹ bytes a second, read and written by a plain copy. */
   readonly gbs: number;
 }
 
-/** Measures for a second; the best round counts. Takes up to 128 MiB of device memory meanwhile. */
+/** Measures both for about a second and returns the best round. Uses up to 128 MiB of device memory. */
 export async function measureCeilings(device: Device): Promise<Ceilings> {
   const workgroup = 64;
   const groups = device.adapter.software ? 64 : 4096;

@@ -1,5 +1,5 @@
-// A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows buffers,
-// not tensors.
+// A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows
+// buffers, not tensors.
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
 import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
@@ -32,30 +32,35 @@ import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
 import type { Work } from './work.ts';
 
 export interface DeviceOptions extends PlatformOptions {
-  /** Record where each live buffer was allocated, for `device.leaks()`. */
+  /** Record the stack of each allocation, for `device.leaks()`. Default false. */
   readonly debug?: boolean;
-  /** What matrix products and convolutions are computed in: see precision.ts. Default float32. */
+  /** Precision of matrix products and convolutions. Default 'float32'. */
   readonly precision?: Precision;
 }
 
 export { type FloatParam, f32 } from './bindings.ts';
 export type { BufferRange } from './buffers.ts';
 
+/**
+ * A WebGPU device: it allocates the memory of tensors, records and submits commands, and reports errors. Open
+ * one with `createDevice`. Errors of the device itself (memory, loss, validation) are thrown by a later call
+ * or wait.
+ */
 export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: AdapterReport;
   readonly features: ReadonlySet<string>;
   readonly precision: Precision;
-  /** Byte offsets of bound views are multiples of this. */
+  /** The byte offset of a view that a kernel binds must be a multiple of this. */
   readonly alignment: number;
   readonly scopes = new ScopeStack();
   readonly recorder: Recorder;
   readonly pipelines: PipelineCache;
   readonly #pool: BufferPool;
   readonly #planMemory: PlanMemory;
-  /** The step that is being captured, or run dry. */
+  /** The trace of the step that is being captured or run dry. */
   #trace: Trace | null = null;
-  /** The kernels that the dry run under way has met. */
+  /** The kernels found by the current dry run. */
   #dryRun: Map<string, NeededKernel> | null = null;
   #backwardDepth = 0;
   readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
@@ -68,7 +73,10 @@ export class Device {
   readonly #failures: Failures;
   #destroyed = false;
 
-  /** Opens a device. Throws DeviceError when no adapter answers, ConfigError when it has not the precision asked for. */
+  /**
+   * Opens a device.
+   * @throws DeviceError when no adapter answers. ConfigError when it lacks the requested precision.
+   */
   static async create(platform: Platform, options: DeviceOptions = {}): Promise<Device> {
     const found = await platform.requestAdapter(withPrecision(options));
     if (!found) throw new DeviceError(platform.noAdapterHelp, { code: 'no-adapter' });
@@ -105,7 +113,7 @@ export class Device {
     this.#readback = new Readback(gpu, waiting);
   }
 
-  /** Where memory comes from: the pool, or the step that is being captured. */
+  /** The allocator in use: the pool, or the trace of the step that is being captured. */
   get pool(): Allocator {
     return this.#trace ?? this.#pool;
   }
@@ -115,18 +123,21 @@ export class Device {
     return this.#trace !== null && !this.dry;
   }
 
-  /** Whether a dry run is under way: what is made now has no memory, and is gone after it. */
+  /** Whether a dry run is in progress: tensors created now have no memory and are freed at its end. */
   get dry(): boolean {
     return this.#dryRun !== null;
   }
 
-  /** A new storage of at least `bytes` bytes, content undefined. @param shape what it is for, in messages. */
+  /**
+   * A new storage of at least `bytes` bytes, content undefined.
+   * @param shape the tensor's shape, for error messages.
+   */
   allocate(bytes: number, shape?: Shape): Storage {
     this.throwIfFailed();
     return new Storage(this.pool, bytes, shape);
   }
 
-  /** Throws the error that the device met since, if any: validation, memory, loss. */
+  /** Throws the first error that the device has reported, if any: validation, memory, loss. */
   throwIfFailed(): void {
     if (this.#destroyed) throw new DeviceError('The device was used after destroy(); create a new one.');
     this.#failures.throwIfAny();
@@ -136,7 +147,7 @@ export class Device {
    * Records one dispatch.
    * @param params what `params` holds at binding 0, in order: integers, or `f32(x)`.
    * @param operands the buffers and textures at bindings 1, 2, …, in the order of `source.bindings`.
-   * @param work what profiles say of it.
+   * @param work the operations and bytes that profiles show.
    */
   dispatch(
     source: KernelSource,
@@ -193,7 +204,10 @@ export class Device {
     this.recorder.record(copyCommand(source, target.buffer.gpu, target.offset, bytes, buffers));
   }
 
-  /** Records a copy of a range into a texture, four values to a texel in order. The range begins at a multiple of 16 bytes. */
+  /**
+   * Records a copy of a range into a texture, four values per texel, in order. The range starts at a multiple
+   * of 16 bytes.
+   */
   copyToTexture(source: BufferRange, target: PooledTexture): void {
     if (this.#trace) this.#trace.record({ kind: 'texture_copy', source, target, ...this.#phase });
     else this.recorder.record(textureCopyCommand(source, target));
@@ -223,9 +237,10 @@ export class Device {
   }
 
   /**
-   * What `make` makes from a range, or made under this `key` since the buffer changed: what products share of an operand.
-   * @param key says what is made and how: sizes and layout.
-   * @param make takes it from the pool and records the commands that fill it.
+   * The packed copy of a range under `key`, from the cache or created by `make`. A copy is valid until its
+   * buffer changes.
+   * @param key identifies the packing: sizes and layout.
+   * @param make allocates the copy from the pool and records the commands that fill it.
    */
   packed<T extends PooledTexture | PooledBuffer>(
     { buffer, offset, bytes }: BufferRange,
@@ -236,7 +251,10 @@ export class Device {
     return copies.get(`${offset}:${bytes}:${key}`, this.pool, make);
   }
 
-  /** Lets go of all packed copies: what is recorded from here on runs when buffers may have changed (capture, replay). */
+  /**
+   * Releases all packed copies: commands recorded from here on run when buffers may have changed (capture,
+   * replay).
+   */
   dropAllPacked(): void {
     for (const copies of this.#packed) copies.drop();
   }
@@ -253,7 +271,7 @@ export class Device {
     return results;
   }
 
-  /** Submits what is recorded and waits until the device has finished it. Throws what went wrong on the way. */
+  /** Submits the recorded commands and waits for them. Throws the first error that the device reported. */
   async sync(): Promise<void> {
     this.throwIfFailed();
     this.#refuseToWait();
@@ -263,9 +281,11 @@ export class Device {
   }
 
   /**
-   * Runs `fn` once and keeps its commands for replay. Inside, nothing may wait or upload from the host; random numbers
-   * advance through their counter on the device. `fn` runs in a scope; what it returns lives until the plan is disposed.
-   * Commands whose results are neither returned, kept nor used are left out.
+   * Runs `fn` once and keeps its commands for replay. `fn` must not wait or upload from the host. Random
+   * numbers advance at each replay, since their counter is on the device. `fn` runs in a scope; the tensors
+   * that it returns live until the plan is disposed. Commands whose results are neither returned, kept nor
+   * used are dropped.
+   * @throws DeviceError when `fn` waits, uploads or captures.
    */
   capture<T>(fn: () => T): Plan<T> {
     this.throwIfFailed();
@@ -275,9 +295,9 @@ export class Device {
     const dispose = (): void => {
       for (const item of kept) item.dispose();
     };
-    // What a dry run captures has neither commands nor memory.
+    // A capture within a dry run has neither commands nor memory.
     if (this.dry) return new Plan(this, this.#newTrace(), this.#planMemory, result, dispose);
-    // The step will bring its own memory: what eager work left behind makes room for it.
+    // The plan allocates memory of its own: free the pool's unused buffers first.
     this.#pool.trim();
     const plan = new Plan(this, trace, this.#planMemory, result, dispose);
     plan.replay();
@@ -285,9 +305,10 @@ export class Device {
   }
 
   /**
-   * Runs `fn` without the device: nothing is computed, copied or uploaded, and what is made inside has no memory and is
-   * gone afterwards. What `fn` changes on the host stays changed. Inside, nothing may wait.
+   * Runs `fn` without the device: nothing is computed, copied or uploaded. Tensors created inside have no
+   * memory and are freed at the end. Changes of `fn` on the host remain. `fn` must not wait.
    * @returns the kernels that `fn` would have run, for `warmUp`.
+   * @throws DeviceError inside a capture or another dry run.
    */
   dryRun(fn: () => void): NeededKernel[] {
     this.throwIfFailed();
@@ -302,7 +323,7 @@ export class Device {
     return [...needed.values()];
   }
 
-  /** Compiles kernels ahead of their use, as many at once as the machine can. Throws DeviceError when one does not. */
+  /** Compiles kernels ahead of their use, in parallel. @throws DeviceError when one does not compile. */
   async warmUp(kernels: readonly NeededKernel[], options: WarmUpOptions = {}): Promise<void> {
     this.throwIfFailed();
     const another = (): Promise<Device> => Device.create(this.#platform, this.#options);
@@ -326,7 +347,7 @@ export class Device {
     return new Trace(this.gpu, this.#options.debug ?? false);
   }
 
-  /** Runs `fn`, a backward pass: a captured step tells by this what is kept for it. */
+  /** Runs `fn` as a backward pass: a captured step counts as activations what it uses from before. */
   inBackward<T>(fn: () => T): T {
     this.#backwardDepth++;
     try {
@@ -337,20 +358,25 @@ export class Device {
   }
 
   /**
-   * Runs `fn`, which may be async and may replay captured plans, and times every kernel it runs. Nothing that is
-   * computed changes. What ran before is waited for first, and what `fn` began is waited for at its end.
-   * Throws DeviceError inside another profile or a capture, and without timestamps where those are asked for.
+   * Runs `fn`, which may be async and may replay captured plans, and times every kernel it runs. Results do
+   * not change. It waits for earlier work first, and for the work of `fn` at the end.
+   * @throws DeviceError inside another profile or a capture, and without timestamps where those are asked
+   * for.
    */
   profile<T>(fn: () => T | Promise<T>, options: ProfileOptions = {}): Promise<Profile<Awaited<T>>> {
     return profile(this, fn, options);
   }
 
-  /** Runs `fn`; tensors made inside are freed at its end unless returned or kept. */
+  /**
+   * Runs `fn` and frees the tensors created inside, except those that it returns (alone, in an array or in a
+   * plain object) or keeps with `keep()`. Returned tensors move to the surrounding scope. Scopes nest.
+   * @throws TypeError when `fn` is async: read results after the scope.
+   */
   scope<T>(fn: () => T): T {
     return this.scopes.run(fn);
   }
 
-  /** Bytes and buffers in use and kept for reuse, captured plans included. */
+  /** Bytes and counts of buffers in use and kept for reuse, including those of captured plans. */
   memory(): MemoryReport {
     const total = this.#pool.report();
     const plans = this.#planMemory.report();
@@ -358,7 +384,7 @@ export class Device {
     return { ...total, peakBytes: this.#totals.peakBytes };
   }
 
-  /** Where live buffers were allocated (needs `debug`), the most common place first. */
+  /** The places in the code that allocated live buffers (needs `debug`), most frequent first. */
   leaks(): { bytes: number; count: number; where: string }[] {
     const places = new Map<string, { bytes: number; count: number; where: string }>();
     for (const [buffer, where] of [...this.#pool.live(), ...this.#planMemory.live()]) {
@@ -370,7 +396,7 @@ export class Device {
     return [...places.values()].sort((a, b) => b.count - a.count);
   }
 
-  /** Frees everything. Dawn exits cleanly only after this. */
+  /** Destroys the device and its memory. A Node process exits cleanly only after this. */
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
@@ -391,7 +417,7 @@ export class Device {
     throw new DeviceError(`Results were read inside device.${inside}.`);
   }
 
-  /** Before a buffer or texture is destroyed: what uses it is submitted, and bind groups with it are dropped. */
+  /** Before a buffer or texture is destroyed: submits pending commands and drops its bind groups. */
   #forget(item: Pooled): void {
     this.recorder.flush();
     this.#bindings.forget(item);

@@ -1,46 +1,48 @@
-// What a device reports by itself: invalid calls, shaders that do not compile, memory that there is not, its own loss.
-// Such reports come after the call that they are about, in Dawn's words; here the first becomes one sentence, which is
-// thrown at the next call or wait. Nothing waits longer than the device lives.
+// Errors that a device reports asynchronously: invalid calls, shaders that do not compile, lack of memory,
+// device loss. Dawn reports them after the call that caused them. The first report becomes an error with one
+// sentence, which the next call or wait throws. A wait ends when the device is lost.
 import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 
 export class Failures {
   #first: DeviceError | null = null;
   #closed = false;
-  /** Ends each wait that is under way. */
+  /** Functions that end the waits in progress. */
   readonly #waits = new Set<(error: DeviceError) => void>();
 
   constructor(gpu: GPUDevice) {
     gpu.addEventListener('uncapturederror', (event) => {
-      event.preventDefault(); // it would be printed
+      event.preventDefault(); // otherwise Dawn prints it
       const note = (): void => {
         this.#first ??= explain(event.error);
       };
-      // What follows from an error is reported too; the error itself goes first.
+      // Dawn also reports consequences of an error, which must not replace the error itself.
       if (/is invalid due to a previous error/.test(event.error.message)) setTimeout(note, 0);
       else note();
     });
     void gpu.lost.then(({ reason, message }) => {
       const why = [reason, firstLine(message).slice(0, -1)].filter((part) => part !== '').join(': ');
-      // Whatever else went wrong may be the loss's consequence; but some drivers give up when memory runs out.
+      // Other errors may be consequences of the loss. Lack of memory may be its cause: some drivers give up
+      // then.
       if (!this.#closed && !(this.#first instanceof OutOfMemoryError)) this.#first = new DeviceLostError(why);
       const error = this.#first ?? new DeviceError('The device was destroyed while it was waited for.');
       for (const end of this.#waits) end(error);
     });
   }
 
-  /** The loss to come is the caller's own doing. */
+  /** The device is about to be destroyed on purpose: the loss is no error. */
   close(): void {
     this.#closed = true;
   }
 
-  /** Throws the first report, if there was one. */
+  /** Throws the error of the first report, if any. */
   throwIfAny(): void {
     if (this.#first) throw this.#first;
   }
 
   /**
-   * Awaits a promise of the device's, but not past its loss: what becomes of promises then is the platform's own affair
-   * (npm webgpu 0.6.2 rejects maps and resolves the rest). A rejection gives way to the report that explains it.
+   * Awaits a promise of the device, and rejects when the device is lost first: platforms differ in what they
+   * do with pending promises then (npm webgpu 0.6.2 rejects maps and resolves the others). If the promise is
+   * rejected and a report explains why, throws the report's error.
    */
   async wait<T>(promise: Promise<T>): Promise<T> {
     let end!: (error: DeviceError) => void;
@@ -51,7 +53,7 @@ export class Failures {
     try {
       return await Promise.race([promise, lost]);
     } catch (error) {
-      await new Promise((resolve) => setTimeout(resolve, 0)); // reports are delivered beside rejections
+      await new Promise((resolve) => setTimeout(resolve, 0)); // reports arrive separately from rejections
       this.throwIfAny();
       throw error;
     } finally {
@@ -60,7 +62,7 @@ export class Failures {
   }
 }
 
-/** A report of Dawn's as an error: its first line, and what its trail of calls says it is about. */
+/** The error of a report of Dawn: its first line, with the kernel or buffer that its trail of calls names. */
 function explain(error: GPUError): DeviceError {
   const { message } = error;
   const line = firstLine(message.replace(/^Error while parsing WGSL:\s*/, ''));
@@ -77,7 +79,7 @@ function explain(error: GPUError): DeviceError {
   );
 }
 
-/** A kernel that the compiler, or the driver, refuses. */
+/** The error of a kernel that the compiler or the driver rejects. */
 export function notCompiled(kernel: string, complaint: string, cause?: unknown): DeviceError {
   return new DeviceError(
     `The kernel ${kernel} does not compile: ${firstLine(complaint)} This is a fault of Forger or of the graphics driver: please report it with this line.`,

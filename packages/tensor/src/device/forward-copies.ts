@@ -1,12 +1,12 @@
-// A captured step without the copies that move a fresh result to where it belongs: gradients into an optimizer's flat
-// buffer, for instance. Whatever made the result writes it to its destination instead.
+// Copy elimination for captured steps. Where a result is only copied to its destination (a gradient into an
+// optimizer's flat buffer, for example), the kernel that computes it writes to the destination instead.
 import type { BufferRange } from './buffers.ts';
 import { itemOf, type Operand } from './recorder.ts';
 import { operandsOf, type Trace, type TracedCommand, WantedBuffer } from './trace.ts';
 
 /**
- * The commands of a trace, with copies left out where that changes nothing: the source is of this step and not used
- * again, and in between nobody uses the destination.
+ * The commands of a trace without the copies that can be eliminated: those whose source belongs to this step
+ * and is not used again, and whose destination is not used between the computation and the copy.
  * @param alignment of the offsets of bound ranges.
  */
 export function forwardCopies(trace: Trace, alignment: number): TracedCommand[] {

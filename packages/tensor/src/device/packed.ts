@@ -1,10 +1,10 @@
-// What kernels made of buffers for their own use (textures of packed operands, largest magnitudes), kept so that the products
-// that share an operand share it.
+// Packed copies of buffers: what kernels derive from an operand (a texture of packed values, its largest
+// magnitude). They are cached with the buffer, so that products that share an operand share its packing.
 import type { Allocator, PooledBuffer, PooledTexture } from './buffers.ts';
 
 type Made = PooledBuffer | PooledTexture;
 
-/** What was made of one buffer, by what it is and how; it holds until the buffer changes or is freed. */
+/** The packed copies of one buffer by key. They are valid until the buffer changes or is freed. */
 export class PackedCopies {
   readonly #owner: PooledBuffer;
   readonly #all: Set<PackedCopies>;
@@ -17,16 +17,16 @@ export class PackedCopies {
     all.add(this);
   }
 
-  /** What there is of a key, made by `make` from `pool` unless there is something already. */
+  /** The packed copy of a key; `make` creates it from `pool` when there is none. */
   get<T extends Made>(key: string, pool: Allocator, make: (pool: Allocator) => T): T {
     const found = this.#made.get(key);
-    if (found) return found.item as T; // a key says what is made, so its type
+    if (found) return found.item as T; // the key determines the type
     const item = make(pool);
     this.#made.set(key, { item, pool });
     return item;
   }
 
-  /** Lets go of all: the buffer is about to change, or to belong to somebody else. */
+  /** Releases all copies, because the buffer is about to change or to get another owner. */
   drop(): void {
     for (const { item, pool } of this.#made.values()) pool.release(item);
     this.#owner.packed = null;

@@ -1,5 +1,6 @@
-// Compiled kernels. A kernel is a few WGSL files joined behind a header of constants: WGSL lets declarations stand
-// in any order, so joining is linking, and constants (sizes, switches) specialise the code when it is compiled.
+// Compiled kernels. A kernel is a list of WGSL files behind a header of constants. WGSL allows declarations
+// in any order, so concatenation links the files. The constants (sizes, switches) specialise the code at
+// compile time.
 import { DeviceError } from '../errors.ts';
 import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
 import { notCompiled } from './failure.ts';
@@ -12,12 +13,15 @@ export type Constant = number | boolean | { readonly f32: number };
 /** How a kernel uses a storage buffer, or a storage texture of rgba32float. */
 export type Access = 'read' | 'write' | 'texture-read' | 'texture-write';
 
-/** What identifies a compiled kernel: its name in profiles, its files, constants, and how it binds its operands. */
+/**
+ * What identifies a compiled kernel: its name in profiles, its files, constants, and how it binds its
+ * operands.
+ */
 export interface KernelSource {
   readonly name: string;
   readonly files: readonly ShaderFile[];
   readonly constants?: Readonly<Record<string, Constant>>;
-  /** What is at bindings 1, 2, …; binding 0 is the uniform `params`. */
+  /** How bindings 1, 2, … are used; binding 0 is the uniform `params`. */
   readonly bindings: readonly Access[];
   readonly subgroups?: boolean;
   /** Products of small float16 matrices, one to a subgroup (AdapterReport.halfMatrix). */
@@ -45,7 +49,7 @@ function declareConstant(name: string, value: Constant): string {
   return `const ${name}: f32 = f32(${value.f32});`;
 }
 
-/** All WGSL there is, in a fixed order: what a record of measured kernels belongs to. */
+/** All WGSL in a fixed order. Records of tuned kernels are valid for one such text. */
 export function kernelSources(): string {
   return Object.entries(shaderSources).flat().join('\n');
 }
@@ -56,7 +60,7 @@ export function kernelCode(source: KernelSource): string {
   if (source.halfMatrices)
     header.push(
       'enable f16, subgroups, chromium_experimental_subgroup_matrix;',
-      // That what depends on the subgroup's number is the same for all of its lanes is not seen.
+      // The analysis does not see that values derived from the subgroup's number are uniform within it.
       'diagnostic(off, chromium.subgroup_matrix_uniformity);',
     );
   else if (source.subgroups) header.push('enable subgroups;', 'diagnostic(off, subgroup_uniformity);');
@@ -65,7 +69,7 @@ export function kernelCode(source: KernelSource): string {
   return [...header, ...source.files.map((file) => shaderSources[file])].join('\n');
 }
 
-/** Equal for kernels that are compiled from the same code. */
+/** The cache key: equal for kernels that are compiled from the same code. */
 export function kernelKey(source: KernelSource): string {
   let key = source.files.join('+');
   for (const name in source.constants) {
@@ -96,7 +100,7 @@ export class PipelineCache {
     return this.#compiled.has(kernelKey(source));
   }
 
-  /** The compiled kernel; compiled now, while the caller waits, unless it was before. */
+  /** The compiled kernel; compiles it synchronously if it is not in the cache. */
   get(source: KernelSource): CompiledKernel {
     const kernel = this.#compiled.get(kernelKey(source));
     if (kernel) return kernel;
@@ -104,7 +108,7 @@ export class PipelineCache {
     return this.#keep(source, group, this.#device.createComputePipeline(descriptor));
   }
 
-  /** Compiles a kernel in the platform's own threads, beside others. */
+  /** Compiles a kernel in the platform's threads, in parallel with others. */
   async prepare(source: KernelSource): Promise<void> {
     if (this.has(source)) return;
     const { group, ...descriptor } = this.#describe(source);

@@ -1,23 +1,30 @@
-// Which of a plan's buffers may share memory: those that are never in use at the same time.
+// Decides which buffers of a plan share memory: those that are never in use at the same time.
 //
-// Whole buffers are shared, not parts of one large one: Dawn orders commands by the buffers that they bind, so parts of
-// one buffer would make commands wait for each other that have nothing to do with each other. Method: "greedy by size"
-// for shared objects, Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), section 4.
+// Whole buffers are shared, not parts of one large buffer. Dawn synchronises commands by the buffers that
+// they bind, so independent commands on parts of one buffer would wait for each other. Method: "greedy by
+// size" for shared objects, Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference"
+// (2020), section 4.
 
-/** Something that needs `bytes` bytes from its first to its last command, both included. */
+/** A buffer of `bytes` bytes that is in use from its first to its last command, both included. */
 export interface Lifetime {
   readonly bytes: number;
   readonly first: number;
   readonly last: number;
 }
 
-/** The place of each lifetime by number, and the size of every place; those that were there come first. */
+/**
+ * For each lifetime the number of its place, and the size of each place. Places that existed before come
+ * first.
+ */
 export interface Placement {
   readonly places: readonly number[];
   readonly sizes: readonly number[];
 }
 
-/** Finds a place for each lifetime, in places of the sizes `present` where they fit and in new ones otherwise. */
+/**
+ * Assigns each lifetime a place: one of the existing places, of sizes `present`, if it fits, otherwise a new
+ * one.
+ */
 export function place(lifetimes: readonly Lifetime[], present: readonly number[] = []): Placement {
   const sizes = [...present];
   const users: Lifetime[][] = sizes.map(() => []);
@@ -42,7 +49,7 @@ export function place(lifetimes: readonly Lifetime[], present: readonly number[]
   return { places, sizes };
 }
 
-/** The most bytes that are in use at once: no placement needs less. */
+/** The most bytes in use at once; no placement needs less. */
 export function mostAtOnce(lifetimes: readonly Lifetime[]): number {
   const changes = lifetimes.flatMap(({ bytes, first, last }) => [
     { at: first, bytes },

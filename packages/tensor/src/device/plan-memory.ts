@@ -1,5 +1,6 @@
-// The memory of captured steps. Between two replays the content of a step's buffers has no meaning, save for those that
-// it returned or kept; so the steps of a device, which run one after the other, share theirs.
+// The memory of captured steps. Between replays only the buffers that a step returned or kept hold values
+// that matter. All plans of a device therefore share the memory of their other buffers: replays run one after
+// another.
 import {
   count,
   createBuffer,
@@ -14,7 +15,7 @@ import { WantedBuffer, type WantedTexture } from './trace.ts';
 
 type Wanted = WantedBuffer | WantedTexture;
 
-/** Memory that is given to one or several plans. */
+/** Memory that belongs to one or several plans. */
 interface Place {
   readonly bytes: number;
   readonly gpu: GPUBuffer | GPUTexture;
@@ -24,9 +25,9 @@ interface Place {
 
 export interface PlanMemoryOptions {
   readonly totals: MemoryTotals;
-  /** Called before an item that others may have bound is destroyed. */
+  /** Called before an item is destroyed that other commands may have bound. */
   readonly onDestroy: (item: Pooled) => void;
-  /** Called with an item whose memory its plan gives back. */
+  /** Called with each item whose plan returns its memory. */
   readonly onLeave: (item: Pooled) => void;
 }
 
@@ -35,7 +36,7 @@ export class PlanMemory {
   readonly #options: PlanMemoryOptions;
   /** Shared by all plans: buffers, and textures. */
   readonly #shared: [Place[], Place[]] = [[], []];
-  /** What plans returned or kept, with its place. */
+  /** Items that plans returned or kept, with their places. */
   readonly #own = new Map<Wanted, Place>();
 
   constructor(device: GPUDevice, options: PlanMemoryOptions) {
@@ -43,7 +44,10 @@ export class PlanMemory {
     this.#options = options;
   }
 
-  /** Gives memory to all items that are used or held. @returns what to call when their plan is done with. */
+  /**
+   * Gives memory to all items that are used or held.
+   * @returns a function that returns the memory, for the plan's end.
+   */
   provide(items: Iterable<Wanted>): () => void {
     const used = [...items].filter(({ held, first }) => held || first >= 0);
     const passing = used.filter(({ held }) => !held);
@@ -74,7 +78,9 @@ export class PlanMemory {
     };
   }
 
-  /** An item was let go by its tensors or its plan: without both it is destroyed. */
+  /**
+   * Destroys an item once neither its tensors nor its plan use it. Called when one of the two releases it.
+   */
   released(item: Wanted): void {
     const own = this.#own.get(item);
     if (!own || item.held || own.plans > 0) return;
@@ -127,7 +133,7 @@ export class PlanMemory {
     this.#destroy(shared);
   }
 
-  /** @param item what it is for first, in messages. */
+  /** @param item the item whose use labels the memory in error messages. */
   #create(bytes: number, item: Wanted): Place {
     count(this.#options.totals, bytes);
     if (item instanceof WantedBuffer)

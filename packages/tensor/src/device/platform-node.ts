@@ -1,9 +1,11 @@
 // WebGPU in Node through Dawn (npm `webgpu`).
 //
-// Two habits of Dawn shape this file. (1) If the object that `create()` returned is collected while a device
-// lives, the process crashes, so instances are held for good. (2) While any promise is pending Dawn re-posts
-// itself through `globalThis.setImmediate` in a busy loop, which takes a core from a software adapter; during
-// Dawn's own calls, and only then, `setImmediate` is swapped for a timer that polls every millisecond.
+// It works around two properties of Dawn.
+// 1. The process crashes if the object that `create()` returned is garbage-collected while one of its devices
+//    is in use, so instances are never released.
+// 2. While a promise is pending, Dawn polls in a busy loop through `globalThis.setImmediate`, which takes a
+//    core from a software adapter. During Dawn's own calls, and only then, `setImmediate` is replaced by a
+//    timer of one millisecond.
 import { availableParallelism } from 'node:os';
 import { DeviceError } from '../errors.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
@@ -13,10 +15,12 @@ const instances: unknown[] = [];
 
 const pollMilliseconds = 1;
 
-/** A training step has few kernels that take long to compile. */
+/** Most devices that compile in parallel: a training step has few kernels that take long. */
 const mostCompilers = 8;
 
-/** Runs `call` while `setImmediate` is replaced by a slow poll; nested posts made by Dawn's callback as well. */
+/**
+ * Runs `call` with `setImmediate` replaced by a timer, also for the calls that Dawn makes from its callback.
+ */
 function withGentlePolling<T>(call: () => T): T {
   const original = globalThis.setImmediate;
   const gentle = (callback: (...args: unknown[]) => void, ...args: unknown[]) =>
@@ -36,10 +40,12 @@ const uncheckedToggles = [
   'disable_polyfills_on_integer_div_and_mod',
 ];
 
-/** Features that are still drafts, subgroup matrices among them; float16 on NVIDIA, whose drivers Dawn waits to trust. */
+/**
+ * Draft features, such as subgroup matrices, and float16 on NVIDIA, which Dawn does not enable by default.
+ */
 const halfMatrixToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
 
-/** Loaded when it is first needed, so that a machine that Dawn has no binary for gets a sentence, not a stack. */
+/** Imports Dawn at the first use, so that a platform without a binary gets a clear error. */
 async function createInstance(options: PlatformOptions): Promise<GPU> {
   const { create } = await import('webgpu').catch((cause: unknown) => {
     throw new DeviceError(
@@ -51,7 +57,7 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
   if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) toggles.push(...uncheckedToggles);
   if (options.halfMatrices ?? process.env.FORGER_HALF_MATRICES === 'on') toggles.push(...halfMatrixToggles);
   const flags = ['disable-dawn-features=timestamp_quantization'];
-  // One list: of two flags of a name Dawn heeds the last alone.
+  // One list: of two flags with the same name Dawn uses only the last.
   if (toggles.length > 0) flags.push(`enable-dawn-features=${toggles}`);
   const instance = create(flags);
   instances.push(instance);

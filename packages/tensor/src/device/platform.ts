@@ -1,32 +1,33 @@
-// What the device layer needs from the place it runs in: Node (Dawn) or a browser.
+// The interface between the device layer and its platform: Node (Dawn) or a browser.
 
-/** Options that decide which adapter and which checks a device gets. */
+/** Options for the choice of an adapter and for validation. */
 export interface PlatformOptions {
   /**
-   * Keep Dawn's validation and shader bounds checks. Browsers always keep them. Default true; in Node false where the
-   * environment says FORGER_VALIDATION=off.
+   * Validate calls and check bounds in shaders. Browsers always do. Default true, and in Node false if the
+   * environment variable FORGER_VALIDATION is 'off'.
    */
   readonly validation?: boolean;
   readonly powerPreference?: GPUPowerPreference;
   /**
-   * Ask for products of small matrices (AdapterReport.halfMatrix), which are experimental and in Node behind toggles of
-   * Dawn. Default where precision is mixed; in Node also where the environment says FORGER_HALF_MATRICES=on.
+   * Request products of small matrices (AdapterReport.halfMatrix). They are experimental, and in Node behind
+   * toggles of Dawn. Default: true if precision is 'mixed', and in Node if the environment variable
+   * FORGER_HALF_MATRICES is 'on'.
    */
   readonly halfMatrices?: boolean;
 }
 
-/** Runs calls that make WebGPU promises. */
+/** Runs calls that return WebGPU promises. */
 export interface Waiting {
-  /** Runs a call that makes a WebGPU promise, so that the platform can poll for its completion gently. */
+  /** Runs a call that returns a WebGPU promise; the platform polls for its completion. */
   asynchronous<T>(call: () => Promise<T>): Promise<T>;
 }
 
 export interface Platform extends Waiting {
   readonly name: 'node' | 'browser';
-  /** Asks for an adapter; null when none answers. `detail` says which driver it came from. */
+  /** Requests an adapter; null when none answers. `detail` says which driver it came from. */
   requestAdapter(options: PlatformOptions): Promise<{ adapter: GPUAdapter; detail: string } | null>;
-  /** Devices that may compile kernels at once where only a device's first dispatch compiles: one to a core. */
+  /** Most devices that compile in parallel, where only a device's first dispatch compiles: one per core. */
   readonly compilers: number;
-  /** One sentence on what to do when no adapter answers. */
+  /** The error message for the case that no adapter answers. */
   readonly noAdapterHelp: string;
 }

@@ -1,12 +1,15 @@
-// What a device computes its products in.
+// The precision of matrix products and convolutions.
 import { ConfigError } from '../errors.ts';
 import type { AdapterReport } from './adapter.ts';
 import type { PlatformOptions } from './platform.ts';
 
-/** float32: everything. mixed: operands of large matrix products and convolutions in float16, all else in float32. */
+/**
+ * 'float32': everything. 'mixed': float16 operands of large matrix products and convolutions, all else in
+ * float32.
+ */
 export type Precision = 'float32' | 'mixed';
 
-/** What to ask the platform for, so that the adapter may have the precision wanted. */
+/** Platform options with what the requested precision needs. */
 export function withPrecision<T extends PlatformOptions & { readonly precision?: Precision }>(options: T): T {
   return options.precision === 'mixed' ? { ...options, halfMatrices: true } : options;
 }

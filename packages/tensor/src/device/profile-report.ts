@@ -1,11 +1,11 @@
-// A profile for people: a table for the terminal, and a file for chrome://tracing or Perfetto.
+// Profiles for readers: a table for the terminal, and a file for chrome://tracing or Perfetto.
 import type { Ceilings } from './ceilings.ts';
 import { groupKernels, type KernelProfile, type Profile } from './profile.ts';
 
 export interface ProfileTableOptions {
-  /** What the adapter could reach, for the share of the ceiling (measureCeilings). */
+  /** The adapter's ceilings (measureCeilings), for a column with each kernel's share of them. */
   readonly ceilings?: Ceilings;
-  /** Steps that were profiled: times and calls are then given for one step. Default 1. */
+  /** Number of steps in the profile; times and calls are divided by it. Default 1. */
   readonly steps?: number;
   /** Most rows of the table by shape. Default: all. */
   readonly rows?: number;
@@ -14,7 +14,7 @@ export interface ProfileTableOptions {
 /** Timestamps that are at least this coarse, in milliseconds, were rounded by the browser. */
 const coarse = 0.03;
 
-/** Lines of text: a table of the kernels, one of each kernel at each shape, the most time first; then the host's time. */
+/** Lines of text: a table by kernel and one by kernel and shape, longest time first, then the host's time. */
 export function profileTable(profile: Profile, options: ProfileTableOptions = {}): string[] {
   const { ceilings, steps = 1, rows: most = Number.POSITIVE_INFINITY } = options;
   const { kernels, deviceMilliseconds, host } = profile;
@@ -55,7 +55,7 @@ export function profileTable(profile: Profile, options: ProfileTableOptions = {}
   ];
 }
 
-/** Cells in columns, aligned to the right except for the last. */
+/** Cells in columns. All but the last are aligned to the right. */
 function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
   return rows.map((cells) =>
@@ -101,8 +101,9 @@ interface TraceEvent {
 }
 
 /**
- * The profile in the Trace Event Format (docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU), to
- * be written as JSON: the device's commands on one line, the host's encoding and submitting on another.
+ * The profile in the Trace Event Format
+ * (docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU), to be written as JSON: the
+ * device's commands on one line, the host's encoding and submitting on another.
  */
 export function chromeTrace(profile: Profile): { traceEvents: TraceEvent[]; displayTimeUnit: 'ms' } {
   const named = (tid: number, name: string): TraceEvent => {

@@ -1,4 +1,4 @@
-// What `device.profile` finds: the time of every kernel, and the host's time beside it, as plain data.
+// The result of `device.profile` as plain data: the time of every kernel, and the host's time.
 import type { Command } from './recorder.ts';
 import type { CommandInfo } from './work.ts';
 
@@ -7,36 +7,42 @@ export interface TimedCall extends CommandInfo {
   readonly milliseconds: number;
 }
 
-/** One call on the device's time line; `begin` in milliseconds from the profile's begin, on the host's clock. */
+/**
+ * One call on the device's time line. `begin` is in milliseconds since the profile began, on the host's
+ * clock.
+ */
 export interface DeviceSpan extends TimedCall {
   readonly begin: number;
 }
 
-/** One piece of the host's work. Milliseconds, `begin` from the profile's begin. */
+/** One piece of the host's work. Times are in milliseconds, `begin` since the profile began. */
 export interface HostSpan {
   readonly name: 'encode' | 'submit';
   readonly begin: number;
   readonly milliseconds: number;
 }
 
-/** All calls of a kernel at one shape, added up. */
+/** The sums over all calls of a kernel at one shape. */
 export interface KernelProfile extends TimedCall {
   readonly calls: number;
-  /** 10⁹ floating-point operations a second; 0 for kernels that count none. */
+  /** 10⁹ floating-point operations a second; 0 for kernels that do not report operations. */
   readonly gflops: number;
-  /** 10⁹ bytes a second: what its operands hold, over the time. Caches can make it larger than memory's own rate. */
+  /**
+   * 10⁹ bytes a second: the size of its operands divided by the time. Caches can raise it above the memory's
+   * rate.
+   */
   readonly gbs: number;
 }
 
 /** The host's milliseconds during a profile. */
 export interface HostTime {
-  /** Building command buffers. While profiling, each kernel opens a pass of its own, which makes this longer than usual. */
+  /** Building command buffers. Longer than usual, since each kernel has its own pass while profiling. */
   readonly encode: number;
-  /** Handing them to the driver. */
+  /** Submitting them to the driver. */
   readonly submit: number;
   /** Idle, waiting for the device or a timer; null where the platform cannot tell (browsers). */
   readonly wait: number | null;
-  /** The rest: JavaScript outside; waits as well where `wait` is null. */
+  /** The remaining JavaScript, including waits where `wait` is null. */
   readonly other: number;
 }
 
@@ -44,32 +50,32 @@ export interface HostTime {
 export type ProfileMethod = 'timestamps' | 'repeats';
 
 export interface Profile<T = unknown> {
-  /** What the profiled function returned. */
+  /** The return value of the profiled function. */
   readonly result: T;
   readonly method: ProfileMethod;
   readonly adapter: string;
-  /** From begin to end, on the host's clock. */
+  /** Milliseconds of the whole profile, on the host's clock. */
   readonly milliseconds: number;
-  /** Milliseconds of all kernels, copies and clears together. */
+  /** Sum of the milliseconds of all kernels, copies and clears. */
   readonly deviceMilliseconds: number;
   /** Timestamps are multiples of this many milliseconds; browsers round them to 0.066. */
   readonly resolution: number;
-  /** Commands that could not be timed; their rows do not count them. */
+  /** Number of commands that could not be timed. They are in no row. */
   readonly untimed: number;
   readonly host: HostTime;
-  /** The most time first. */
+  /** Sorted by time, longest first. */
   readonly kernels: readonly KernelProfile[];
   /** The device's time line; empty with 'repeats'. */
   readonly deviceSpans: readonly DeviceSpan[];
   readonly hostSpans: readonly HostSpan[];
 }
 
-/** Takes the recorder's place while a profile is made: submits commands, and finds out how long they took. */
+/** Replaces the recorder's submit while a profile is taken: submits commands and times them. */
 export interface CommandTimer {
   readonly hostSpans: readonly HostSpan[];
   /** Encodes and submits commands in their order. */
   submit(commands: readonly Command[]): void;
-  /** Told before a pooled buffer or texture is destroyed. */
+  /** Called before a pooled buffer or texture is destroyed. */
   forget(id: number): void;
   /** The times of all commands, once the device is done with them. */
   finish(): Promise<{
@@ -81,7 +87,9 @@ export interface CommandTimer {
   dispose(): void;
 }
 
-/** Joins the calls of each kernel at each shape, or with `shapes` false of each kernel; the most time first. */
+/**
+ * Adds up the calls of each kernel at each shape (of each kernel if `shapes` is false), longest time first.
+ */
 export function groupKernels(
   calls: readonly (TimedCall & { readonly calls?: number })[],
   shapes = true,

@@ -7,9 +7,9 @@ import { TimestampTimer } from './timestamp-timer.ts';
 
 export interface ProfileOptions {
   /**
-   * `timestamps` (the default where the device offers them) times every call as it happens. `repeats` (elsewhere)
-   * times each kernel afterwards by submitting it again and again; it takes seconds, finds caches warmer than they
-   * were, and leaves every buffer as it was.
+   * `timestamps` (the default where the device offers them) times every call as it happens. `repeats`
+   * (elsewhere) times each kernel afterwards by submitting it repeatedly. That takes seconds, runs with
+   * warmer caches than the profiled call, and restores every buffer.
    */
   readonly method?: ProfileMethod;
 }
@@ -65,7 +65,7 @@ export async function profile<T>(
   }
 }
 
-/** Milliseconds that the event loop spends waiting from now on; null where the platform does not count them. */
+/** A counter of the milliseconds that the event loop waits from now on; null where the platform has none. */
 function idleClock(): () => number | null {
   const clock = performance as { eventLoopUtilization?: () => { idle: number } };
   const before = clock.eventLoopUtilization?.().idle;

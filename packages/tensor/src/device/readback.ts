@@ -1,11 +1,11 @@
-// Reading buffers back to the host: copies into a staging buffer, then a map. Staging buffers are used again.
+// Reads buffers back to the host: copies into a staging buffer, then maps it. Staging buffers are reused.
 import { DeviceError } from '../errors.ts';
 import { type BufferRange, labelOf } from './buffers.ts';
 import type { Waiting } from './platform.ts';
 import { copyCommand, type Recorder } from './recorder.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 
-/** Free staging buffers that are kept. */
+/** Most free staging buffers that are kept. */
 const mostKept = 3;
 
 export class Readback {

@@ -1,6 +1,6 @@
-// The command recorder. Kernels, copies and clears are appended to a list, in order; a flush encodes the list and
-// submits it. Eager work flushes every few commands so that the device starts early; a captured step (capture.ts) comes as
-// a whole list, again and again.
+// The command recorder. Kernels, copies and clears are appended to a list, in order; a flush encodes the list
+// and submits it. Eager work flushes every few commands, so that the device starts early. A captured step
+// (capture.ts) submits its whole list at each replay.
 
 import type { FloatParam } from './bindings.ts';
 import {
@@ -22,11 +22,11 @@ export interface DispatchCommand {
   readonly kernel: CompiledKernel;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
-  /** What profiles tell of it. */
+  /** What profiles show for it. */
   readonly params: readonly (number | FloatParam)[];
   readonly operands: readonly Operand[];
   readonly work: Work | undefined;
-  /** What it reads or writes. */
+  /** The items that it reads or writes. */
   readonly buffers: readonly (PooledBuffer | PooledTexture)[];
 }
 
@@ -40,7 +40,7 @@ export interface CopyCommand {
   readonly buffers: readonly PooledBuffer[];
 }
 
-/** A copy of a range into a texture, four values to a texel. */
+/** A copy of a range into a texture, four values per texel. */
 export interface TextureCopyCommand {
   readonly kind: 'texture_copy';
   readonly source: GPUBuffer;
@@ -63,7 +63,7 @@ export type Command = DispatchCommand | CopyCommand | TextureCopyCommand | Clear
 export const itemOf = (operand: Operand): PooledBuffer | PooledTexture =>
   'view' in operand ? operand : operand.buffer;
 
-/** A copy out of a range. @param buffers what the copy uses, as far as others may use it too. */
+/** A copy out of a range. @param buffers the pooled buffers that it uses. */
 export function copyCommand(
   source: BufferRange,
   target: GPUBuffer,
@@ -96,7 +96,7 @@ export function bindGroupOf(
 ): GPUBindGroup {
   const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: params } }];
   for (const [i, operand] of operands.entries()) {
-    // Kernels read whole elements of 4 bytes; a bound size is a multiple of 4 as WebGPU asks.
+    // WebGPU requires a bound size that is a multiple of 4; elements have 4 bytes.
     const resource =
       'view' in operand
         ? operand.view
@@ -106,7 +106,10 @@ export function bindGroupOf(
   return device.createBindGroup({ label: name, layout, entries });
 }
 
-/** Commands per submit while encoding eagerly: enough to amortise a submit, few enough to overlap with encoding. */
+/**
+ * Commands per submit in eager work: many enough to amortise a submit, few enough that the device starts
+ * early.
+ */
 const eagerBatch = 32;
 
 export class Recorder {
@@ -115,14 +118,14 @@ export class Recorder {
   #batch = 0;
   #dispatches = 0;
 
-  /** While a profile is made, it submits in the recorder's place. */
+  /** Set while a profile is taken: it submits instead of the recorder. */
   timer: CommandTimer | null = null;
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
-  /** Dispatches recorded since the device was made. */
+  /** Dispatches recorded since the device was created. */
   get dispatches(): number {
     return this.#dispatches;
   }
@@ -134,7 +137,7 @@ export class Recorder {
     if (this.#pending.length >= eagerBatch) this.flush();
   }
 
-  /** Encodes and submits what is pending. */
+  /** Encodes and submits the pending commands. */
   flush(): void {
     if (this.#pending.length === 0) return;
     const pending = this.#pending;
@@ -154,11 +157,13 @@ export class Recorder {
     this.#device.queue.submit([encoder.finish()]);
   }
 
-  /** Writes host data into a buffer after everything recorded so far: `writeBuffer` takes effect before commands
-   * that are not submitted yet, so those that touch this buffer are submitted first. */
+  /**
+   * Writes host data into a buffer after everything recorded so far. `writeBuffer` would take effect before
+   * commands that are not submitted yet, so pending commands that use this buffer are submitted first.
+   */
   upload(buffer: PooledBuffer, offset: number, data: ArrayBufferView): void {
     if (buffer.lastBatch === this.#batch) this.flush();
-    // Dawn refuses shared memory, so such data is copied first.
+    // Dawn rejects shared memory, so it is copied first.
     const view =
       data.buffer instanceof ArrayBuffer
         ? data
@@ -173,7 +178,7 @@ export class Recorder {
   }
 }
 
-/** Encodes commands in their order; dispatches that follow one another share a pass. */
+/** Encodes commands in order. Consecutive dispatches share a pass. */
 export function encodeCommands(encoder: GPUCommandEncoder, commands: readonly Command[]): void {
   let pass: GPUComputePassEncoder | null = null;
   let pipeline: GPUComputePipeline | null = null;
@@ -211,7 +216,7 @@ export function encodeTransfer(encoder: GPUCommandEncoder, command: Exclude<Comm
   encoder.copyBufferToBuffer(source, sourceOffset, target, targetOffset, bytes);
 }
 
-/** Whole rows at once, then what is left; the last texel may hold values from behind the range, where buffers are padded. */
+/** Copies whole rows at once, then the rest. The last texel may include padding bytes behind the range. */
 function encodeTextureCopy(encoder: GPUCommandEncoder, command: TextureCopyCommand): void {
   const { source: buffer, sourceOffset, target: texture, bytes } = command;
   const rows = Math.floor(bytes / textureRowBytes);

@@ -1,12 +1,13 @@
-// Times commands without timestamps: afterwards, one command of each kernel and shape is submitted n and 2n times, and
-// the difference of the two waits is the time of n. What it writes is put aside before and put back after.
+// Times commands without timestamps. After the profiled call, one command of each kernel and shape is
+// submitted n and 2n times; the difference of the two waits is the time of n. The buffers that it writes are
+// saved before and restored after.
 import type { Device } from './device.ts';
 import type { CommandTimer, HostSpan, TimedCall } from './profile.ts';
 import { type Command, encodeCommands } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';
 import { type CommandInfo, infoOf } from './work.ts';
 
-/** Milliseconds that a sample lasts at least, well above the jitter of a wait, and the most repeats for that. */
+/** Least milliseconds of a sample (well above the jitter of a wait), and the most repeats to reach them. */
 const leastSample = 10;
 const mostRepeats = 1024;
 const rounds = 3;
@@ -24,13 +25,13 @@ export class RepeatTimer implements CommandTimer {
   readonly #groups = new Map<string, Group>();
   readonly #gone = new Set<number>();
 
-  /** @param begin when the profile began, as performance.now() says. */
+  /** @param begin the start of the profile on performance.now()'s clock. */
   constructor(device: Device, begin: number) {
     this.#device = device;
     this.#begin = begin;
   }
 
-  /** Encodes and submits commands as the recorder does, and remembers them. */
+  /** Encodes and submits commands as the recorder does, and keeps them for timing. */
   submit(commands: readonly Command[]): void {
     const start = performance.now();
     const encoder = this.#device.gpu.createCommandEncoder();
@@ -55,17 +56,17 @@ export class RepeatTimer implements CommandTimer {
     }
   }
 
-  /** Commands that use what is destroyed cannot be repeated. */
+  /** Drops the commands that use a destroyed item: they cannot be repeated. */
   forget(id: number): void {
     this.#gone.add(id);
   }
 
-  /** Times each kernel at each shape once, and counts that for each of its calls. */
+  /** Times each kernel at each shape once, and uses that time for each of its calls. */
   async finish(): ReturnType<CommandTimer['finish']> {
     const calls: TimedCall[] = [];
     let untimed = 0;
     for (const { info, command, calls: count } of this.#groups.values()) {
-      // Commands that name no buffers are readbacks, whose target belongs to the reader.
+      // Commands without pooled buffers are readbacks; their target belongs to the reader.
       const repeatable = command.buffers.length > 0 && command.buffers.every(({ id }) => !this.#gone.has(id));
       if (!repeatable) {
         untimed += count;
@@ -100,7 +101,7 @@ export class RepeatTimer implements CommandTimer {
     return performance.now() - start;
   }
 
-  /** Runs `fn` and leaves the buffers of a command as they were. Textures are scratch space, which needs no care. */
+  /** Runs `fn` and restores the buffers of a command. Textures are scratch space and need no restoring. */
   async #untouched<T>(command: Command, fn: () => Promise<T>): Promise<T> {
     const { gpu } = this.#device;
     const buffers = new Set(command.buffers.flatMap((item) => ('view' in item ? [] : [item.gpu])));

@@ -1,11 +1,14 @@
-// Scopes: what is made inside one is freed at its end unless it is returned or kept, as in TensorFlow.js' `tidy`.
+// Scopes: tensors created inside are freed at the end unless they are returned or kept, as with
+// TensorFlow.js' `tidy`.
 
 /** Anything that a scope can free. */
 export interface Disposable {
   dispose(): void;
 }
 
-/** A stack of scopes. Things made outside any scope live until disposed of (or collected). */
+/**
+ * A stack of scopes. Items created outside any scope live until they are disposed of or garbage-collected.
+ */
 export class ScopeStack {
   readonly #stack: Set<Disposable>[] = [];
 
@@ -22,7 +25,10 @@ export class ScopeStack {
     for (const scope of this.#stack) scope.delete(item);
   }
 
-  /** Runs `fn` in a new scope. What it returns (also within arrays and plain objects) moves to the scope around. */
+  /**
+   * Runs `fn` in a new scope. Items that it returns (also in arrays and plain objects) move to the
+   * surrounding scope.
+   */
   run<T>(fn: () => T): T {
     const scope = new Set<Disposable>();
     this.#stack.push(scope);
@@ -44,7 +50,7 @@ export class ScopeStack {
     }
   }
 
-  /** As `run`, but what is returned outlives every scope; `kept` lists it. */
+  /** As `run`, but returned items outlive all scopes; `kept` lists them. */
   runKeeping<T>(fn: () => T): { result: T; kept: Disposable[] } {
     const kept: Disposable[] = [];
     const result = this.run(() => {

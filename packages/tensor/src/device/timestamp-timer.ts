@@ -1,12 +1,13 @@
-// Times commands by timestamp queries: every dispatch becomes a compute pass of its own, whose begin and end the device
-// notes. Copies and clears have no timestamps; theirs is the time between the passes around them.
+// Times commands with timestamp queries. Every dispatch gets its own compute pass, at whose start and end the
+// device writes a timestamp. Copies and clears have none: their time is the gap between the passes before and
+// after them.
 import type { Device } from './device.ts';
 import type { CommandTimer, DeviceSpan, HostSpan } from './profile.ts';
 import { type Command, encodeTransfer } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';
 import { type CommandInfo, infoOf } from './work.ts';
 
-/** Commands of one command buffer; each takes four queries at most, and a query set holds 4096. */
+/** Most commands of one command buffer: each takes at most four queries, and a query set holds 4096. */
 const mostCommands = 1000;
 
 /** A command and the places of its two timestamps. */
@@ -21,7 +22,7 @@ interface Batch {
   /** Where the timestamps are: nanoseconds as 64-bit integers. */
   readonly buffer: GPUBuffer;
   readonly bytes: number;
-  /** When its submission began on the host. */
+  /** Start of its submission on the host's clock. */
   readonly submitted: number;
 }
 
@@ -32,7 +33,7 @@ export class TimestampTimer implements CommandTimer {
   readonly #begin: number;
   #batches: Batch[] = [];
 
-  /** @param begin when the profile began, as performance.now() says. */
+  /** @param begin the start of the profile on performance.now()'s clock. */
   constructor(device: Device, begin: number) {
     this.#device = device;
     this.#begin = begin;
@@ -101,8 +102,8 @@ export class TimestampTimer implements CommandTimer {
   }
 
   /**
-   * Reads the timestamps, once everything is done. The device's clock has no known zero: the time line is shifted so
-   * that nothing starts before it was submitted.
+   * Reads the timestamps when all commands are done. The zero of the device's clock is unknown, so the time
+   * line is shifted until no command starts before its submission.
    */
   async finish(): ReturnType<CommandTimer['finish']> {
     const batches = this.#batches;
@@ -120,7 +121,7 @@ export class TimestampTimer implements CommandTimer {
     const spans: DeviceSpan[] = batches.flatMap(({ entries }, i) =>
       entries.map(({ info, begin, end }) => {
         const from = milliseconds(stamps[i]![begin]!);
-        // A device that was reset or slept may count backwards.
+        // After a reset or sleep the device's clock may run backwards.
         const length = Math.max(0, milliseconds(stamps[i]![end]!) - from);
         return { ...info, begin: from - shift, milliseconds: length };
       }),
@@ -128,7 +129,7 @@ export class TimestampTimer implements CommandTimer {
     return { calls: spans, timeline: spans, resolution: Number(bits & -bits) / 1e6, untimed: 0 };
   }
 
-  /** Its timestamps are taken whatever becomes of the buffers. */
+  /** Nothing to do: timestamps do not depend on the buffers. */
   forget(): void {}
 
   dispose(): void {

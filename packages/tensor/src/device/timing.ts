@@ -1,15 +1,15 @@
-// Timing by waits: warm up, then repeat in rounds that take the candidates in turn, so that what else the machine does
-// falls on all of them alike; the median and the spread tell.
+// Timing by waits: warm-up, then rounds that run the candidates in turn, so that other load on the machine
+// affects all of them equally. The result is the median with the spread.
 import type { Device } from './device.ts';
 
-/** Milliseconds for one call: median, least and most over the rounds. */
+/** Milliseconds of one call: median, minimum and maximum over the rounds. */
 export interface Timing {
   readonly median: number;
   readonly least: number;
   readonly most: number;
 }
 
-/** How long one timed sample lasts at least, in milliseconds: well above the cost of a wait. */
+/** Least milliseconds of one timed sample: well above the cost of a wait. */
 const leastSample = 40;
 
 async function sample(device: Device, work: () => void, calls: number): Promise<number> {
@@ -20,7 +20,7 @@ async function sample(device: Device, work: () => void, calls: number): Promise<
   return performance.now() - start;
 }
 
-/** Times each work in turn for `rounds` rounds. Their results are freed. */
+/** Times each candidate in turn for `rounds` rounds and frees the results. */
 export async function timeInterleaved(
   device: Device,
   works: readonly (() => void)[],

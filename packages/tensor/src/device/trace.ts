@@ -1,5 +1,5 @@
-// A step while it is captured: its commands are written down and not run, and its buffers are only asked for. Once all
-// of it is known, so is when each buffer is used first and last (see plan-memory.ts).
+// The trace of a step that is being captured: commands are recorded without running, and buffers have no
+// memory yet. From the whole trace follow the first and the last use of each buffer (see plan-memory.ts).
 import type { Shape } from '../shape.ts';
 import type { FloatParam } from './bindings.ts';
 import {
@@ -29,20 +29,23 @@ import {
 } from './recorder.ts';
 import type { Work } from './work.ts';
 
-/** A buffer or texture that a step asked for. */
+/** A buffer or texture that a captured step requested. */
 abstract class Wanted implements Lifetime {
   readonly id = nextId();
   readonly bytes: number;
   readonly where: string;
   lastBatch = -1;
-  /** Its first and last command; -1 for none. */
+  /** Numbers of the first and the last command that use it; -1 for none. */
   first = -1;
   last = -1;
-  /** The last command of a backward pass that uses it, unless it was made in one; -1 for none. */
+  /** The last command of a backward pass that uses it; -1 for none, and when a backward pass made it. */
   lastBackward = -1;
-  /** The kernel, copy or clear that uses it first. */
+  /** Name of the command that uses it first. */
   maker = '';
-  /** Not released yet. What still is not when the step ends keeps its content, and its memory, for itself. */
+  /**
+   * Not released yet. An item still held when the step ends has memory of its own, so that it keeps its
+   * content.
+   */
   held = true;
 
   constructor(bytes: number, debug: boolean) {
@@ -107,13 +110,13 @@ export type TracedCommand = (TracedDispatch | TracedCopy | TracedTextureCopy | T
   readonly backward: boolean;
 };
 
-/** What a command reads and writes. */
+/** The ranges that a command reads and writes. */
 export function operandsOf(command: TracedCommand): readonly Operand[] {
   if (command.kind === 'dispatch') return command.operands;
   return command.kind === 'clear' ? [command.range] : [command.source, command.target];
 }
 
-/** Buffers start and end at multiples of this, which any binding may be rounded up to. */
+/** Buffers start and end at multiples of this many bytes, so that a binding may be rounded up to it. */
 const grain = 256;
 
 export class Trace implements Allocator {
@@ -121,7 +124,7 @@ export class Trace implements Allocator {
   commands: TracedCommand[] = [];
   readonly #device: GPUDevice;
   readonly #debug: boolean;
-  /** Called with what is released after the step has ended. */
+  /** Called with each item that is released after the step has ended. */
   onRelease: (item: WantedBuffer | WantedTexture) => void = () => {};
 
   constructor(device: GPUDevice, debug: boolean) {
@@ -157,7 +160,7 @@ export class Trace implements Allocator {
     this.commands.push(command);
   }
 
-  /** Notes when each item is used. */
+  /** Sets the first and last use of each item. */
   measureLifetimes(): void {
     for (const [at, command] of this.commands.entries()) {
       for (const operand of operandsOf(command)) {
@@ -173,7 +176,7 @@ export class Trace implements Allocator {
     }
   }
 
-  /** The commands as they are encoded, once every item has its place. */
+  /** The commands in the form that is encoded, once every item has memory. */
   build(): Command[] {
     return this.commands.map((command): Command => {
       if (command.kind === 'dispatch') {

@@ -1,10 +1,13 @@
-// A captured step without the commands whose results nobody uses, such as the 1 that a backward pass starts from when the
-// loss has its gradient at hand.
+// Dead-code elimination for captured steps: drops commands whose results are not used, such as the 1 that a
+// backward pass starts from when the loss has already computed its gradient.
 import type { PooledBuffer, PooledTexture } from './buffers.ts';
 import { itemOf } from './recorder.ts';
 import { operandsOf, type Trace, type TracedCommand, type WantedBuffer } from './trace.ts';
 
-/** The commands of a trace, without those that write only what is of this step, not kept, and not used later. */
+/**
+ * The commands of a trace without those that write only items of this step that are neither kept nor used
+ * later.
+ */
 export function withoutUnused({ commands, items }: Trace): TracedCommand[] {
   const used = new Set<PooledBuffer | PooledTexture>();
   const matters = (item: PooledBuffer | PooledTexture): boolean =>

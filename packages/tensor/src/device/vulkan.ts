@@ -1,26 +1,31 @@
-// Node only. What Vulkan drivers need before Dawn loads them. Makes Dawn find the private copy of Mesa's Vulkan drivers that
-// `npm run setup` put into the user's cache (scripts/setup/vulkan.mjs), with no installed package, no LD_LIBRARY_PATH and no
-// second process. The dynamic linker satisfies a request for a library by its soname ("libvulkan.so.1") with one that is
-// already loaded under that soname, so loading the copy's libraries by full path, dependencies first, is enough.
+// Node only. Prepares the process for Vulkan drivers before Dawn loads them. Dawn then finds the private copy
+// of Mesa's drivers that `npm run setup` puts into the user's cache (scripts/setup/vulkan.mjs), without an
+// installed package, LD_LIBRARY_PATH or a second process. When a library is requested by its soname
+// ("libvulkan.so.1"), the dynamic linker uses one that is already loaded under that soname. So it is enough
+// to load the copy's libraries by full path, dependencies first.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * Gives each width of llvmpipe's vectors (`LP_NATIVE_VECTOR_WIDTH`, in bits) a shader cache of its own, beside Forger's other
- * files, unless the user named one: Mesa 25.0 files machine code of every width under the same key, and runs that of
- * another one (seen with 25.0.7; 26.2.6 tells them apart). Call it before a driver is loaded, in the main thread.
+ * Gives each width of llvmpipe's vectors (`LP_NATIVE_VECTOR_WIDTH`, in bits) its own shader cache in Forger's
+ * cache folder, unless the user chose one. Mesa 25.0 stores machine code of every width under the same key,
+ * and then runs code of the wrong width (seen with 25.0.7; 26.2.6 has a key for each). Call it before a
+ * driver is loaded, in the main thread.
  */
 export function separateShaderCaches(env: NodeJS.ProcessEnv = process.env): void {
   const { LP_NATIVE_VECTOR_WIDTH: width, MESA_SHADER_CACHE_DIR: named } = env;
   const own = join(userCache(env), 'forger', 'shaders-');
-  // What a parent process of ours named says nothing of this one's width.
+  // The cache that a parent process of ours chose is for the parent's width.
   if (named && !named.startsWith(own)) return;
   if (width) env.MESA_SHADER_CACHE_DIR = own + encodeURIComponent(width);
   else if (named) delete env.MESA_SHADER_CACHE_DIR;
 }
 
-/** Written by the set-up as `manifest.json` beside the copies; paths are relative to `<cache>/forger/vulkan/<folder>`. */
+/**
+ * Written by the set-up as `manifest.json` beside the copies; paths are relative to
+ * `<cache>/forger/vulkan/<folder>`.
+ */
 interface Manifest {
   folder: string;
   /** Shared libraries to load, each after those that it needs. */
@@ -40,9 +45,9 @@ const SYSTEM_DRIVER_FOLDERS = [
 const RTLD_NODELETE = 0x1000;
 
 /**
- * Whether this system has a Vulkan loader that Dawn could load. Where it has none, asking Dawn for the system's
- * adapter can only fail, with a warning on stderr, so go straight to `usePrivateVulkan()`. Ask before calling that:
- * it loads the copy's own.
+ * Whether this system has a Vulkan loader that Dawn could load. Without one, requesting the system's adapter
+ * fails with a warning on stderr, so go straight to `usePrivateVulkan()`. Call this first:
+ * `usePrivateVulkan()` loads the copy's loader.
  */
 export function hasSystemVulkanLoader(): boolean {
   return process.platform !== 'linux' || loadLibrary('libvulkan.so.1', constants.dlopen.RTLD_LAZY);
@@ -51,11 +56,12 @@ export function hasSystemVulkanLoader(): boolean {
 let used: { folder: string } | null | undefined;
 
 /**
- * Points this process at the private Vulkan copy, if there is one, so that the next `create()` of npm `webgpu` finds
- * its drivers. Call it only after the system's own drivers gave no adapter. Calling it again does nothing.
+ * Points this process at the private Vulkan copy, if there is one, so that the next `create()` of npm
+ * `webgpu` finds its drivers. Call it only after the system's own drivers gave no adapter. Calling it again
+ * does nothing.
  *
- * Sets `VK_DRIVER_FILES` and `VK_ICD_FILENAMES` (unless the user set one of them), and `XDG_RUNTIME_DIR` if unset.
- * Call it in the main thread: in a worker `process.env` is a copy that the Vulkan loader does not see.
+ * Sets `VK_DRIVER_FILES` and `VK_ICD_FILENAMES` (unless the user set one of them), and `XDG_RUNTIME_DIR` if
+ * unset. Call it in the main thread: in a worker `process.env` is a copy that the Vulkan loader does not see.
  *
  * @returns the folder of the copy, or null when there is none, when a library of it does not load, or when
  *   `FORGER_VULKAN=system` is set.
@@ -81,7 +87,7 @@ function load(): { folder: string } | null {
     process.env.VK_DRIVER_FILES = files;
     process.env.VK_ICD_FILENAMES = files;
   }
-  // Mesa complains on stderr without one, and puts nothing there.
+  // Without it Mesa prints a warning to stderr. It writes nothing there.
   process.env.XDG_RUNTIME_DIR ??= tmpdir();
   return { folder };
 }
@@ -90,7 +96,7 @@ function userCache({ XDG_CACHE_HOME: cache }: NodeJS.ProcessEnv): string {
   return cache && isAbsolute(cache) ? cache : join(homedir(), '.cache');
 }
 
-/** A manifest that a disk or a hand has damaged counts as none: no adapter answers then, and the set-up writes it anew. */
+/** A damaged manifest counts as none: then there is no adapter, and the set-up writes a new one. */
 function parse(text: string): Manifest | null {
   try {
     return JSON.parse(text) as Manifest;
@@ -99,7 +105,7 @@ function parse(text: string): Manifest | null {
   }
 }
 
-/** The copy's drivers, and those of the system that the copy does not replace (a vendor's own, such as NVIDIA's). */
+/** The copy's drivers, and the system's drivers that the copy does not replace (such as NVIDIA's). */
 function driverFiles(own: string[]): string[] {
   const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1).split('.')[0];
   const names = new Set(own.map(nameOf));
@@ -111,7 +117,7 @@ function driverFiles(own: string[]): string[] {
   return [...system, ...own];
 }
 
-/** Loads a plain shared library. Node then finds no addon in it and throws, but by then the library is in. */
+/** Loads a plain shared library. Node finds no addon in it and throws, but the library stays loaded. */
 function loadLibrary(path: string, flags: number): boolean {
   try {
     process.dlopen({ exports: {} }, path, flags);

@@ -1,10 +1,10 @@
 // Compiles the kernels that a dry run met before they are needed, as many at once as the machine can.
 //
-// Dawn compiles a pipeline in threads of its own, and on a GPU that is all. llvmpipe, Mesa's software driver, only
-// prepares there: it turns a kernel into machine code, which takes it a tenth of a second to several seconds, at the
-// first dispatch, in the one thread of the device's queue. It keeps the result on disk at once, for all devices and later
-// processes. So here each kernel is dispatched once on scratch memory, one workgroup of it, and when this takes longer
-// than reading from disk would, more devices are opened that share the list.
+// Dawn compiles pipelines in its own threads; on a GPU that is all. llvmpipe, Mesa's software driver,
+// generates machine code only at a kernel's first dispatch, in the one thread of the device's queue. That
+// takes from a tenth of a second to several seconds. The code is then in a cache on disk, for all devices and
+// later processes. So each kernel is dispatched once here, with one workgroup on scratch memory. Where the
+// code is not in the cache yet, further devices are opened to share the work.
 import type { Device, FloatParam } from './device.ts';
 import { type KernelSource, kernelCode } from './pipelines.ts';
 
@@ -15,23 +15,23 @@ export interface NeededKernel {
 }
 
 export interface WarmUpOptions {
-  /** Told as kernels are done. */
+  /** Called as kernels are done. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Once aborted, no further kernel is begun. */
+  /** After an abort no further kernel is started. */
   readonly signal?: AbortSignal;
 }
 
 interface Helpers {
-  /** Opens another device like the one to warm up. */
+  /** Opens another device with the same options. */
   readonly another: () => Promise<Device>;
-  /** Devices at once, that one included. */
+  /** Most devices at once, including the one to warm up. */
   readonly devices: number;
 }
 
-/** Milliseconds after which a first dispatch is compiling: machine code that lies on disk is there sooner. */
+/** A first dispatch that takes longer than this many milliseconds is compiling: cached code loads faster. */
 const patience = 100;
 
-/** Kernels that are dispatched before a wait, when they come from disk. */
+/** Most kernels that are dispatched before a wait when their code comes from the cache. */
 const mostAtOnce = 16;
 
 /** Bytes of a scratch buffer. Reads and writes past the end are harmless: the driver checks each. */
@@ -45,7 +45,7 @@ export async function warmUp(
 ): Promise<void> {
   const missing = kernels.filter(({ source }) => !device.pipelines.has(source));
   if (missing.length === 0 || signal?.aborted) return;
-  // All pipelines first: llvmpipe makes none while its queue is at work.
+  // All pipelines first: llvmpipe creates none while its queue is busy.
   await Promise.all(missing.map(({ source }) => device.pipelines.prepare(source)));
   if (!compilesAtFirstDispatch(device)) return;
 
@@ -68,7 +68,7 @@ export async function warmUp(
       }
       done += kernels.length;
       onProgress?.(done, total);
-      // What lies on disk is read faster than it is waited for one by one.
+      // Cached code loads faster than a wait takes, so wait for several at once.
       share = performance.now() - begun < patience ? Math.min(2 * share, mostAtOnce) : 1;
     }
   };
@@ -81,7 +81,7 @@ export async function warmUp(
     await work(device);
     clearTimeout(help);
     await Promise.allSettled(helpers);
-    await work(device); // what a helper left undone, which was lost or not to be had
+    await work(device); // the rest, if a helper's device was lost or could not be opened
   } finally {
     over = true;
     clearTimeout(help);
@@ -105,7 +105,10 @@ function compilesAtFirstDispatch({ adapter }: Device): boolean {
   return adapter.software && /llvmpipe/i.test(`${adapter.description} ${adapter.device}`);
 }
 
-/** A guess, to begin with what takes longest: products are unrolled into registers, others are as long as their code. */
+/**
+ * An estimate, to start with the slowest: products are unrolled in registers, other kernels go by the length
+ * of their code.
+ */
 function expectedCost(source: KernelSource): number {
   return kernelCode(source).length + (source.subgroups ? 1e6 : 0);
 }

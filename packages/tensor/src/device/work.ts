@@ -1,15 +1,19 @@
-// What a command asks of the device, for profiles: its name, what tells it from others of its kind, operations, bytes.
+// The work of a command, for profiles: its name, its shape, operations and bytes.
 import type { Command, DispatchCommand } from './recorder.ts';
 
-/** What a dispatch does, as far as its kernel's launch function says; the rest is worked out from its operands. */
+/**
+ * The work of a dispatch as its launch function reports it. What is left out is derived from the operands.
+ */
 export interface Work {
-  /** Floating-point operations, 2 to a multiply-add. */
+  /** Floating-point operations; a multiply-add counts as 2. */
   readonly flop?: number;
-  /** Bytes that must be moved at least. Where absent: the sizes of all operands. */
+  /** Least bytes that must be moved. Default: the sizes of all operands. */
   readonly bytes?: number;
-  /** What it is done for, where kernels are shared. Where absent: the kernel's name. */
+  /** The purpose, where several operations share a kernel. Default: the kernel's name. */
   readonly name?: string;
-  /** What tells this dispatch from others of its kernel, such as [m, n, k]. Where absent: its parameters. */
+  /**
+   * The sizes that tell this dispatch from others of its kernel, such as [m, n, k]. Default: its parameters.
+   */
   readonly sizes?: readonly number[];
 }
 
@@ -21,7 +25,7 @@ export interface CommandInfo {
   readonly bytes: number;
 }
 
-/** More parameters than this are strides, which tell people nothing. */
+/** Longer lists of parameters contain strides, which are no use to a reader. */
 const mostParams = 13;
 
 export function infoOf(command: Command): CommandInfo {
@@ -39,14 +43,14 @@ export function infoOf(command: Command): CommandInfo {
   return { name: command.kind, shape: `${command.bytes} bytes`, flop: 0, bytes };
 }
 
-/** A dispatch's whole-number parameters, or where they are many the elements of its operands. */
+/** The whole-number parameters of a dispatch, or the sizes of its operands if there are many parameters. */
 function parameterList({ params, operands }: DispatchCommand): string {
   const whole = params.filter((p) => typeof p === 'number');
   if (whole.length <= mostParams) return whole.join(' ');
   return `of ${operands.map(({ bytes }) => bytes / 4).join(', ')}`;
 }
 
-/** The sizes of the operands; a range that stands at two bindings counts once. */
+/** The sizes of the operands in bytes. A range that is bound twice counts once. */
 function operandBytes({ operands }: DispatchCommand): number {
   const seen = new Map<string, number>();
   for (const operand of operands) {

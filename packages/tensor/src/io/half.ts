@@ -1,4 +1,4 @@
-// Half-precision floats as float32, exactly.
+// Converts half-precision floats to float32, exactly.
 
 /** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
 export function float32FromFloat16(halves: Uint16Array): Float32Array {

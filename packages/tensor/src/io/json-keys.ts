@@ -1,6 +1,9 @@
-// Repeated keys in JSON, of which JSON.parse silently keeps the last.
+// Finds repeated keys in JSON; JSON.parse silently keeps the last of them.
 
-/** The first key that an object in `json` names twice; undefined when there is none. `json` must be valid JSON. */
+/**
+ * The first key that occurs twice in one object of `json`, which must be valid JSON; undefined if there is
+ * none.
+ */
 export function duplicateKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   for (let i = 0; i < json.length; i++) {

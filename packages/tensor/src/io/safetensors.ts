@@ -1,12 +1,13 @@
-// The safetensors format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape, data_offsets}}
-// with optional strings under `__metadata__`, then the tensors' bytes, packed without gaps.
-// https://github.com/huggingface/safetensors#format. Every length and offset of a file is checked, so that a damaged
-// or hostile one costs an error and nothing else. Typed arrays are little-endian wherever WebGPU runs.
+// The safetensors format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape,
+// data_offsets}} with optional strings under `__metadata__`, then the tensors' bytes, packed without gaps.
+// https://github.com/huggingface/safetensors#format. Every length and offset is checked, so that a damaged or
+// hostile file leads to an error and nothing else. Typed arrays are little-endian on every platform with
+// WebGPU.
 import { CheckpointError } from '../errors.ts';
 import { float32FromBfloat16, float32FromFloat16 } from './half.ts';
 import { duplicateKey } from './json-keys.ts';
 
-/** Contents of a tensor as they are handed out. */
+/** The values of a tensor that was read. */
 export type SafetensorsData =
   | Float32Array
   | BigInt64Array
@@ -20,13 +21,13 @@ export type SafetensorsData =
 
 interface DTypeRule {
   readonly bytes: number;
-  /** Makes the data from a buffer that holds just the tensor's bytes. */
+  /** Creates the data from a buffer of exactly the tensor's bytes. */
   readonly read: (buffer: ArrayBuffer) => SafetensorsData;
   /** True when `read` turns other floats into float32. */
   readonly converts?: boolean;
 }
 
-/** What is read, in the order in which the `safetensors` package lays tensors out in a file. */
+/** The supported dtypes, in the order in which the `safetensors` package writes tensors. */
 const rules = {
   U64: { bytes: 8, read: (b) => new BigUint64Array(b) },
   I64: { bytes: 8, read: (b) => new BigInt64Array(b) },
@@ -49,12 +50,12 @@ const dtypeOrder = Object.keys(rules) as SafetensorsDType[];
 
 /** One tensor of a file. */
 export interface SafetensorsTensor {
-  /** As the file stores it. */
+  /** The dtype in the file. */
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
   /** F16, BF16 and F64 come as Float32Array, BOOL as 0 and 1 in a Uint8Array. */
   readonly data: SafetensorsData;
-  /** True when `data` is float32 made from F16 or BF16 (exactly) or F64 (rounded). */
+  /** Whether `data` is float32 converted from F16 or BF16 (exactly) or F64 (rounded). */
   readonly converted: boolean;
 }
 
@@ -74,7 +75,7 @@ export interface SafetensorsEntry {
 const maxHeaderBytes = 100_000_000;
 const metadataKey = '__metadata__';
 
-/** A name as it may stand in a message, however long a hostile one is. */
+/** A name for a message, shortened: names in hostile files may be of any length. */
 function quote(name: string): string {
   return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 }
@@ -93,7 +94,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** The header as an object without repeated or dangerous keys, and where the data begin. */
+/** The header as an object without repeated keys, and the start of the data. */
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
   if (bytes.byteLength < 8)
     throw damaged(`it has ${bytes.byteLength} bytes where 8 hold the header's length`);
@@ -136,7 +137,7 @@ interface Placed {
   readonly end: number;
 }
 
-/** Checks one entry of the header by itself. */
+/** Checks one entry of the header. */
 function readEntry(name: string, entry: unknown): Placed {
   const what = `tensor ${quote(name)}`;
   if (name === '__proto__') throw damaged('a tensor has the forbidden name "__proto__"');
@@ -167,8 +168,9 @@ function readEntry(name: string, entry: unknown): Placed {
 }
 
 /**
- * Reads a safetensors file. The data are copies: `bytes` may be reused.
- * Throws CheckpointError when the file is damaged, foreign, or has a dtype other than those of SafetensorsDType.
+ * Reads a safetensors file. The data are copies, so `bytes` may be reused.
+ * @throws CheckpointError when the file is damaged, of another format, or has a dtype that SafetensorsDType
+ * lacks.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { header, start } = readHeader(bytes);
@@ -227,7 +229,7 @@ function checkName(name: string, what: string): void {
     throw unwritable(`${what} is the reserved word "${name}"; use another`);
 }
 
-/** Order of Rust's strings: by code point. JavaScript's own goes by UTF-16 unit. */
+/** Compares strings by code point, as Rust does; JavaScript compares UTF-16 units. */
 function compareCodePoints(a: string, b: string): number {
   let i = 0;
   while (i < a.length && a[i] === b[i]) i++;
@@ -249,9 +251,9 @@ function checkEntry(name: string, { shape, data }: SafetensorsEntry): Safetensor
 }
 
 /**
- * The bytes of a safetensors file, laid out as the `safetensors` package does: tensors by falling size of their
- * elements, then by name; the header padded with spaces to 8 bytes.
- * Throws CheckpointError on repeated or reserved names, and on shapes that do not fit their data.
+ * The bytes of a safetensors file in the layout of the `safetensors` package: tensors by decreasing element
+ * size, then by name, and the header padded with spaces to 8 bytes.
+ * @throws CheckpointError on repeated or reserved names, and on shapes that do not fit their data.
  */
 export function writeSafetensors(
   entries: Iterable<readonly [name: string, entry: SafetensorsEntry]>,
@@ -266,7 +268,7 @@ export function writeSafetensors(
     if (names.has(name)) throw unwritable(`two tensors are called ${quote(name)}; names must differ`);
     names.add(name);
   }
-  // Joined by hand: JSON.stringify puts keys that look like numbers first.
+  // Joined by hand: JSON.stringify writes keys that look like numbers first.
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) {
     for (const [key, value] of Object.entries(metadata)) {

@@ -1,4 +1,5 @@
-// Elementwise functions of two tensors with NumPy broadcasting; either operand may be a plain number.
+// Elementwise functions of two float32 tensors with NumPy broadcasting. Either operand may be a number, not
+// both. All throw ShapeError on shapes that do not broadcast and on other dtypes.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type BinaryKind, binary } from '../kernels/binary.ts';
@@ -7,6 +8,7 @@ import { empty, Tensor } from '../tensor.ts';
 import { sumTo } from './sum-to.ts';
 import { neg } from './unary.ts';
 
+/** A float32 tensor, or a number for all elements. */
 export type Operand = Tensor | number;
 
 /** A number becomes a tensor of shape [] on the device of the other operand. */
@@ -29,6 +31,7 @@ function apply(kind: BinaryKind, a: Operand, b: Operand, gradA: Gradient, gradB:
   ]);
 }
 
+/** a + b. */
 export function add(a: Operand, b: Operand): Tensor {
   return apply(
     'add',
@@ -39,6 +42,7 @@ export function add(a: Operand, b: Operand): Tensor {
   );
 }
 
+/** a - b. */
 export function sub(a: Operand, b: Operand): Tensor {
   return apply(
     'sub',
@@ -49,6 +53,7 @@ export function sub(a: Operand, b: Operand): Tensor {
   );
 }
 
+/** a · b, elementwise. */
 export function mul(a: Operand, b: Operand): Tensor {
   return apply(
     'mul',
@@ -59,6 +64,7 @@ export function mul(a: Operand, b: Operand): Tensor {
   );
 }
 
+/** a / b. Division by 0 gives infinity or NaN. */
 export function div(a: Operand, b: Operand): Tensor {
   return apply(
     'div',
@@ -69,7 +75,7 @@ export function div(a: Operand, b: Operand): Tensor {
   );
 }
 
-/** The weight of a's gradient: 1 where `wins`, one half where a = b, as in PyTorch. */
+/** The factor of a's gradient: 1 where `wins`, 1/2 where a = b, as in PyTorch. */
 function share(wins: Tensor, a: Tensor, b: Tensor): Tensor {
   return add(wins, mul(binary('equalMask', a, b), 0.5));
 }

@@ -1,5 +1,6 @@
-// Convolution and transposed convolution over images. The three bilinear products of kernels/conv.ts are each other's
-// derivatives, so gradients of any order come out right.
+// Convolution and transposed convolution over images. A convolution has three bilinear products (forward,
+// input gradient, weight gradient), and the derivatives of each are the other two; so gradients of any order
+// follow.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import {
@@ -16,14 +17,21 @@ import { sum } from './reduce.ts';
 export interface Conv2dOptions {
   /** Added to each output channel; shape [outChannels]. */
   readonly bias?: Tensor | null | undefined;
+  /** Whole numbers of at least 1. Default 1. */
   readonly stride?: Pair | undefined;
+  /** Zeros around the image, at least 0. Default 0. */
   readonly padding?: Pair | undefined;
+  /** Distance between the cells of the kernel, at least 1. Default 1. */
   readonly dilation?: Pair | undefined;
+  /** Groups of channels that are convolved separately; divides both channel counts. Default 1. */
   readonly groups?: number | undefined;
 }
 
 export interface ConvTranspose2dOptions extends Conv2dOptions {
-  /** Rows and columns added at the bottom and right of the output; less than the stride or the dilation. */
+  /**
+   * Rows and columns added at the bottom and right of the output; less than the stride or the dilation.
+   * Default 0.
+   */
   readonly outputPadding?: Pair | undefined;
 }
 
@@ -68,7 +76,8 @@ function checkOperands(
  * @param x [N, C, H, W]
  * @param weight [K, C / groups, R, S]
  * @returns [N, K, P, Q] with P = ⌊(H + 2·padding - dilation·(R - 1) - 1) / stride⌋ + 1.
- * Throws ShapeError when channels and groups do not fit or the kernel is larger than the padded input.
+ * @throws ShapeError when channels and groups do not fit, when the kernel is larger than the padded input,
+ * and on options out of range.
  */
 export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor {
   checkOperands('conv2d', x, weight, o.bias, weight.shape[0]!);
@@ -96,6 +105,8 @@ export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor
  * @param x [N, K, P, Q]
  * @param weight [K, C / groups, R, S] (input channels first)
  * @returns [N, C, H, W] with H = (P - 1)·stride - 2·padding + dilation·(R - 1) + outputPadding + 1.
+ * @throws ShapeError when channels and groups do not fit, when the output would be empty, and on options out
+ * of range.
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, o: ConvTranspose2dOptions = {}): Tensor {
   const name = 'convTranspose2d';

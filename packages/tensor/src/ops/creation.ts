@@ -1,4 +1,5 @@
-// Tensors of known values, beside `tensor`, `zeros` and `empty` of tensor.ts.
+// Tensors of known values; `tensor`, `zeros` and `empty` are in tensor.ts. All throw ShapeError on sizes
+// below 1.
 import { ConfigError } from '../errors.ts';
 import { fill } from '../kernels/fill.ts';
 import type { Shape } from '../shape.ts';
@@ -32,9 +33,9 @@ export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
   return ones(x.shape, x);
 }
 
-/** 0, 1, … below `end`. */
+/** 0, 1, … below `end`, as a tensor of one dimension. */
 export function arange<D extends DType = 'float32'>(end: number, options?: CreateOptions<D>): Tensor<D>;
-/** start, start + step, … as long as it has not reached `end`. Throws ConfigError when that is no element. */
+/** start, start + step, … before `end`. @throws ConfigError when that is no element. */
 export function arange<D extends DType = 'float32'>(
   start: number,
   end: number,

@@ -1,4 +1,5 @@
-// Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR 2014).
+// Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR
+// 2014).
 import { ConfigError } from '../errors.ts';
 import { draw } from '../rng.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
@@ -11,8 +12,11 @@ export interface DropoutOptions extends DrawOptions {
 }
 
 /**
- * Sets each element to zero with probability p and multiplies the others by 1 / (1 - p), so that the expectation
- * stays; the gradient passes through the same elements. Throws ConfigError when p is outside [0, 1].
+ * Sets each element to zero with probability p and multiplies the others by 1 / (1 - p), so that the mean
+ * stays. The gradient is zero at the same elements and multiplied at the others. With p = 0 or without
+ * training it returns x itself.
+ * @param x float32, any shape.
+ * @throws ConfigError when p is outside [0, 1].
  */
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
   if (!(p >= 0 && p <= 1))

@@ -5,14 +5,17 @@ import { sumRows, takeRows } from '../kernels/gather.ts';
 import { showShape } from '../shape.ts';
 import { type DType, Tensor, tensor } from '../tensor.ts';
 
-/** Whole numbers on the device. */
+/** Indices on the device. */
 export type IndexTensor = Tensor<'int32' | 'uint32'>;
 
 /**
- * Rows of x (its dimension 0) in the order of `indices`, which may repeat: (M, …) → (indices, …), as PyTorch's
- * index_select along dimension 0. The gradient of a row is the sum over its repeats, in their order.
- * @param indices whole numbers from 0 to M - 1, or an int32 or uint32 tensor of one dimension. Numbers out of range
- * throw DataError; in a tensor, whose values only the device sees, they give rows of NaN (0x7fc00000 in integers).
+ * Rows of x (entries of its dimension 0) in the order of `indices`, which may repeat: (M, …) → (indices, …),
+ * as torch.index_select along dimension 0. The gradient of a row is the sum over its repeats, in their order.
+ * @param x any dtype, at least one dimension.
+ * @param indices whole numbers from 0 to M - 1: a list, or an int32 or uint32 tensor of one dimension. In a
+ * tensor, which only the device can read, an index out of range gives a row of NaN (0x7fc00000 in integers).
+ * @throws DataError on an index out of range in a list. ShapeError on a scalar x, no indices, or indices of
+ * another kind.
  */
 export function indexSelect<D extends DType>(
   x: Tensor<D>,

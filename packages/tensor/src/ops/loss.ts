@@ -1,4 +1,5 @@
-// Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error, cross-entropy.
+// Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error,
+// cross-entropy.
 import { isGradEnabled, isOne, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
@@ -47,13 +48,13 @@ function checkPair(name: string, x: Tensor, target: Tensor | number): void {
 }
 
 /**
- * Up to this many predictions a reduced loss and its gradient are one pass: what counts there is the number of dispatches.
- * On lavapipe 64 take a third of the time of separate passes, 4,096 four fifths, 65,536 twice as much, since one
- * invocation adds up each part.
+ * Up to this many predictions, a reduced loss and its gradient are computed in one pass, since the number of
+ * dispatches dominates. On lavapipe the pass takes a third of the time of separate passes for 64 predictions,
+ * four fifths for 4,096, and twice as long for 65,536, because one invocation adds up each part.
  */
 const fusedUpTo = 8192;
 
-/** The tensors that a pointwise loss can be differentiated in. */
+/** The inputs that a pointwise loss has gradients for. */
 function variables(x: Tensor, target: Tensor | number): Tensor[] {
   return target instanceof Tensor ? [x, target] : [x];
 }
@@ -106,7 +107,10 @@ function gradients(
   );
 }
 
-/** scale · g · f(x, target) for a derivative f, itself differentiable in x, target and g (which may be one element). */
+/**
+ * scale · g · f(x, target) for a derivative f, itself differentiable in x, target and g (which may be one
+ * element).
+ */
 function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale: number, g: Tensor): Tensor {
   const y = pointwiseLoss(f, x, target, scale, g);
   const inputs = [...variables(x, target), g];
@@ -119,12 +123,15 @@ function derivative(f: PointwiseLoss, x: Tensor, target: Tensor | number, scale:
 }
 
 /**
- * Binary cross-entropy of probabilities: -(t log x + (1 - t) log(1 - x)), as torch.nn.functional.binary_cross_entropy.
+ * Binary cross-entropy of probabilities: -(t log x + (1 - t) log(1 - x)), as
+ * torch.nn.functional.binary_cross_entropy.
  *
- * The logarithms are held at or above -100. The gradient is (x - t) / max(x(1 - x), 1e-12): finite at x = 0 and 1.
- * Differentiable in x and in a target tensor, three times in all.
+ * The logarithms are at least -100, as in PyTorch. The gradient is (x - t) / max(x(1 - x), 1e-12), which is
+ * finite at x = 0 and 1. Differentiable in x and in a target tensor, three times in all.
  * @param x probabilities in [0, 1], any shape; a value outside gives NaN.
- * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ * @param target of x's shape, or one number for all elements.
+ * @throws ShapeError on a target of another shape or dtype. ConfigError on a target that is not finite, or a
+ * reduction that is none of the three.
  */
 export function bce(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('bce', x, target, options);
@@ -134,7 +141,8 @@ export function bce(x: Tensor, target: Tensor | number, options: LossOptions = {
  * Binary cross-entropy of logits: softplus(x) - t x = bce(sigmoid(x), t), without overflow or lost digits.
  * Differentiable in x and in a target tensor, three times in all.
  * @param x logits, any shape.
- * @param target of x's shape, or one number for all elements (1: all real, 0: all forged).
+ * @param target of x's shape, or one number for all elements.
+ * @throws as `bce`.
  */
 export function bceWithLogits(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('bceWithLogits', x, target, options);
@@ -142,7 +150,9 @@ export function bceWithLogits(x: Tensor, target: Tensor | number, options: LossO
 
 /**
  * Squared error (x - t)². Differentiable in x and in a target tensor, three times in all.
+ * @param x float32, any shape.
  * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ * @throws as `bce`.
  */
 export function mse(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('mse', x, target, options);
@@ -150,7 +160,9 @@ export function mse(x: Tensor, target: Tensor | number, options: LossOptions = {
 
 /**
  * Absolute error |x - t|; the gradient where x = t is 0. Differentiable in x and in a target tensor.
+ * @param x float32, any shape.
  * @param target of x's shape (there is no broadcasting), or one number for all elements.
+ * @throws as `bce`.
  */
 export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}): Tensor {
   return apply('l1', x, target, options);
@@ -159,9 +171,11 @@ export function l1(x: Tensor, target: Tensor | number, options: LossOptions = {}
 /**
  * Cross-entropy of logits against class numbers: log Σ e^x - x[label] of each row.
  * @param logits (N, C), float32.
- * @param labels class numbers 0..C-1, one per row: a list, or an int32 or uint32 tensor (N). A label out of range in a
- * list throws ShapeError; in a tensor, which only the device can read, it makes the row's loss NaN. A list is uploaded
- * each time, so inside device.capture() pass a tensor.
+ * @param labels class numbers 0..C-1, one per row: a list, or an int32 or uint32 tensor (N). In a tensor,
+ * which only the device can read, a label out of range makes the row's loss NaN. A list is uploaded at each
+ * call, so inside device.capture() pass a tensor.
+ * @throws ShapeError on logits or labels of another shape or dtype, and on a label out of range in a list.
+ * ConfigError on an unknown reduction.
  */
 export function crossEntropy(
   logits: Tensor,

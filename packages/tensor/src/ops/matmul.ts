@@ -9,8 +9,9 @@ import { expand, reshape, transpose } from './structure.ts';
 import { sumTo } from './sum-to.ts';
 
 /**
- * Matrix product as torch.matmul: [..., m, k] × [..., k, n] → [..., m, n], leading dimensions broadcast. A vector
- * operand is a row (left) or a column (right) whose dimension the result loses.
+ * Matrix product as torch.matmul: [..., m, k] × [..., k, n] → [..., m, n], with broadcast leading dimensions.
+ * A vector counts as a row (left) or a column (right); the result does not have that dimension.
+ * @throws ShapeError on scalars, on shapes that do not fit and on other dtypes than float32.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   checkFloat32('matmul', a, b);
@@ -65,6 +66,8 @@ const asRows = (t: Tensor): Tensor => reshape(t, [-1, t.shape.at(-1)!]);
  * @param x [..., inFeatures]
  * @param weight [outFeatures, inFeatures]
  * @param bias [outFeatures]
+ * @returns [..., outFeatures]
+ * @throws ShapeError on other shapes and dtypes.
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   checkFloat32('linear', x, weight, bias);
@@ -81,7 +84,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   return reshape(rows, [...x.shape.slice(0, -1), weight.shape[0]!]);
 }
 
-/** op(a) op(b) of two matrices, where op transposes when told to: no transposed copy is made. */
+/** op(a) op(b) of two matrices, where op transposes if `ta` or `tb` is set, without a transposed copy. */
 function product(a: Tensor, ta: boolean, b: Tensor, tb: boolean, bias: Tensor | null = null): Tensor {
   const layout = (t: Tensor, flip: boolean): MatrixLayout =>
     flip ? { batch: 0, row: 1, column: t.shape[1]! } : { batch: 0, row: t.shape[1]!, column: 1 };

@@ -1,7 +1,9 @@
-// Batch and instance normalisation: y = weight · (x - mean) / √(var + eps) + bias, per channel, through an activation.
+// Batch and instance normalisation: y = weight · (x - mean) / √(var + eps) + bias, per channel, through an
+// activation.
 //
-// The two differ in what shares a mean and a biased variance: a channel, or a channel of one sample. Method and
-// gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al. 2016, "Instance Normalization".
+// Batch normalisation computes mean and biased variance for each channel, instance normalisation for each
+// channel of each sample. Method and gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al.
+// 2016, "Instance Normalization".
 import { isGradEnabled, noGrad, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
@@ -32,8 +34,9 @@ export interface InstanceNormOptions {
   /** Added to the variance; at least 0. Default 1e-5. */
   readonly eps?: number | undefined;
   /**
-   * Leaky ReLU of the result in the same pass, with this slope below 0; 0 for ReLU. The same as leakyRelu() or relu() of
-   * the result, but its input is computed again in the backward pass instead of being kept. None when left out.
+   * Apply a leaky ReLU with this slope to the result in the same pass; 0 for ReLU. Equal to leakyRelu() or
+   * relu() of the result, but the backward pass recomputes its input instead of keeping it. Default: no
+   * activation.
    */
   readonly negativeSlope?: number | undefined;
 }
@@ -43,20 +46,21 @@ export interface BatchNormOptions extends InstanceNormOptions {
   readonly runningMean?: Tensor | null | undefined;
   /** [C], without gradient; holds the unbiased variance, as in PyTorch. Goes with runningMean. */
   readonly runningVar?: Tensor | null | undefined;
-  /** Use and follow the batch's own statistics. Default false. */
+  /** Normalise by the batch's statistics and update the running ones. Default false. */
   readonly training?: boolean | undefined;
   /** Weight of the new value in the running statistics, 0 to 1. Default 0.1. */
   readonly momentum?: number | undefined;
   /** One int32, to which training adds the number of ghost batches. Goes with runningMean and runningVar. */
   readonly numBatchesTracked?: Tensor<'int32'> | null | undefined;
   /**
-   * Number of equal parts of the batch, each normalised by its own statistics: ghost batch normalisation (Hoffer et al.
-   * 2017, "Train longer, generalize better"). The running statistics are updated once for each, in order. Default 1.
+   * Number of equal parts of the batch, each normalised by its own statistics: ghost batch normalisation
+   * (Hoffer et al. 2017, "Train longer, generalize better"). The running statistics are updated once for
+   * each, in order. Default 1.
    */
   readonly ghostBatches?: number | undefined;
 }
 
-/** What the shared parts below work with. `given` are statistics that do not depend on x, else null. */
+/** The settings of a normalisation. `given` are statistics that do not depend on x, or null. */
 interface Normalization extends NormSettings {
   readonly name: string;
   readonly x: Tensor;
@@ -67,12 +71,13 @@ interface Normalization extends NormSettings {
 /**
  * Batch normalisation over all dimensions but the second, as torch.nn.functional.batch_norm.
  *
- * In training, and in evaluation without running statistics, x is normalised by its own mean and biased variance;
- * otherwise by the running ones. Training moves the running statistics in place towards the batch's mean and unbiased
- * variance. Gradients reach x, weight and bias, also second ones.
+ * In training, and in evaluation without running statistics, x is normalised by its own mean and biased
+ * variance, otherwise by the running statistics. Training updates the running statistics in place with the
+ * batch's mean and unbiased variance. First and second gradients exist for x, weight and bias.
  * @param x (N, C), (N, C, L) or (N, C, H, W), float32.
- * @throws ShapeError on other shapes, on samples that ghostBatches does not divide, and when batch statistics are wanted of one
- * value per channel.
+ * @returns a tensor of x's shape.
+ * @throws ShapeError on other shapes, on samples that ghostBatches does not divide, and when batch statistics
+ * are wanted of one value per channel.
  * @throws ConfigError on eps, momentum or negativeSlope out of range.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
@@ -105,9 +110,11 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
 
 /**
  * Normalisation of every channel of every sample by its own mean and biased variance, as
- * torch.nn.functional.instance_norm. Gradients reach x, weight and bias, also second ones.
+ * torch.nn.functional.instance_norm. First and second gradients exist for x, weight and bias.
  * @param x (N, C, L) or (N, C, H, W), float32.
- * @throws ShapeError on other shapes, and on one value per channel of a sample. ConfigError on a negative eps or a slope out of range.
+ * @returns a tensor of x's shape.
+ * @throws ShapeError on other shapes, and on one value per channel of a sample. ConfigError on a negative eps
+ * or a slope out of range.
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   const name = 'instanceNorm';
@@ -198,7 +205,7 @@ interface Gradients {
   readonly bias: Tensor | null;
 }
 
-/** The gradients by two fused kernels: the sums per group, then x's gradient in one pass. */
+/** The gradients by two fused kernels: the sums of each group, then x's gradient in one pass. */
 function gradientsInKernels(
   norm: Normalization,
   coefficients: Tensor,
@@ -217,8 +224,8 @@ function gradientsInKernels(
 }
 
 /**
- * The same gradients in differentiable operations. x̂, mean and variance are computed again from x, so that a second
- * backward pass also flows through the statistics.
+ * The same gradients made of differentiable operations. x̂, mean and variance are recomputed from x, so that
+ * a second backward pass also goes through the statistics.
  */
 function gradientsInOperations(
   norm: Normalization,
@@ -230,17 +237,18 @@ function gradientsInOperations(
   const channels: number[] = [1, 1, by.channels, 1];
   const folded = [by.parts, by.rows, by.channels, by.run];
   const dims = [1, 3];
-  /** The normalisation's own result, computed again. */
+  /** The result of the normalisation without activation, recomputed. */
   const own = (): Tensor => normalize(x, by, { ...norm, slope: null }, coefficients);
   const g = reshape(slope === null ? gy : throughActivation(own(), slope, gy), folded);
   const values = reshape(x, folded);
-  /** What the forward pass kept of statistics that do not depend on x. */
+  /** A coefficient that the forward pass computed from given statistics. */
   const kept = (column: number): Tensor => reshape(slice(coefficients, 1, column, column + 1), channels);
   const centred = sub(values, given ? kept(0) : mean(values, dims, true));
   const stabilized = given ? null : add(mean(square(centred), dims, true), eps);
   const std = stabilized ? sqrt(stabilized) : div(1, kept(1));
-  // Of two values, whose distances c from their mean are equal and opposite, x̂ = c/√(c² + eps) has the derivative
-  // eps/(c² + eps)^(3/2): all else in the derivative of the quotient cancels. See normalize_backward.wgsl too.
+  // Of two values, whose distances c from their mean are equal and opposite, x̂ = c/√(c² + eps) has the
+  // derivative eps/(c² + eps)^(3/2): all else in the derivative of the quotient cancels. See
+  // normalize_backward.wgsl too.
   const derivativeOfPairs =
     stabilized && by.rows * by.run === 2 ? (): Tensor => div(div(eps, stabilized), std) : null;
   const xHat = derivativeOfPairs

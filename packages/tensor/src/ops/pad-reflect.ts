@@ -1,4 +1,4 @@
-// Padding with mirror images. Dimensions are padded one after another, which is the same as all at once.
+// Reflection padding. Dimensions are padded one after another, which equals padding all at once.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { type ReflectPad, reflectPad, reflectPadBackward } from '../kernels/pad-reflect.ts';
@@ -7,9 +7,11 @@ import type { DType, Tensor } from '../tensor.ts';
 import { checkPads, type PadPair } from './structure.ts';
 
 /**
- * Surrounds x with its own mirror image, the border not repeated: [1, 2, 3] padded by [2, 1] is [3, 2, 1, 2, 3, 2], as
- * PyTorch's reflection_pad1d to 3d. `pads` names the last dimensions, in their order: [[top, bottom], [left, right]]
- * for images. Throws ShapeError on a pad that is negative, fractional, or not less than its dimension.
+ * Pads x with its mirror image without repeating the border: [1, 2, 3] padded by [2, 1] is [3, 2, 1, 2, 3,
+ * 2], as PyTorch's ReflectionPad1d to 3d.
+ * @param x any dtype and shape.
+ * @param pads pairs for the last dimensions in their order: [[top, bottom], [left, right]] for images.
+ * @throws ShapeError on a pad that is negative, fractional, or not less than the size of its dimension.
  */
 export function padReflect<D extends DType>(x: Tensor<D>, pads: readonly PadPair[]): Tensor<D> {
   let y = x;

@@ -1,4 +1,4 @@
-// Pooling of images: maximum, average, and the average of a whole plane.
+// Pooling of images: maximum, average, and the average over a whole image.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { take } from '../kernels/gather.ts';
@@ -16,7 +16,7 @@ import { mean } from './reduce.ts';
 export interface MaxPool2dOptions {
   /** Default: the kernel size. */
   readonly stride?: Pair | undefined;
-  /** Cells added around the plane, at most half of the kernel. Default 0. */
+  /** Cells of -infinity added around the image, at most half of the kernel. Default 0. */
   readonly padding?: Pair | undefined;
   /** Distance between the cells of a window. Default 1. */
   readonly dilation?: Pair | undefined;
@@ -25,9 +25,9 @@ export interface MaxPool2dOptions {
 export interface AvgPool2dOptions {
   /** Default: the kernel size. */
   readonly stride?: Pair | undefined;
-  /** Zeros added around the plane, at most half of the kernel. Default 0. */
+  /** Zeros added around the image, at most half of the kernel. Default 0. */
   readonly padding?: Pair | undefined;
-  /** Whether the added zeros count in the mean's divisor. Default true. */
+  /** Whether padding counts in the divisor of the mean. Default true. */
   readonly countIncludePad?: boolean | undefined;
 }
 
@@ -67,7 +67,7 @@ function geometryOf(
     }
     if (count < 1)
       throw new ShapeError(`${name}: ${what}; the kernel is larger than the image: use a smaller one.`);
-    // Only a dilated window can straddle the image without touching it.
+    // A dilated window can lie around the image without covering any of it.
     for (let at = 0; at < count; at++) {
       const first = at * stride[axis] - padding[axis];
       const tap = first < 0 ? Math.ceil(-first / dilation[axis]) : 0;
@@ -83,10 +83,10 @@ function geometryOf(
 }
 
 /**
- * The largest value of each window: (N, C, H, W) → (N, C, P, Q) with
- * P = floor((H + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1. Padding counts as -infinity, NaN wins, and of
- * equal values the first receives the gradient, as in PyTorch's max_pool2d.
- * Throws ShapeError when the windows do not fit the image.
+ * The largest value of each window: (N, C, H, W) → (N, C, P, Q), as torch.nn.functional.max_pool2d, with
+ * P = ⌊(H + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1. A window with a NaN gives NaN. Of equal
+ * values the first receives the gradient.
+ * @throws ShapeError on other shapes and dtypes, and when the windows do not fit the image.
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
   const geometry = geometryOf('maxPool2d', x, kernelSize, options);
@@ -96,20 +96,21 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
   return y;
 }
 
-/** Sums g into the places that `index` names; linear in g, with `pick` as its adjoint. */
+/** Adds g to the positions in `index`; linear in g, with `pick` as its adjoint. */
 function spread(g: Tensor, index: Tensor<'uint32'>, geometry: PoolGeometry): Tensor {
   const y = maxPoolBackward(g, index, geometry);
   return record('maxPool2dBackward', y, [g], (gy) => [pick(gy, index, geometry)]);
 }
 
-/** Reads x at the places that `index` names. */
+/** Reads x at the positions in `index`. */
 function pick(x: Tensor, index: Tensor<'uint32'>, geometry: PoolGeometry): Tensor {
   return record('maxPool2dPick', take(x, index), [x], (gy) => [spread(gy, index, geometry)]);
 }
 
 /**
- * The mean of each window: (N, C, H, W) → (N, C, P, Q) with P = floor((H + 2·padding - kernel) / stride) + 1, as
- * PyTorch's avg_pool2d. Throws ShapeError when the windows do not fit the image.
+ * The mean of each window: (N, C, H, W) → (N, C, P, Q) with P = ⌊(H + 2·padding - kernel) / stride⌋ + 1, as
+ * torch.nn.functional.avg_pool2d.
+ * @throws ShapeError on other shapes and dtypes, and when the windows do not fit the image.
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
   const geometry = geometryOf('avgPool2d', x, kernelSize, options);
@@ -124,7 +125,10 @@ function averageAdjoint(g: Tensor, geometry: PoolGeometry): Tensor {
   return record('avgPool2dBackward', avgPoolBackward(g, geometry), [g], (gy) => [average(gy, geometry)]);
 }
 
-/** The mean over height and width: (N, C, H, W) → (N, C, 1, 1), as PyTorch's adaptive_avg_pool2d with size 1. */
+/**
+ * The mean over height and width: (N, C, H, W) → (N, C, 1, 1), as torch.nn.functional.adaptive_avg_pool2d
+ * with size 1. @throws ShapeError on other shapes and dtypes.
+ */
 export function globalAvgPool2d(x: Tensor): Tensor {
   checkImages(x, 'globalAvgPool2d');
   return mean(x, [2, 3], true);

@@ -1,4 +1,4 @@
-// Random tensors: uniform and normal, new or written over an existing tensor. They have no gradient.
+// Uniform and normal random numbers, in a new tensor or written over an existing one. They have no gradient.
 import type { Device } from '../device/device.ts';
 import { ConfigError } from '../errors.ts';
 import type { Distribution } from '../kernels/random.ts';
@@ -7,9 +7,9 @@ import type { Shape } from '../shape.ts';
 import { empty, type Tensor } from '../tensor.ts';
 
 export interface UniformRange {
-  /** Default 0. */
+  /** Lower bound. Default 0. */
   readonly low?: number | undefined;
-  /** Default 1; itself never drawn. */
+  /** Upper bound, never drawn itself. Default 1. */
   readonly high?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ const bits = new DataView(new ArrayBuffer(4));
 
 /** The largest float32 below `x`, itself a float32. */
 function floatBelow(x: number): number {
-  if (x === 0) return -(2 ** -126); // the largest normal one: kernels may flush smaller ones to zero
+  if (x === 0) return -(2 ** -126); // the largest normal number below 0: kernels may flush smaller ones to zero
   bits.setFloat32(0, x);
   bits.setInt32(0, bits.getInt32(0) + (x > 0 ? -1 : 1));
   return bits.getFloat32(0);
@@ -64,24 +64,27 @@ function normalOf({ mean = 0, std = 1 }: NormalRange): Distribution {
   return { kind: 'normal', mean, std };
 }
 
-/** Uniform random numbers in [low, high). Throws ConfigError on bounds that are not finite or not in order. */
+/** Uniform random numbers in [low, high), float32. @throws ConfigError unless low < high, both finite. */
 export function uniform(shape: Shape, options: UniformRange & RandomOptions = {}): Tensor {
   const distribution = uniformOf(options);
   return draw(target(shape, options), options.rng, distribution);
 }
 
-/** Normally distributed random numbers. Throws ConfigError unless mean is finite and std finite and at least 0. */
+/**
+ * Normally distributed random numbers, float32.
+ * @throws ConfigError unless mean and std are finite and std is at least 0.
+ */
 export function normal(shape: Shape, options: NormalRange & RandomOptions = {}): Tensor {
   const distribution = normalOf(options);
   return draw(target(shape, options), options.rng, distribution);
 }
 
-/** Overwrites x (float32) with uniform random numbers in [low, high); returns x. */
+/** Overwrites x (float32) with uniform random numbers in [low, high) and returns it. @throws as `uniform`. */
 export function fillUniform(x: Tensor, options: UniformRange & DrawOptions = {}): Tensor {
   return draw(x, options.rng, uniformOf(options));
 }
 
-/** Overwrites x (float32) with normally distributed random numbers; returns x. */
+/** Overwrites x (float32) with normally distributed random numbers and returns it. @throws as `normal`. */
 export function fillNormal(x: Tensor, options: NormalRange & DrawOptions = {}): Tensor {
   return draw(x, options.rng, normalOf(options));
 }

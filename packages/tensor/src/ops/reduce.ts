@@ -1,4 +1,6 @@
-// Reductions over any dimensions: sum, mean, var, max, min.
+// Reductions of float32 tensors over any dimensions: sum, mean, variance, max, min. Reduced dimensions are
+// removed, or kept with size 1 if `keepdim` is true. All throw ShapeError on dimensions that do not exist or
+// repeat.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
@@ -9,6 +11,7 @@ import { div, mul, sub } from './binary.ts';
 import { expand, reshape } from './structure.ts';
 import { square } from './unary.ts';
 
+/** Dimensions to reduce; negative ones count from the end. Undefined for all. */
 export type Dims = number | readonly number[] | undefined;
 
 /** The shape of a reduction that keeps its dimensions as 1. */
@@ -37,20 +40,20 @@ function linear(
   });
 }
 
-/** Sum over `dims` (all when left out). */
+/** Sum over `dims`. */
 export function sum(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return linear('sum', x, dims, keepdim, () => 1);
 }
 
-/** Mean over `dims` (all when left out). */
+/** Mean over `dims`. */
 export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return linear('mean', x, dims, keepdim, (n) => 1 / n);
 }
 
 /**
- * Variance over `dims`: the mean squared distance from the mean.
- * @param correction 0 (default) divides by n, the biased variance, as batch norm does; 1, PyTorch's default, by n - 1.
- * Throws ShapeError when n <= correction.
+ * Variance over `dims`: the sum of squared distances from the mean, divided by n - correction.
+ * @param correction 0 (default) for the biased variance, as in batch norm; 1 for PyTorch's default.
+ * @throws ShapeError when n <= correction.
  */
 export function variance(x: Tensor, dims?: Dims, keepdim = false, correction = 0): Tensor {
   checkFloat32('variance', x);
@@ -74,12 +77,12 @@ function extreme(kind: 'max' | 'min', x: Tensor, dims: Dims, keepdim: boolean): 
   });
 }
 
-/** Largest value over `dims` (all when left out); NaN where any is. Ties share the gradient equally, as torch.amax. */
+/** Largest value over `dims`; NaN if any is NaN. Ties share the gradient equally, as with torch.amax. */
 export function max(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return extreme('max', x, dims, keepdim);
 }
 
-/** Smallest value over `dims` (all when left out); NaN where any is. Ties share the gradient equally, as torch.amin. */
+/** Smallest value over `dims`; NaN if any is NaN. Ties share the gradient equally, as with torch.amin. */
 export function min(x: Tensor, dims?: Dims, keepdim = false): Tensor {
   return extreme('min', x, dims, keepdim);
 }

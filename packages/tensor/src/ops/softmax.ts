@@ -1,4 +1,4 @@
-// softmax and log softmax along one dimension. Their gradients follow from the result, so x is not needed again.
+// softmax and log softmax along one dimension. Their gradients are computed from the result alone.
 import { record } from '../autograd/tape.ts';
 import { softmaxLines } from '../kernels/softmax.ts';
 import { normalizeDim } from '../shape.ts';
@@ -8,7 +8,7 @@ import { sum } from './reduce.ts';
 import { exp } from './unary.ts';
 
 /**
- * e^x / Σ e^x over dimension `dim` (negative counts from the end), without overflow. Same shape as x.
+ * e^x / Σ e^x over dimension `dim` (negative: from the end), without overflow. Same shape as x.
  * @throws ShapeError when the dimension does not exist or x is not float32.
  */
 export function softmax(x: Tensor, dim: number): Tensor {
@@ -18,7 +18,7 @@ export function softmax(x: Tensor, dim: number): Tensor {
 }
 
 /**
- * x - log Σ e^x over dimension `dim` (negative counts from the end), without overflow: more accurate than
+ * x - log Σ e^x over dimension `dim` (negative: from the end), without overflow and more accurate than
  * log(softmax(x)). Same shape as x.
  * @throws ShapeError when the dimension does not exist or x is not float32.
  */

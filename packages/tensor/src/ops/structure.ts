@@ -17,7 +17,10 @@ import {
 import { checkFloat32, type DType, empty, type Tensor } from '../tensor.ts';
 import { sumTo } from './sum-to.ts';
 
-/** The same values in another shape of equal size; one size may be -1. Shares the storage. */
+/**
+ * The same values in another shape, on the same storage. One size may be -1 and follows from the others.
+ * @throws ShapeError when the sizes differ.
+ */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const target = shape.map((n) => (n === -1 ? x.size / known : n));
@@ -34,7 +37,10 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
   return record('reshape', x.view(target), [x], (gy) => [reshape(gy, x.shape)]);
 }
 
-/** Reorders dimensions: dimension i of the result is dimension dims[i] of x. */
+/**
+ * A copy with reordered dimensions: dimension i of the result is dimension dims[i] of x.
+ * @throws ShapeError unless `dims` names each dimension once.
+ */
 export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]): Tensor<D> {
   const order = dims.map((d) => normalizeDim(d, x.rank, 'permute'));
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
@@ -52,7 +58,7 @@ export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]):
   return record('permute', y, [x], (gy) => [permute(gy, inverse)]);
 }
 
-/** Swaps two dimensions. */
+/** A copy with two dimensions swapped. @throws ShapeError on dimensions that do not exist. */
 export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: number): Tensor<D> {
   const order = x.shape.map((_, i) => i);
   const a = normalizeDim(dim0, x.rank, 'transpose');
@@ -62,8 +68,9 @@ export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: num
 }
 
 /**
- * Repeats dimensions of size 1 up to `shape` (NumPy broadcasting), in which -1 keeps a size; the gradient sums over the
- * repeats.
+ * A copy that repeats dimensions of size 1 up to `shape` (NumPy broadcasting); -1 keeps a size. The gradient
+ * sums over the repeats.
+ * @throws ShapeError when another size would change.
  */
 export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
   const target = shape.map((n, i) => (n === -1 ? (x.shape[i - shape.length + x.rank] ?? n) : n));
@@ -79,8 +86,10 @@ export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
 }
 
 /**
- * Elements start, start + step, … below end of one dimension. Negative start and end count from the end; both are
- * limited to the dimension, as in Python. A slice of the leading dimension that the device can bind shares x's storage.
+ * Elements start, start + step, … before `end` of dimension `dim`. Negative `start` and `end` count from the
+ * end; both are limited to the dimension, as in Python. A slice of the leading dimension shares x's storage
+ * if its offset is a multiple of `device.alignment`; any other slice is a copy.
+ * @throws ShapeError on a scalar, a step below 1, and when nothing is selected.
  */
 export function slice<D extends DType>(
   x: Tensor<D>,
@@ -116,7 +125,7 @@ export function slice<D extends DType>(
   return record('slice', y, [x], (gy) => [place(gy, x.shape, d, from, step)]);
 }
 
-/** The adjoint of slice: zeros of `shape` with g at the sliced places. */
+/** The adjoint of slice: zeros of `shape` with g at the sliced positions. */
 function place(g: Tensor, shape: Shape, dim: number, start: number, step: number): Tensor {
   const y = fill(empty(shape, { device: g.device }), 0);
   const strides = stridesOf(shape);
@@ -126,7 +135,7 @@ function place(g: Tensor, shape: Shape, dim: number, start: number, step: number
   return record('place', y, [g], (gy) => [slice(gy, dim, start, end, step)]);
 }
 
-/** Joins tensors along an existing dimension; all other sizes must agree. */
+/** Joins tensors of one dtype along dimension `dim`. @throws ShapeError unless all other sizes agree. */
 export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
   const first = tensors[0];
   if (!first) throw new ShapeError('cat: an empty list was given; expected at least one tensor.');
@@ -163,7 +172,7 @@ export function cat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Te
   );
 }
 
-/** Joins tensors of one shape along a new dimension. */
+/** Joins tensors of one shape and dtype along a new dimension `dim`. @throws ShapeError when they differ. */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
   const first = tensors[0];
   if (!first) throw new ShapeError('stack: an empty list was given; expected at least one tensor.');
@@ -179,12 +188,13 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): 
   );
 }
 
-/** Pads of one dimension: how many elements before and after. */
+/** Number of elements added before and after along one dimension. */
 export type PadPair = readonly [before: number, after: number];
 
 /**
- * Surrounds x with `value`. `pads` names the last dimensions, in their order: [[top, bottom], [left, right]] for images.
- * Throws ShapeError on negative or fractional pads.
+ * Pads x (float32) with `value`.
+ * @param pads pairs for the last dimensions in their order: [[top, bottom], [left, right]] for images.
+ * @throws ShapeError on negative or fractional pads, and on more pairs than dimensions.
  */
 export function padConstant(x: Tensor, pads: readonly PadPair[], value = 0): Tensor {
   checkFloat32('padConstant', x);
@@ -201,7 +211,7 @@ export function padConstant(x: Tensor, pads: readonly PadPair[], value = 0): Ten
   });
 }
 
-/** One pad pair for every dimension of x, from pairs for the last ones. */
+/** The pad pairs of all dimensions of x, from pairs for the last ones. */
 export function checkPads(x: Tensor<DType>, pads: readonly PadPair[], name: string): PadPair[] {
   if (pads.length > x.rank || pads.flat().some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(

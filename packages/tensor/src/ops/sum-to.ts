@@ -1,4 +1,4 @@
-// The adjoint of broadcasting, for the backward functions of other operations; not part of the package's surface.
+// The adjoint of broadcasting, for backward functions. Not exported from the package.
 import { type Shape, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';

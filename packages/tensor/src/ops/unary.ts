@@ -1,4 +1,5 @@
-// Elementwise functions of one tensor: relu, tanh, exp, … One kernel serves a function and its derivatives.
+// Elementwise functions of one float32 tensor of any shape: relu, tanh, exp, … One kernel computes a function
+// and its first three derivatives; a fourth is a ShapeError. All throw ShapeError on other dtypes.
 import { record } from '../autograd/tape.ts';
 import { ConfigError } from '../errors.ts';
 import { type UnaryFunction, unary, unaryBackward } from '../kernels/unary.ts';
@@ -22,34 +23,50 @@ function derivativeOfProduct(f: UnaryFunction, order: number, x: Tensor, g: Tens
   return derivative(f, order + 1, x, mul(g, gy));
 }
 
-/** max(x, 0). The gradient at 0 is 0. */
+/** max(x, 0). The gradient at 0 is 0; NaN stays NaN. */
 export const relu = (x: Tensor): Tensor => apply({ kind: 'relu' }, x);
-/** x where x > 0, else negativeSlope · x. PyTorch's default slope is 0.01; DCGAN uses 0.2. */
+/**
+ * x where x > 0, otherwise negativeSlope · x. The default is PyTorch's; DCGAN uses 0.2. The gradient at 0 is
+ * negativeSlope.
+ */
 export const leakyRelu = (x: Tensor, negativeSlope = 0.01): Tensor =>
   apply({ kind: 'leakyRelu', a: negativeSlope }, x);
+/** The hyperbolic tangent. */
 export const tanh = (x: Tensor): Tensor => apply({ kind: 'tanh' }, x);
 /** 1 / (1 + e^-x), without overflow. */
 export const sigmoid = (x: Tensor): Tensor => apply({ kind: 'sigmoid' }, x);
 /** log(1 + e^x), without overflow. */
 export const softplus = (x: Tensor): Tensor => apply({ kind: 'softplus' }, x);
+/** e^x. */
 export const exp = (x: Tensor): Tensor => apply({ kind: 'exp' }, x);
 /** Natural logarithm; NaN below 0, -infinity at 0. */
 export const log = (x: Tensor): Tensor => apply({ kind: 'log' }, x);
+/** √x; NaN below 0. The gradient at 0 is infinite. */
 export const sqrt = (x: Tensor): Tensor => apply({ kind: 'sqrt' }, x);
 /** |x|. The gradient at 0 is 0. */
 export const abs = (x: Tensor): Tensor => apply({ kind: 'abs' }, x);
+/** -x. */
 export const neg = (x: Tensor): Tensor => apply({ kind: 'neg' }, x);
+/** x². */
 export const square = (x: Tensor): Tensor => apply({ kind: 'square' }, x);
-/** x to a fixed real power; negative x only with whole exponents up to 64 in magnitude. */
+/**
+ * x^exponent for a number. A negative x gives NaN unless the exponent is whole and at most 64 in magnitude.
+ */
 export const pow = (x: Tensor, exponent: number): Tensor => apply({ kind: 'pow', a: exponent }, x);
-/** α(e^x - 1) below 0, x above. */
+/** x above 0, α(e^x - 1) below. */
 export const elu = (x: Tensor, alpha = 1): Tensor => apply({ kind: 'elu', a: alpha }, x);
-/** x Φ(x) with the normal distribution's Φ (the exact form, not the tanh approximation). */
+/**
+ * x Φ(x), where Φ is the normal distribution's cumulative function (the exact form, not the tanh
+ * approximation).
+ */
 export const gelu = (x: Tensor): Tensor => apply({ kind: 'gelu' }, x);
-/** x σ(x). */
+/** x · sigmoid(x). */
 export const silu = (x: Tensor): Tensor => apply({ kind: 'silu' }, x);
 
-/** x limited to [min, max]; the gradient passes inside and at the bounds. Throws ConfigError when min > max. */
+/**
+ * x limited to [min, max]. The gradient is 1 inside and at the bounds, 0 outside.
+ * @throws ConfigError when min > max.
+ */
 export function clamp(x: Tensor, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): Tensor {
   if (!(min <= max))
     throw new ConfigError(`clamp: min ${min} and max ${max} were given; min must not exceed max.`);
