@@ -1,4 +1,4 @@
-// Products at the edges of what cores are made of, each core beside the plain one: sizes at and around the sides of
+// Products at the edges of what algorithms are made of, each algorithm beside the plain one: sizes at and around the sides of
 // tiles (64, 128), of small matrices (8, 16), of vectors and of unrolled steps, long inner axes and single rows.
 import {
   conv2d,
@@ -11,7 +11,7 @@ import {
   tensor,
 } from '@forger/tensor';
 import { Draw, seedOf } from '../../test/verify/draw.ts';
-import { type Core, onCore, plainCore, servedBy } from './forger.ts';
+import { type AlgorithmName, onAlgorithm, plainAlgorithm, servedBy } from './forger.ts';
 
 export interface Edge {
   readonly name: string;
@@ -97,9 +97,9 @@ export const edges: readonly Edge[] = [
 ];
 
 export interface EdgeResult {
-  /** The largest difference from the plain core's, of the result and both gradients, relative to the largest magnitude. */
+  /** The largest difference from the plain algorithm's, of the result and both gradients, relative to the largest magnitude. */
   readonly difference: number;
-  /** Whether a kernel of the core's own took part. */
+  /** Whether a kernel of the algorithm's own took part. */
   readonly served: boolean;
 }
 
@@ -108,7 +108,7 @@ interface Operand {
   readonly data: ArrayLike<number>;
 }
 
-/** An edge with operands, and what the plain core makes of them. */
+/** An edge with operands, and what the plain algorithm makes of them. */
 export class EdgeCase {
   readonly edge: Edge;
   readonly #operands: readonly Operand[];
@@ -126,13 +126,13 @@ export class EdgeCase {
     const [x, w] = [random(edge.shapes[0]), random(edge.shapes[1])];
     const { shape } = device.scope(() => edge.run(upload(device, x), upload(device, w)));
     const operands = [x, w, random(shape)];
-    const plain = await read(onCore(plainCore, () => run(device, edge, operands)));
+    const plain = await read(onAlgorithm(device, plainAlgorithm, () => run(device, edge, operands)));
     return new EdgeCase(edge, operands, plain);
   }
 
-  /** The same on a core, on this device or another. */
-  async on(device: Device, core: Core): Promise<EdgeResult> {
-    const { result, served } = servedBy(device, core, () => run(device, this.edge, this.#operands));
+  /** The same on a algorithm, on this device or another. */
+  async on(device: Device, algorithm: AlgorithmName): Promise<EdgeResult> {
+    const { result, served } = servedBy(device, algorithm, () => run(device, this.edge, this.#operands));
     const values = await read(result);
     const difference = Math.max(...values.map((list, i) => relativeDifference(list, this.#plain[i]!)));
     return { difference, served };

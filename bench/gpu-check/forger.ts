@@ -1,7 +1,16 @@
 // What the stages use of the library's inner side, in one place: devices with rules to order, products forced onto one
-// core each, and what tests know of each core.
+// algorithm each, what tests know of each algorithm, and the tuner.
 import { createDevice, type Device, type Precision } from '@forger/tensor';
-import { forceGemmCore, type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
+import {
+  forceGemmCore,
+  type GemmCore,
+  gemmCores,
+  getChoices,
+  setChoices,
+  supportsCore,
+  tune,
+  withGemmCore,
+} from '@forger/tensor/internal';
 import { openGoldenFile } from '../../test/golden/cases.ts';
 import { type FamilyResult, runFamily } from '../../test/golden/ops.ts';
 import { allowedUnits, sourceOf } from '../../test/verify/variants.ts';
@@ -23,35 +32,39 @@ export async function openDevice({ rules, ...options }: DeviceRequest): Promise<
   return device;
 }
 
-/** A way to compute products: one core for all that it can serve. */
-export type Core = GemmCore;
+/** What computes convolutions and matrix products. */
+export type AlgorithmName = GemmCore;
 
-/** The plain core, which the others are held to. */
-export const plainCore: Core = 'naive';
+/** The plain algorithm, which the others are held to. */
+export const plainAlgorithm: AlgorithmName = 'naive';
 
 /** Float16 operands, float32 sums. */
-export const halfCore: Core = 'matrix';
+export const halfAlgorithm: AlgorithmName = 'matrix';
 
-/** Every core but the plain one that this adapter can run; first those that GPUs are expected to take. */
-export function coresOf(device: Device): readonly Core[] {
-  const first: readonly Core[] = ['tiled', halfCore];
-  const others = gemmCores.filter((core) => core !== plainCore && !first.includes(core));
-  return [...first, ...others].filter((core) => supportsCore(device, core));
+/** Every algorithm but the plain one that this adapter can run; first those that GPUs are expected to take. */
+export function algorithmsOf(device: Device): readonly AlgorithmName[] {
+  const first: readonly AlgorithmName[] = ['tiled', halfAlgorithm];
+  const others = gemmCores.filter((one) => one !== plainAlgorithm && !first.includes(one));
+  return [...first, ...others].filter((one) => supportsCore(device, one));
 }
 
-/** Cores that are worth timing: the compensated one is for tests. */
-export function timedCores(device: Device): readonly Core[] {
-  return [plainCore, ...coresOf(device)].filter((core) => core !== 'compensated');
+/** Those that are worth timing, the plain one first: the compensated one is for tests. */
+export function timedAlgorithms(device: Device): readonly AlgorithmName[] {
+  return [plainAlgorithm, ...algorithmsOf(device)].filter((one) => one !== 'compensated');
 }
 
-/** Runs `fn`, which must not wait, with every product on one core where that can serve it; by the rules with null. */
-export function onCore<T>(core: Core | null, fn: () => T): T {
-  return core === null ? fn() : withGemmCore(core, fn);
+/** Runs `fn`, which must not wait, with every product by one algorithm where that can; by the rules with null. */
+export function onAlgorithm<T>(_device: Device, algorithm: AlgorithmName | null, fn: () => T): T {
+  return algorithm === null ? fn() : withGemmCore(algorithm, fn);
 }
 
-/** As `onCore`. @returns also whether a kernel of the core's own took part. */
-export function servedBy<T>(device: Device, core: Core, fn: () => T): { result: T; served: boolean } {
-  const own = sourceOf(core);
+/** As `onAlgorithm`. @returns also whether a kernel of the algorithm's own took part. */
+export function servedBy<T>(
+  device: Device,
+  algorithm: AlgorithmName,
+  fn: () => T,
+): { result: T; served: boolean } {
+  const own = sourceOf(algorithm);
   const { pipelines } = device;
   const get = pipelines.get;
   let served = false;
@@ -60,20 +73,24 @@ export function servedBy<T>(device: Device, core: Core, fn: () => T): { result: 
     return get.call(pipelines, source);
   };
   try {
-    return { result: onCore(core, fn), served };
+    return { result: onAlgorithm(device, algorithm, fn), served };
   } finally {
     pipelines.get = get;
   }
 }
 
-/** How far a core may be from the plain one, relative to the largest magnitude, in sums of `terms` terms. */
-export function allowedDifference(core: Core, terms: number): number {
-  return (allowedUnits(core, terms, false) + allowedUnits(plainCore, terms, false)) * 2 ** -24;
+/** How far an algorithm may be from the plain one, relative to the largest magnitude, in sums of `terms` terms. */
+export function allowedDifference(algorithm: AlgorithmName, terms: number): number {
+  return (allowedUnits(algorithm, terms, false) + allowedUnits(plainAlgorithm, terms, false)) * 2 ** -24;
 }
 
-/** As `onCore`, until the promise is settled. */
-export async function onCoreThroughout<T>(core: Core | null, fn: () => Promise<T>): Promise<T> {
-  forceGemmCore(core);
+/** As `onAlgorithm`, until the promise is settled. */
+export async function onAlgorithmThroughout<T>(
+  _device: Device,
+  algorithm: AlgorithmName | null,
+  fn: () => Promise<T>,
+): Promise<T> {
+  forceGemmCore(algorithm);
   try {
     return await fn();
   } finally {
@@ -81,7 +98,40 @@ export async function onCoreThroughout<T>(core: Core | null, fn: () => Promise<T
   }
 }
 
-/** The golden cases of a file, their products on one core, or by the rules with null. */
-export function goldenFamily(device: Device, path: string, core: Core | null): Promise<FamilyResult> {
-  return onCoreThroughout(core, () => runFamily(device, openGoldenFile(path), core));
+/** The golden cases of a file, their products by one algorithm, or by the rules with null. */
+export function goldenFamily(
+  device: Device,
+  path: string,
+  algorithm: AlgorithmName | null,
+): Promise<FamilyResult> {
+  return onAlgorithmThroughout(device, algorithm, () => runFamily(device, openGoldenFile(path), algorithm));
 }
+
+export interface Tuned {
+  readonly key: string;
+  /** Null for what the rules take. */
+  readonly algorithm: string | null;
+  /** Its time over that of the rules'. */
+  readonly ratio: number;
+  readonly wrong: readonly { readonly algorithm: string; readonly difference: number }[];
+}
+
+/** Tunes the problems of some work for so many seconds. */
+export async function tuned(
+  device: Device,
+  work: () => void,
+  seconds: number,
+): Promise<{ problems: readonly Tuned[]; left: number }> {
+  const { problems, left } = await tune(device, work, { seconds });
+  return {
+    left,
+    problems: problems.map(({ key, core, ratio, wrong }) => ({
+      key,
+      algorithm: core,
+      ratio,
+      wrong: wrong.map((one) => ({ algorithm: one.core, difference: one.difference })),
+    })),
+  };
+}
+
+export { getChoices, setChoices };

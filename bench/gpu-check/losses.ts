@@ -10,8 +10,8 @@ export interface Recorded extends TrainingRun {
   /** Where they were recorded, and when. */
   readonly adapter: string;
   readonly date: string;
-  /** By which core products were computed; 'rules' first. */
-  readonly runs: readonly { readonly core: string; readonly losses: readonly Losses[] }[];
+  /** By which algorithm products were computed; 'rules' first. */
+  readonly runs: readonly { readonly algorithm: string; readonly losses: readonly Losses[] }[];
 }
 
 export const recordedPath = (name: string): string =>

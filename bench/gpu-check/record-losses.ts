@@ -1,22 +1,22 @@
 // Records the losses that gpu-check compares with, on this machine's adapter:
-// `node scripts/run.mjs bench/gpu-check/record-losses.ts quick [CORE …]`, first by the rules, then with each core forced:
+// `node scripts/run.mjs bench/gpu-check/record-losses.ts quick [CORE …]`, first by the rules, then with each algorithm forced:
 // runs that differ in nothing but rounding say how far apart it drives them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Core, coresOf, onCoreThroughout, openDevice } from './forger.ts';
+import { type AlgorithmName, algorithmsOf, onAlgorithmThroughout, openDevice } from './forger.ts';
 import { type Recorded, recordedPath } from './losses.ts';
 import { type Losses, train, trainingRuns } from './training-run.ts';
 
 /** Digits that are kept: far more than the tolerance. */
 const DIGITS = 6;
 
-async function record(name: keyof typeof trainingRuns, core: string | null): Promise<Losses[]> {
+async function record(name: keyof typeof trainingRuns, algorithm: string | null): Promise<Losses[]> {
   const device = await openDevice({ rules: 'own' });
-  const known = coresOf(device).find((one) => one === core) ?? null;
-  if (core !== null && known === null)
-    throw new Error(`${core}: this adapter has ${coresOf(device).join(', ')}.`);
+  const known = algorithmsOf(device).find((one) => one === algorithm) ?? null;
+  if (algorithm !== null && known === null)
+    throw new Error(`${algorithm}: this adapter has ${algorithmsOf(device).join(', ')}.`);
   const losses: Losses[] = [];
-  await onCoreThroughout(known as Core | null, () =>
+  await onAlgorithmThroughout(device, known as AlgorithmName | null, () =>
     train(device, trainingRuns[name], {
       onStep: ([d, g]) => {
         losses.push([Number(d.toPrecision(DIGITS)), Number(g.toPrecision(DIGITS))]);
@@ -28,14 +28,15 @@ async function record(name: keyof typeof trainingRuns, core: string | null): Pro
   return losses;
 }
 
-const [, , asked, ...cores] = process.argv;
+const [, , asked, ...algorithms] = process.argv;
 const name = Object.keys(trainingRuns).find((one) => one === asked) as keyof typeof trainingRuns | undefined;
 if (!name) {
   console.error(`Usage: record-losses.ts ${Object.keys(trainingRuns).join('|')} [CORE …]`);
   process.exit(2);
 }
-const runs: { core: string; losses: Losses[] }[] = [];
-for (const core of [null, ...cores]) runs.push({ core: core ?? 'rules', losses: await record(name, core) });
+const runs: { algorithm: string; losses: Losses[] }[] = [];
+for (const algorithm of [null, ...algorithms])
+  runs.push({ algorithm: algorithm ?? 'rules', losses: await record(name, algorithm) });
 const device = await openDevice({ rules: 'own' });
 const recorded: Recorded = {
   ...trainingRuns[name],

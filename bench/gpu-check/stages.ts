@@ -18,7 +18,7 @@ export const stages: readonly StageEntry[] = [
   },
   {
     name: 'correctness',
-    title: 'golden cases; every core at tile edges; the same bits eager, captured, replayed and again',
+    title: 'golden cases; every algorithm at tile edges; the same bits eager, captured, replayed and again',
     seconds: 90,
     load: async () => (await import('./stages/correctness.ts')).correctness,
   },

@@ -183,8 +183,8 @@ describe.each(Object.keys(trainingRuns) as (keyof typeof trainingRuns)[])('losse
   });
 
   test('of all recorded runs, which differ by rounding alone, are the same', () => {
-    for (const { losses, core } of recorded.runs)
-      expect(compareLosses(recorded, losses).wrong, core).toEqual([]);
+    for (const { losses, algorithm } of recorded.runs)
+      expect(compareLosses(recorded, losses).wrong, algorithm).toEqual([]);
   });
 
   test('are held to little at the first steps', () => {

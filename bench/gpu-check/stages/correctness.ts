@@ -1,4 +1,4 @@
-// Stage 2: what tests hold on a software adapter, on this one: golden cases, every core at tile edges beside the plain
+// Stage 2: what tests hold on a software adapter, on this one: golden cases, every algorithm at tile edges beside the plain
 // one, and the bits of a step however it is run.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,27 +8,37 @@ import { verify } from '../../../test/verify/run.ts';
 import { variantsOf } from '../../../test/verify/variants.ts';
 import { firstDifference, trace } from '../bits.ts';
 import { EdgeCase, edges } from '../edges.ts';
-import { allowedDifference, type Core, coresOf, goldenFamily, plainCore } from '../forger.ts';
+import {
+  type AlgorithmName,
+  algorithmsOf,
+  allowedDifference,
+  goldenFamily,
+  plainAlgorithm,
+} from '../forger.ts';
 import { messageOf, type StageContext } from '../stage.ts';
 
 /** A selection of the golden cases, which comes with the repository; its README says where from. */
 export const ownGolden = fileURLToPath(new URL('../reference/golden', import.meta.url));
 
-/** Golden cases, their products by the rules or on one core. @returns how many cases. */
+/** Golden cases, their products by the rules or on one algorithm. @returns how many cases. */
 export async function golden(
   context: StageContext,
   device: Device,
   folder: string,
-  core: Core | null = null,
+  algorithm: AlgorithmName | null = null,
 ): Promise<number> {
   let count = 0;
   const files = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
   for (const name of files.sort()) {
-    if (core !== null && !/^(conv|linear|matmul)/.test(name)) continue;
-    const { family, cases, worst, allowed, failures } = await goldenFamily(device, join(folder, name), core);
+    if (algorithm !== null && !/^(conv|linear|matmul)/.test(name)) continue;
+    const { family, cases, worst, allowed, failures } = await goldenFamily(
+      device,
+      join(folder, name),
+      algorithm,
+    );
     count += cases;
     context.check(
-      `golden ${family}${core ? ` on ${core}` : ''}`,
+      `golden ${family}${algorithm ? ` on ${algorithm}` : ''}`,
       failures.length === 0,
       failures[0] ?? `${cases} cases, worst ${worst.error.toExponential(1)} of ${allowed.toExponential(1)}`,
       { failures },
@@ -37,12 +47,12 @@ export async function golden(
   return count;
 }
 
-/** One core at every edge. */
+/** One algorithm at every edge. */
 async function atEdges(
   context: StageContext,
   device: Device,
   cases: readonly EdgeCase[],
-  core: Core,
+  algorithm: AlgorithmName,
 ): Promise<void> {
   let worst = { share: 0, name: '', difference: 0 };
   let served = 0;
@@ -50,13 +60,15 @@ async function atEdges(
   let longest = 0;
   for (const one of cases) {
     if (context.left() < longest) {
-      context.note(`No time was left for the ${core} core at ${one.edge.name} and what comes after it.`);
+      context.note(
+        `No time was left for the ${algorithm} algorithm at ${one.edge.name} and what comes after it.`,
+      );
       break;
     }
     const before = context.left();
     try {
-      const found = await one.on(device, core);
-      const allowed = allowedDifference(core, one.edge.terms);
+      const found = await one.on(device, algorithm);
+      const allowed = allowedDifference(algorithm, one.edge.terms);
       if (found.served) served++;
       const share = found.difference / allowed;
       if (!(share <= worst.share)) worst = { share, name: one.edge.name, difference: found.difference };
@@ -69,7 +81,7 @@ async function atEdges(
     longest = Math.max(longest, before - context.left());
   }
   context.check(
-    `${core} at tile edges`,
+    `${algorithm} at tile edges`,
     wrong.length === 0 && served > 0,
     wrong[0] ??
       (served === 0
@@ -79,23 +91,23 @@ async function atEdges(
   );
 }
 
-/** @returns how many cores were tried. */
-async function cores(context: StageContext): Promise<number> {
+/** @returns how many algorithms were tried. */
+async function algorithms(context: StageContext): Promise<number> {
   let count = 0;
-  const names: Core[] = [];
+  const names: AlgorithmName[] = [];
   const cases: EdgeCase[] = [];
-  await context.attempt('the plain core at tile edges', { halfMatrices: true }, async (device) => {
+  await context.attempt('the plain algorithm at tile edges', { halfMatrices: true }, async (device) => {
     for (const edge of edges) cases.push(await EdgeCase.open(device, edge));
-    names.push(...coresOf(device));
+    names.push(...algorithmsOf(device));
   });
-  for (const core of names) {
+  for (const algorithm of names) {
     if (context.left() < 3) {
-      context.note(`No time was left for the cores ${names.slice(count).join(', ')} at tile edges.`);
+      context.note(`No time was left for the algorithms ${names.slice(count).join(', ')} at tile edges.`);
       break;
     }
     // A device each: one that an invalid kernel has broken serves nothing any more.
-    await context.attempt(`${core} at tile edges`, { halfMatrices: true }, (device) =>
-      atEdges(context, device, cases, core),
+    await context.attempt(`${algorithm} at tile edges`, { halfMatrices: true }, (device) =>
+      atEdges(context, device, cases, algorithm),
     );
     count++;
   }
@@ -140,7 +152,7 @@ async function bits(context: StageContext): Promise<void> {
   }
 }
 
-/** Random calls of the products on every core against float64, as many as there is time for. */
+/** Random calls of the products on every algorithm against float64, as many as there is time for. */
 async function random(context: StageContext): Promise<number> {
   let calls = 0;
   if (context.left() < 3) {
@@ -148,17 +160,17 @@ async function random(context: StageContext): Promise<number> {
     return calls;
   }
   await context.attempt('random products', { halfMatrices: true }, async (device) => {
-    for (const core of [...coresOf(device), plainCore]) {
+    for (const algorithm of [...algorithmsOf(device), plainAlgorithm]) {
       for (const op of ['conv2d', 'convTranspose2d', 'matmul'] as const) {
-        if (!variantsOf(op).includes(core)) continue;
+        if (!variantsOf(op).includes(algorithm)) continue;
         if (context.left() < 3) {
-          context.note(`No time was left for random products on ${core} and what comes after it.`);
+          context.note(`No time was left for random products on ${algorithm} and what comes after it.`);
           return;
         }
-        const { cases, wrong } = await verify(device, op, core, { seed: 1, first: 0, count: 8 });
+        const { cases, wrong } = await verify(device, op, algorithm, { seed: 1, first: 0, count: 8 });
         calls += cases;
         context.check(
-          `${op} on ${core} against float64`,
+          `${op} on ${algorithm} against float64`,
           wrong.length === 0,
           wrong.length === 0
             ? `${cases} random calls with gradients of gradients`
@@ -183,7 +195,7 @@ export async function correctness(context: StageContext): Promise<void> {
   const summary = [`${cases} golden cases`];
   context.headline(summary.join(', '));
   await bits(context);
-  summary.push(`${await cores(context)} cores at ${edges.length} edges`);
+  summary.push(`${await algorithms(context)} algorithms at ${edges.length} edges`);
   context.headline(summary.join(', '));
   summary.push(`${await random(context)} random products`);
   context.headline(summary.join(', '));

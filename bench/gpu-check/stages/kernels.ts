@@ -1,5 +1,5 @@
 // Stage 4: what the adapter can reach, and how near the main kernels come: the products of a DCGAN's step at 64×64,
-// width 64, batch 128, square matrix products, norms and Adam; by the rules first, then on every core there is time for.
+// width 64, batch 128, square matrix products, norms and Adam; by the rules first, then on every algorithm there is time for.
 import { Adam } from '@forger/nn';
 import {
   add,
@@ -14,13 +14,13 @@ import {
   type Tensor,
 } from '@forger/tensor';
 import { relativeDifference } from '../edges.ts';
-import { allowedDifference, type Core, onCore, servedBy, timedCores } from '../forger.ts';
+import { type AlgorithmName, allowedDifference, onAlgorithm, servedBy, timedAlgorithms } from '../forger.ts';
 import { BATCH, noise, type Product, products } from '../products.ts';
 import { messageOf, type StageContext } from '../stage.ts';
 import { once, rateOf, timeOnDevice } from '../timing.ts';
 
 interface Timed {
-  readonly core: Core | 'rules';
+  readonly algorithm: AlgorithmName | 'rules';
   readonly milliseconds: number;
   readonly spread: readonly [number, number];
   readonly gflops: number;
@@ -34,8 +34,8 @@ interface Measured extends Omit<Product, 'run'> {
 /** Of the generator and the discriminator at 64×64 and width 64, rounded. */
 const ADAM_PARAMETERS = 6_300_000;
 
-/** Shares of the ceiling that the rules and a core are taken to reach before they were seen. */
-const UNSEEN = { rules: 1 / 8, core: 1 / 60 };
+/** Shares of the ceiling that the rules and a algorithm are taken to reach before they were seen. */
+const UNSEEN = { rules: 1 / 8, algorithm: 1 / 60 };
 
 /** Calls that a timing takes at least: for the result, two by themselves, and one a round. */
 const LEAST_CALLS = 6;
@@ -44,8 +44,8 @@ class Kernels {
   readonly #context: StageContext;
   readonly #device: Device;
   readonly #ceilings: Ceilings;
-  /** The slowest that each core was, in GFLOP/s. */
-  readonly #slowest = new Map<Core | 'rules', number>();
+  /** The slowest that each algorithm was, in GFLOP/s. */
+  readonly #slowest = new Map<AlgorithmName | 'rules', number>();
   /** The longest that a timing took, in seconds. */
   #longest = 0;
   readonly measured = new Map<string, Measured>();
@@ -71,30 +71,30 @@ class Kernels {
     this.#context.figure(`${name}, rules`, text, { ...product, ...rules });
   }
 
-  /** Times a product that was timed by the rules on each core that serves it, and compares the results. */
-  async onCores({ run, ...product }: Product, cores: readonly Core[]): Promise<void> {
+  /** Times a product that was timed by the rules on each algorithm that serves it, and compares the results. */
+  async onAlgorithms({ run, ...product }: Product, algorithms: readonly AlgorithmName[]): Promise<void> {
     const name = `${product.kind} ${product.shape}`;
     const measured = this.measured.get(name);
     if (!measured) return;
     const others: Timed[] = [];
     const wrong: string[] = [];
     let expected: ArrayLike<number> | null = null;
-    for (const core of cores) {
-      if (!this.#affordable(core, product.flop)) {
-        this.leftOut.push(`${name} on ${core}`);
+    for (const algorithm of algorithms) {
+      if (!this.#affordable(algorithm, product.flop)) {
+        this.leftOut.push(`${name} on ${algorithm}`);
         continue;
       }
       const began = performance.now();
       try {
         expected ??= await valuesOf(run());
-        const { result, served } = servedBy(this.#device, core, run);
+        const { result, served } = servedBy(this.#device, algorithm, run);
         const difference = relativeDifference(await valuesOf(result), expected);
-        const allowed = 2 * allowedDifference(core, product.terms);
+        const allowed = 2 * allowedDifference(algorithm, product.terms);
         if (!served) continue;
-        if (!(difference <= allowed)) wrong.push(`${core} differs by ${difference.toExponential(1)}`);
-        others.push(await this.#time(core, core, product.flop, run));
+        if (!(difference <= allowed)) wrong.push(`${algorithm} differs by ${difference.toExponential(1)}`);
+        others.push(await this.#time(algorithm, algorithm, product.flop, run));
       } catch (error) {
-        wrong.push(`${core}: ${messageOf(error)}`);
+        wrong.push(`${algorithm}: ${messageOf(error)}`);
         this.#device.throwIfFailed();
       }
       this.#longest = Math.max(this.#longest, (performance.now() - began) / 1000);
@@ -102,33 +102,38 @@ class Kernels {
     measured.times.push(...others);
     if (others.length === 0 && wrong.length === 0) return;
     this.#context.check(
-      `${name}: cores agree`,
+      `${name}: algorithms agree`,
       wrong.length === 0,
-      wrong[0] ?? `${others.length} cores give what the rules' gives`,
+      wrong[0] ?? `${others.length} algorithms give what the rules' gives`,
     );
     const told = measured.times.map(
-      ({ core, milliseconds, shareOfCeiling }) =>
-        `${core} ${milliseconds.toFixed(3)} ms (${(100 * shareOfCeiling).toFixed(0)}%)`,
+      ({ algorithm, milliseconds, shareOfCeiling }) =>
+        `${algorithm} ${milliseconds.toFixed(3)} ms (${(100 * shareOfCeiling).toFixed(0)}%)`,
     );
-    this.#context.figure(`${name}, cores`, `${name}: ${told.join(', ')}`, { ...product, times: others });
+    this.#context.figure(`${name}, algorithms`, `${name}: ${told.join(', ')}`, { ...product, times: others });
   }
 
-  async #time(name: Core | 'rules', core: Core | null, flop: number, run: () => Tensor): Promise<Timed> {
+  async #time(
+    name: AlgorithmName | 'rules',
+    algorithm: AlgorithmName | null,
+    flop: number,
+    run: () => Tensor,
+  ): Promise<Timed> {
     const work = (): void => {
       this.#device.dropAllPacked(); // packing is part of the time
-      onCore(core, run);
+      onAlgorithm(this.#device, algorithm, run);
     };
     const about = await once(this.#device, work);
     const { milliseconds, spread } = await timeOnDevice(this.#device, about, work);
     const gflops = flop / milliseconds / 1e6;
     this.#slowest.set(name, Math.min(gflops, this.#slowest.get(name) ?? Number.POSITIVE_INFINITY));
-    return { core: name, milliseconds, spread, gflops, shareOfCeiling: gflops / this.#ceilings.gflops };
+    return { algorithm: name, milliseconds, spread, gflops, shareOfCeiling: gflops / this.#ceilings.gflops };
   }
 
-  /** Whether there is time for a product on a core, going by how slow that has been, and all else. */
-  #affordable(core: Core | 'rules', flop: number): boolean {
-    const unseen = this.#ceilings.gflops * (core === 'rules' ? UNSEEN.rules : UNSEEN.core);
-    const gflops = this.#slowest.get(core) ?? unseen;
+  /** Whether there is time for a product on a algorithm, going by how slow that has been, and all else. */
+  #affordable(algorithm: AlgorithmName | 'rules', flop: number): boolean {
+    const unseen = this.#ceilings.gflops * (algorithm === 'rules' ? UNSEEN.rules : UNSEEN.algorithm);
+    const gflops = this.#slowest.get(algorithm) ?? unseen;
     const seconds = (LEAST_CALLS * flop) / gflops / 1e9;
     return seconds < this.#context.left() / 4 && 1.5 * this.#longest < this.#context.left();
   }
@@ -176,7 +181,7 @@ async function streams(context: StageContext, device: Device, ceilings: Ceilings
   return told;
 }
 
-/** A line for each kind: rates by the rules with their shares of the ceiling, and where a core beats them. */
+/** A line for each kind: rates by the rules with their shares of the ceiling, and where a algorithm beats them. */
 function summarize(context: StageContext, measured: readonly Measured[]): void {
   for (const kind of new Set(measured.map((one) => one.kind))) {
     const parts = measured
@@ -186,7 +191,8 @@ function summarize(context: StageContext, measured: readonly Measured[]): void {
         const [rules] = times as [Timed, ...Timed[]];
         const share = `${(100 * rules.shareOfCeiling).toFixed(0)}%`;
         const gain = rules.milliseconds / best.milliseconds;
-        const beaten = best.core !== 'rules' && gain > 1.05 ? `; ${best.core} ×${gain.toFixed(1)}` : '';
+        const beaten =
+          best.algorithm !== 'rules' && gain > 1.05 ? `; ${best.algorithm} ×${gain.toFixed(1)}` : '';
         return `${brief} ${rateOf(rules.gflops)} (${share}${beaten})`;
       });
     context.figure(`summary ${kind}`, `${kind}: ${parts.join(', ')}`, {}, true);
@@ -205,7 +211,7 @@ export async function kernels(context: StageContext): Promise<void> {
     const bench = new Kernels(context, device, ceilings);
     for (const product of products(device)) await bench.byRules(product);
     summarize(context, [...bench.measured.values()]);
-    for (const product of products(device)) await bench.onCores(product, timedCores(device));
+    for (const product of products(device)) await bench.onAlgorithms(product, timedAlgorithms(device));
     if (bench.leftOut.length > 0)
       context.figure('left out', `no time was left for ${bench.leftOut.length} timings`, {
         timings: bench.leftOut,

@@ -3,7 +3,7 @@
 import { showStep } from '../../dcgan.ts';
 import { benchStep } from '../../step.ts';
 import { firstDifference, trace } from '../bits.ts';
-import { halfCore } from '../forger.ts';
+import { halfAlgorithm } from '../forger.ts';
 import type { StageContext } from '../stage.ts';
 import { golden, ownGolden } from './correctness.ts';
 import { stepCases } from './steps.ts';
@@ -29,7 +29,7 @@ export async function mixed(context: StageContext): Promise<void> {
     context.headline(told.join(', '));
   };
   await context.attempt('golden cases in mixed precision', { precision: 'mixed' }, async (device) => {
-    const cases = await golden(context, device, context.options.golden ?? ownGolden, halfCore);
+    const cases = await golden(context, device, context.options.golden ?? ownGolden, halfAlgorithm);
     tell(`${cases} golden cases`);
   });
   await context.attempt('bits in mixed precision', { precision: 'mixed' }, async (device) => {

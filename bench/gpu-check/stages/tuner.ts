@@ -1,8 +1,8 @@
 // Stage 7: what the tuner chooses for the products of a training step, what each choice gains over the rules, and what
 // the whole step gains.
 import type { Device } from '@forger/tensor';
-import { getChoices, setChoices, tune } from '@forger/tensor/internal';
 import { openStep, type StepSizes, showStep } from '../../dcgan.ts';
+import { getChoices, setChoices, tuned } from '../forger.ts';
 import type { StageContext } from '../stage.ts';
 import { once } from '../timing.ts';
 import { stepCases } from './steps.ts';
@@ -57,37 +57,42 @@ export async function tuner(context: StageContext): Promise<void> {
     const sizes = stepCases[name];
     if (name === 'A') context.note(`Tuned for step A, ${showStep(sizes)}: this adapter is slow.`);
     const step = stepOf(device, sizes);
-    const { problems, left } = await tune(device, step.run, { seconds: SHARE * context.left() });
+    const { problems, left } = await tuned(device, step.run, SHARE * context.left());
     step.dispose();
     if (left > 0) context.note(`No time was left for ${left} problems of step ${name}.`);
-    for (const { key, core, ratio, wrong } of problems) {
+    for (const { key, algorithm, ratio, wrong } of problems) {
       const first = wrong[0];
       context.check(
         `candidates for ${key}`,
         !first,
         first
-          ? `${first.core} differs by ${first.difference.toExponential(1)}`
-          : core
-            ? `${core} takes ${(100 * ratio).toFixed(0)}% of the time of the rules'`
+          ? `${first.algorithm} differs by ${first.difference.toExponential(1)}`
+          : algorithm
+            ? `${algorithm} takes ${(100 * ratio).toFixed(0)}% of the time of the rules'`
             : 'the rules are best',
       );
-      context.figure(key, `${key}: ${core ?? 'rules'} ${ratio.toFixed(2)}`, { key, core, ratio, wrong });
+      context.figure(key, `${key}: ${algorithm ?? 'rules'} ${ratio.toFixed(2)}`, {
+        key,
+        algorithm,
+        ratio,
+        wrong,
+      });
     }
-    const better = problems.filter(({ core }) => core !== null).sort((a, b) => a.ratio - b.ratio);
-    const told = better.map(({ core, ratio }) => `${core} ${ratio.toFixed(2)}`);
+    const better = problems.filter(({ algorithm }) => algorithm !== null).sort((a, b) => a.ratio - b.ratio);
+    const told = better.map(({ algorithm, ratio }) => `${algorithm} ${ratio.toFixed(2)}`);
     context.figure(
       'choices',
-      `tuner, ${name}: ${better.length} of ${problems.length} problems take another core${told.length > 0 ? `, in this share of the time: ${told.join(', ')}` : ''}`,
+      `tuner, ${name}: ${better.length} of ${problems.length} problems take another algorithm${told.length > 0 ? `, in this share of the time: ${told.join(', ')}` : ''}`,
       { choices: getChoices(device), left },
       true,
     );
-    context.headline(`${better.length} of ${problems.length} problems take another core`);
+    context.headline(`${better.length} of ${problems.length} problems take another algorithm`);
     if (better.length === 0) return;
     const { rules, chosen } = await wholeStep(device, sizes);
     const text = `step ${name} tuned: ${chosen.toFixed(2)} ms, by the rules ${rules.toFixed(2)} ms: ${(chosen / rules).toFixed(2)} of its time`;
     context.figure('tuned step', text, { rules, chosen, sizes }, true);
     context.headline(
-      `${better.length} of ${problems.length} problems take another core; the step takes ${(chosen / rules).toFixed(2)} of its time`,
+      `${better.length} of ${problems.length} problems take another algorithm; the step takes ${(chosen / rules).toFixed(2)} of its time`,
     );
   } finally {
     device.destroy();
