@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Device } from '@forger/tensor';
 import type { ReferenceOpName } from '../../../test/reference/index.ts';
-import { verify } from '../../../test/verify/run.ts';
+import { checkAgainstFloat64 } from '../against-float64.ts';
 import type { StageContext } from '../stage.ts';
 
 const operations: readonly ReferenceOpName[] = [
@@ -86,15 +86,7 @@ export async function adapter(context: StageContext): Promise<void> {
         context.note(`No time was left for ${operations.slice(i).join(', ')} against float64.`);
         break;
       }
-      const { worst, wrong, cases } = await verify(device, op, variant, { seed: 1, first: 0, count: CASES });
-      const units = `worst ${worst!.worst.units.toFixed(1)} of ${worst!.worst.allowed.toFixed(1)} units of roundoff`;
-      const ok = context.check(
-        op,
-        wrong.length === 0,
-        wrong.length === 0
-          ? `${cases} calls, ${units}`
-          : `${wrong.length} of ${cases} calls wrong: ${wrong[0]!.worst.what}; ${wrong[0]!.worst.at}`,
-      );
+      const { ok } = await checkAgainstFloat64(context, device, { op, variant, count: CASES, name: op });
       if (ok) right++;
     }
     context.headline(`${right} of ${operations.length} operations agree with float64`);
