@@ -1,5 +1,5 @@
 // Time on the device: by timestamps where it offers them, so that what the host spends on each call does not count.
-import type { Device } from '@forger/tensor';
+import { type Device, matmul, normal } from '@forger/tensor';
 import { timeInterleaved } from '@forger/tensor/internal';
 
 /** A sample is as many calls as last about so long, in milliseconds, one at least. */
@@ -45,6 +45,19 @@ export async function timeOnDevice(device: Device, about: number, work: () => vo
     spread: [times[0]!, times.at(-1)!],
     method: 'timestamps',
   };
+}
+
+const ROUGH_SIDE = 256;
+
+/**
+ * Seconds that so many operations of convolutions take at least, going by one small matrix product: what is begun on an
+ * adapter must end in time, and cannot be ended in between.
+ */
+export async function roughSeconds(device: Device, flop: number): Promise<number> {
+  const [a, b] = [normal([ROUGH_SIDE, ROUGH_SIDE], { device }), normal([ROUGH_SIDE, ROUGH_SIDE], { device })];
+  const milliseconds = await once(device, () => void matmul(a, b));
+  for (const t of [a, b]) t.dispose();
+  return ((flop / (2 * ROUGH_SIDE ** 3)) * milliseconds) / 1000;
 }
 
 /** A rate for people. */

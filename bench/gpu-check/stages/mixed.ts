@@ -5,8 +5,8 @@ import { benchStep } from '../../step.ts';
 import { firstDifference, trace } from '../bits.ts';
 import { halfAlgorithm } from '../forger.ts';
 import type { StageContext } from '../stage.ts';
+import { stepCases } from '../step-cases.ts';
 import { golden, ownGolden } from './correctness.ts';
-import { stepCases } from './steps.ts';
 import { trainAndCompare } from './training.ts';
 
 /** Float16 operands round by 2^-11, some thousands of times as much as float32; sums keep less of it. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ceilings, type Device, measureCeilings } from '@forger/tensor';
-import { openStep, type StepSizes, showStep } from '../../dcgan.ts';
+import { type StepSizes, showStep } from '../../dcgan.ts';
 import { measureHost } from '../../overhead.ts';
 import { Case } from '../../peers/case.ts';
 import { type Introduction, type Losses, PeerError } from '../../peers/process.ts';
@@ -12,15 +12,8 @@ import { CHECKED_STEPS, differences, type Spread, spread, TOLERANCE } from '../.
 import { benchStep } from '../../step.ts';
 import { PyTorch, settings } from '../pytorch.ts';
 import { messageOf, type StageContext } from '../stage.ts';
+import { flopOf, stepCases } from '../step-cases.ts';
 import { rateOf } from '../timing.ts';
-
-/** As `bench step` has them, and one that fills a GPU. */
-export const stepCases = {
-  A: { size: 32, width: 32, channels: 1, batch: 64 },
-  B: { size: 32, width: 64, channels: 1, batch: 64 },
-  C: { size: 64, width: 64, channels: 3, batch: 16 },
-  D: { size: 64, width: 64, channels: 3, batch: 128 },
-} as const satisfies Record<string, StepSizes>;
 
 /** A sample is as many steps as last about so long, in milliseconds. */
 const SAMPLE = 250;
@@ -224,13 +217,6 @@ async function inTurn(context: StageContext, runners: readonly Runner[]): Promis
     }
   }
   return times;
-}
-
-/** Operations of a step's convolutions. */
-export function flopOf(device: Device, sizes: StepSizes): number {
-  const { flop, dispose } = openStep(device, sizes);
-  dispose();
-  return flop;
 }
 
 /** The largest step that was measured once more without Dawn's validation and bounds checks. */

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Device } from '@forger/tensor';
 import { compareLosses, readRecorded } from '../losses.ts';
 import type { StageContext } from '../stage.ts';
+import { flopOf, stepCases } from '../step-cases.ts';
+import { roughSeconds } from '../timing.ts';
 import { type Losses, train, trainingRuns } from '../training-run.ts';
 
 export interface ShortRun {
@@ -60,6 +62,9 @@ export async function trainAndCompare(
 /** The time of a step of `pytorch` over that of one of `quick`, on an adapter that is slow. */
 const PYTORCH_OVER_QUICK = 40;
 
+/** Fewer steps than this say nothing. */
+const LEAST_STEPS = 3;
+
 /** Of the time, what the first run may take. */
 const QUICK_SHARE = 0.7;
 
@@ -67,6 +72,11 @@ export async function training(context: StageContext): Promise<void> {
   const told: string[] = [];
   let milliseconds = 0;
   await context.attempt('quick', {}, async (device) => {
+    if ((await roughSeconds(device, LEAST_STEPS * flopOf(device, stepCases.A))) > context.left()) {
+      context.note('No time was left for steps of quick: this adapter is slow.');
+      milliseconds = Number.POSITIVE_INFINITY;
+      return;
+    }
     const done = await trainAndCompare(context, device, {
       name: 'quick',
       seconds: QUICK_SHARE * context.left(),

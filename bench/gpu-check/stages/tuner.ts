@@ -4,8 +4,8 @@ import type { Device } from '@forger/tensor';
 import { openStep, type StepSizes, showStep } from '../../dcgan.ts';
 import { getChoices, setChoices, tuned } from '../forger.ts';
 import type { StageContext } from '../stage.ts';
+import { stepCases } from '../step-cases.ts';
 import { once } from '../timing.ts';
-import { stepCases } from './steps.ts';
 
 /** A step of A that takes longer than this, in milliseconds, is of an adapter that D would keep busy for minutes. */
 const SLOW = 30;
