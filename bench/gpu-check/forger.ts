@@ -1,19 +1,10 @@
 // What the stages use of the library's inner side, in one place: devices with rules to order, products forced onto one
 // algorithm each, what tests know of each algorithm, and the tuner.
 import { createDevice, type Device, type Precision } from '@forger/tensor';
-import {
-  forceGemmCore,
-  type GemmCore,
-  gemmCores,
-  getChoices,
-  setChoices,
-  supportsCore,
-  tune,
-  withGemmCore,
-} from '@forger/tensor/internal';
+import { algorithms, allowedUnits, getChoices, plainSums, setChoices, tune } from '@forger/tensor/internal';
 import { openGoldenFile } from '../../test/golden/cases.ts';
 import { type FamilyResult, runFamily } from '../../test/golden/ops.ts';
-import { allowedUnits, sourceOf } from '../../test/verify/variants.ts';
+import { sourcesOf } from '../../test/verify/variants.ts';
 import type { Rules } from './rules.ts';
 
 export interface DeviceRequest {
@@ -33,19 +24,20 @@ export async function openDevice({ rules, ...options }: DeviceRequest): Promise<
 }
 
 /** What computes convolutions and matrix products. */
-export type AlgorithmName = GemmCore;
+export type AlgorithmName = string;
 
 /** The plain algorithm, which the others are held to. */
 export const plainAlgorithm: AlgorithmName = 'naive';
 
 /** Float16 operands, float32 sums. */
-export const halfAlgorithm: AlgorithmName = 'matrix';
+export const halfAlgorithm: AlgorithmName = 'subgroup-matrix';
 
 /** Every algorithm but the plain one that this adapter can run; first those that GPUs are expected to take. */
 export function algorithmsOf(device: Device): readonly AlgorithmName[] {
   const first: readonly AlgorithmName[] = ['tiled', halfAlgorithm];
-  const others = gemmCores.filter((one) => one !== plainAlgorithm && !first.includes(one));
-  return [...first, ...others].filter((one) => supportsCore(device, one));
+  const able = algorithms.filter((one) => one.name !== plainAlgorithm && one.runsOn(device));
+  const names = able.map(({ name }) => name);
+  return [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
 }
 
 /** Those that are worth timing, the plain one first: the compensated one is for tests. */
@@ -54,8 +46,8 @@ export function timedAlgorithms(device: Device): readonly AlgorithmName[] {
 }
 
 /** Runs `fn`, which must not wait, with every product by one algorithm where that can; by the rules with null. */
-export function onAlgorithm<T>(_device: Device, algorithm: AlgorithmName | null, fn: () => T): T {
-  return algorithm === null ? fn() : withGemmCore(algorithm, fn);
+export function onAlgorithm<T>(device: Device, algorithm: AlgorithmName | null, fn: () => T): T {
+  return algorithm === null ? fn() : device.withAlgorithm(algorithm, fn);
 }
 
 /** As `onAlgorithm`. @returns also whether a kernel of the algorithm's own took part. */
@@ -64,12 +56,12 @@ export function servedBy<T>(
   algorithm: AlgorithmName,
   fn: () => T,
 ): { result: T; served: boolean } {
-  const own = sourceOf(algorithm);
+  const own = sourcesOf(algorithm);
   const { pipelines } = device;
   const get = pipelines.get;
   let served = false;
   pipelines.get = (source) => {
-    if (own && source.files.some((file) => own.test(file))) served = true;
+    if (own && source.files.some((file) => own.includes(file))) served = true;
     return get.call(pipelines, source);
   };
   try {
@@ -81,20 +73,21 @@ export function servedBy<T>(
 
 /** How far an algorithm may be from the plain one, relative to the largest magnitude, in sums of `terms` terms. */
 export function allowedDifference(algorithm: AlgorithmName, terms: number): number {
-  return (allowedUnits(algorithm, terms, false) + allowedUnits(plainAlgorithm, terms, false)) * 2 ** -24;
+  const bound = algorithms.find(({ name }) => name === algorithm) ?? plainSums;
+  return (allowedUnits(bound, terms) + allowedUnits(plainSums, terms)) * 2 ** -24;
 }
 
 /** As `onAlgorithm`, until the promise is settled. */
 export async function onAlgorithmThroughout<T>(
-  _device: Device,
+  device: Device,
   algorithm: AlgorithmName | null,
   fn: () => Promise<T>,
 ): Promise<T> {
-  forceGemmCore(algorithm);
+  device.forceAlgorithm(algorithm);
   try {
     return await fn();
   } finally {
-    forceGemmCore(null);
+    device.forceAlgorithm(null);
   }
 }
 
@@ -104,7 +97,8 @@ export function goldenFamily(
   path: string,
   algorithm: AlgorithmName | null,
 ): Promise<FamilyResult> {
-  return onAlgorithmThroughout(device, algorithm, () => runFamily(device, openGoldenFile(path), algorithm));
+  const found = algorithms.find(({ name }) => name === algorithm) ?? null;
+  return onAlgorithmThroughout(device, algorithm, () => runFamily(device, openGoldenFile(path), found));
 }
 
 export interface Tuned {
@@ -125,11 +119,11 @@ export async function tuned(
   const { problems, left } = await tune(device, work, { seconds });
   return {
     left,
-    problems: problems.map(({ key, core, ratio, wrong }) => ({
+    problems: problems.map(({ key, algorithm, ratio, wrong }) => ({
       key,
-      algorithm: core,
+      algorithm,
       ratio,
-      wrong: wrong.map((one) => ({ algorithm: one.core, difference: one.difference })),
+      wrong,
     })),
   };
 }
