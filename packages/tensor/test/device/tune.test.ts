@@ -27,7 +27,11 @@ function step(): void {
 test('finds the problems of some work, largest first, and tries each once', async () => {
   const before = device.recorder.dispatches;
   const seen: [number, number][] = [];
-  const { problems, left } = await tune(device, step, { rounds: 1, onProgress: (...at) => seen.push(at) });
+  const { problems, left } = await tune(device, step, {
+    rounds: 1,
+    seconds: 100,
+    onProgress: (...at) => seen.push(at),
+  });
   expect(problems.map((p) => p.key)).toEqual([key, 'matmul 1 128 64 256']);
   expect(left).toBe(0);
   expect(seen).toEqual([
@@ -53,7 +57,10 @@ test('right algorithms are not called wrong: what they are compared on does not 
   // A weight gradient over 64·16·16 places: the longer the sum, the more a regular operand would cancel in it.
   const picture = normal([64, 1, 32, 32]).keep();
   const weight = normal([32, 1, 4, 4]).keep();
-  const { problems } = await tune(device, () => void conv2d(picture, weight, args), { rounds: 1 });
+  const { problems } = await tune(device, () => void conv2d(picture, weight, args), {
+    rounds: 1,
+    seconds: 100,
+  });
   expect(problems.map(({ wrong }) => wrong)).toEqual([[]]);
 });
 
