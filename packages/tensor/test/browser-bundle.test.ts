@@ -44,6 +44,14 @@ describe('the browser entry', () => {
     expect(both.text).not.toMatch(FOR_NODE);
   });
 
+  it('has the WGSL of operations without its comments, and what measures an adapter only where it is used', async () => {
+    const { text } = await bundle("export { add, createDevice } from '@forger/tensor';", FOR_BROWSER);
+    expect(text).toContain('fn sigmoid(x: f32)');
+    expect(text).not.toContain('// 1 / (1 + e^-x)');
+    expect(text).not.toContain('struct Params { rounds: u32');
+    expect((await bundle(ALL, FOR_BROWSER)).text).toContain('struct Params { rounds: u32');
+  });
+
   it('differs from the Node entry, where the same checks find Node', async () => {
     const { text, inputs, imports } = await bundle(ALL, {
       platform: 'node',
