@@ -7,7 +7,7 @@ embedShaders();
 const numbers = [
   'packages/{tensor,nn,dcgan}/test/**/*.test.ts',
   'test/{reference,verify}/**/*.test.ts',
-  'test/{gemm,golden,gradient-penalty,ops,reference,shaders,thin,third-derivatives}.test.ts',
+  'test/{few-channels,gemm,golden,gradient-penalty,ops,reference,shaders,third-derivatives}.test.ts',
 ];
 
 export default defineConfig({

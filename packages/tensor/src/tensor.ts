@@ -182,6 +182,7 @@ export class Tensor<D extends DType = 'float32'> {
   /** Removes this tensor from the scopes around it: it lives until dispose(). */
   keep(): this {
     this.device.scopes.keep(this);
+    if (this.grad) this.device.scopes.keep(this.grad);
     return this;
   }
 

@@ -69,7 +69,8 @@ export function lossesSvg(
 
 /** The task's metrics by panel, in the order in which they are logged. */
 function panelsOf(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'>): Panel[] {
-  const names = [...new Set(metrics.flatMap((line) => Object.keys(line.metrics)))];
+  const measured = metrics.flatMap((line) => Object.keys(line.metrics));
+  const names = [...new Set([...Object.keys(task.metrics ?? {}), ...measured])];
   const specs = names.map((name) => ({ name, ...metricSpec(task, name) }));
   const titles = [...new Set(specs.map(({ panel }) => panel))].slice(0, MOST_PANELS);
   let top = TOP;

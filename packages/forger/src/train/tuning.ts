@@ -78,9 +78,9 @@ export async function settleKernels(
       reporter.note(`Tuning kernels for this adapter: ${done} of ${total} problems.`),
   });
   for (const { key, wrong } of problems) {
-    for (const { core, difference } of wrong) {
+    for (const { algorithm, difference } of wrong) {
       reporter.note(
-        `The ${core} kernel is wrong here for '${key}' (off by ${difference.toExponential(1)} of the largest value) and is not used: please report it.`,
+        `The ${algorithm} kernel is wrong here for '${key}' (off by ${difference.toExponential(1)} of the largest value) and is not used: please report it.`,
       );
     }
   }
