@@ -10,7 +10,9 @@ import { CommanderError } from 'commander';
 const MOST_CHARACTERS = 4000;
 
 /** A flag or argument that cannot be meant. The message names it. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
 
 /**
  * Prints one message to stderr, with a hint where there is one.
