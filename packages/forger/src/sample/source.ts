@@ -4,13 +4,13 @@
 import { stat } from 'node:fs/promises';
 import type { InputInfos } from '@forger/dcgan';
 import {
+  type FoundNetwork,
   imageInputs,
   type NetworkFinder,
   networkSizes,
   openWeights,
   quote,
   readSafetensorsWeights,
-  type Source,
   under,
   type WeightEntries,
 } from '@forger/dcgan/internal';
@@ -76,7 +76,7 @@ async function fromCheckpoint(
 
 /** Finds one of a run's networks by name. */
 function named(
-  source: Omit<Source, 'weights' | 'all'>,
+  source: Omit<FoundNetwork, 'weights' | 'all'>,
   path: string,
   weightsOf: (networks: readonly string[]) => Map<string, WeightEntries>,
 ): Pick<Opened, 'find' | 'networks'> {
@@ -104,7 +104,7 @@ function named(
 async function fromConfig(
   config: TrainConfig,
   saved: InputInfos | undefined,
-): Promise<Omit<Source, 'weights' | 'all'>> {
+): Promise<Omit<FoundNetwork, 'weights' | 'all'>> {
   const { task: published } = await loadTask(config.recipe);
   const task = withOptions(published, config);
   task.checkSizes?.(config);

@@ -4,7 +4,7 @@ import type { ShaderFile } from '../shaders.generated.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface Algorithm {
-  /** What `device.withAlgorithm`, `--variant`, the tuner's records and profiles call it. */
+  /** Its name in `device.withAlgorithm`, variants of tests, the tuner's records and profiles. */
   readonly name: string;
   /** Allowed error of short sums, in units of `unitRoundoff` of the result's largest magnitude; see `allowedUnits`. */
   readonly errorUnits: number;
