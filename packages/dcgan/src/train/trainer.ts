@@ -2,6 +2,7 @@
 // everything else: previews, checkpoints, evaluation, progress, early stopping.
 
 import { ConfigError, type Device, type DType, type Tensor } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import type { Batches } from '../data/batches.ts';
 import { type Checkpoint, HOOK, type HookState, loadArrays, saveArrays } from './checkpoint.ts';
 import type { TrainState } from './state.ts';

@@ -23,7 +23,9 @@ import { settleKernels } from './tuning.ts';
 import type { RunIO, TrainRun } from './types.ts';
 
 /** The signal came before the first step: nothing was trained. */
-export class StoppedError extends ForgerError {}
+export class StoppedError extends ForgerError {
+  override name = 'StoppedError';
+}
 
 const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
 

@@ -1,6 +1,7 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
 import type { ON_NAN } from '@forger/dcgan/internal';
+import type { AbortSignal } from '@forger/tensor/internal';
 import type { TrainConfig } from './config.ts';
 import type { Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
