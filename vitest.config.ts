@@ -7,7 +7,7 @@ embedShaders();
 const numbers = [
   'packages/{tensor,nn,dcgan}/test/**/*.test.ts',
   'test/{reference,verify}/**/*.test.ts',
-  'test/{gemm,golden,gradient-penalty,ops,reference,shaders,thin,third-derivatives}.test.ts',
+  'test/{few-channels,gemm,golden,gradient-penalty,ops,reference,shaders,third-derivatives}.test.ts',
 ];
 
 export default defineConfig({
@@ -17,8 +17,8 @@ export default defineConfig({
     setupFiles: ['test/variant-setup.ts'],
     // One process per file.
     pool: 'forks',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     projects: [
       {
         extends: true,

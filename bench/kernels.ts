@@ -1,4 +1,4 @@
-// Throughput of each kernel at the shapes of a DCGAN, every variant beside the naive one, checked before it is timed.
+// Throughput of each kernel at the shapes of a DCGAN, every algorithm beside the naive one, checked before it is timed.
 import {
   add,
   batchNorm,
@@ -15,11 +15,14 @@ import {
   tensor,
 } from '@forger/tensor';
 import {
-  type GemmCore,
-  gemmCores,
-  supportsCore,
+  type Algorithm,
+  algorithms,
+  algorithmsNamed,
+  allowedUnits,
+  type ConvProduct,
+  convProblem,
   timeInterleaved,
-  withGemmCore,
+  unitRoundoff,
 } from '@forger/tensor/internal';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 
@@ -33,7 +36,7 @@ interface KernelResult {
   readonly rate: number;
   readonly unit: 'GFLOP/s' | 'GB/s';
   readonly shareOfCeiling: number;
-  /** Largest difference from the naive variant over its largest magnitude; null for the naive one itself. */
+  /** Largest difference from the naive algorithm over its largest magnitude; null for the naive one itself. */
   readonly error: number | null;
 }
 
@@ -41,16 +44,18 @@ interface ProductCase {
   kernel: string;
   shape: string;
   flop: number;
-  /** The variants that have a kernel for it. */
-  cores: readonly GemmCore[];
+  /** Terms of its longest sum. */
+  terms: number;
+  /** The algorithms that have a kernel for it. */
+  algorithms: readonly Algorithm[];
   run: () => Tensor;
 }
 
-/** float32 sums in another order differ by rounding only; a wrong kernel differs by far more. */
-const allowedError = 1e-4;
+const naive = algorithmsNamed('naive')[0]!;
 
-/** Operands in float16 err by 2^-11 each, which sums keep as they keep the products themselves. */
-const allowedInHalf = 2 ** -10;
+/** By how much an algorithm's result may differ from the naive one's, relative to the largest magnitude. */
+const allowedError = (algorithm: Algorithm, terms: number): number =>
+  (allowedUnits(algorithm, terms) + allowedUnits(naive, terms)) * unitRoundoff;
 
 function noise(shape: readonly number[]): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
@@ -64,23 +69,18 @@ function noise(shape: readonly number[]): Tensor {
 
 /** The three products of a 4×4, stride 2 convolution layer, called as operations and their gradients. */
 function layerCases(n: number, c: number, h: number, k: number): ProductCase[] {
-  // Winograd's forms for kernels of two taps a phase; the compensated core is for tests.
-  const cores = gemmCores.filter(
-    (core) => core !== 'compensated' && core !== 'f2x3' && (core !== 'thin' || c <= 3),
-  );
-  return convCases([n, c, h, h], [k, c, 4, 4], { stride: 2, padding: 1 }, cores);
+  return convCases([n, c, h, h], [k, c, 4, 4], { stride: 2, padding: 1 });
 }
 
 /** The three products of a logit head. */
 function headCases(n: number, c: number): ProductCase[] {
-  return convCases([n, c, 4, 4], [1, c, 4, 4], {}, ['naive', 'thin']);
+  return convCases([n, c, 4, 4], [1, c, 4, 4], {});
 }
 
 function convCases(
   xShape: readonly number[],
   wShape: readonly number[],
   options: { stride?: number; padding?: number },
-  cores: readonly GemmCore[],
 ): ProductCase[] {
   const x = noise(xShape);
   const w = noise(wShape);
@@ -89,22 +89,55 @@ function convCases(
   const y = noise(output.shape);
   const [k, c] = wShape as [number, number];
   const flop = 2 * y.size * c * 16;
-  const { stride = 1 } = options;
+  const { stride = 1, padding = 0 } = options;
   const shape = `${xShape.join('×')}, ${k} filters 4×4 s${stride}`;
+  const [n, , h, w_] = xShape as [number, number, number, number];
+  const [, , p, q] = output.shape as [number, number, number, number];
+  const z = {
+    ...{ n, c, h, w: w_, k, r: 4, s: 4, p, q, groups: 1 },
+    stride: [stride, stride] as const,
+    padding: [padding, padding] as const,
+    dilation: [1, 1] as const,
+  };
+  const able = (product: ConvProduct): readonly Algorithm[] =>
+    timed(x.device).filter(({ convolution }) =>
+      convolution?.supports(x.device, convProblem(product, z, false)),
+    );
   return [
-    { kernel: 'conv2d forward', shape, flop, cores, run: () => conv2d(x, w, options) },
-    { kernel: 'conv2d input gradient', shape, flop, cores, run: () => convTranspose2d(y, w, options) },
+    {
+      kernel: 'conv2d forward',
+      shape,
+      flop,
+      terms: 16 * c,
+      algorithms: able('forward'),
+      run: () => conv2d(x, w, options),
+    },
+    {
+      kernel: 'conv2d input gradient',
+      shape,
+      flop,
+      terms: 16 * k,
+      algorithms: able('inputGradient'),
+      run: () => convTranspose2d(y, w, options),
+    },
     {
       kernel: 'conv2d weight gradient',
       shape,
       flop,
-      cores,
+      terms: n * p * q,
+      algorithms: able('weightGradient'),
       run: () => grad(output, [leaf], { gradOutputs: [y] })[0],
     },
   ];
 }
 
-function productCases(): ProductCase[] {
+/** What the adapter can run, the naive algorithm first; the compensated one is for tests. */
+function timed(device: Device): readonly Algorithm[] {
+  const others = algorithms.filter(({ name }) => name !== 'naive' && name !== 'compensated');
+  return [naive, ...others].filter((one) => one.runsOn(device));
+}
+
+function productCases(device: Device): ProductCase[] {
   const square = 512;
   const a = noise([square, square]);
   const b = noise([square, square]);
@@ -113,7 +146,8 @@ function productCases(): ProductCase[] {
       kernel: 'matmul',
       shape: `${square}×${square}×${square}`,
       flop: 2 * square ** 3,
-      cores: ['naive', 'tiled', 'subgroup', 'uniform', 'matrix', 'texture'],
+      terms: square,
+      algorithms: timed(device).filter(({ matmul }) => matmul),
       run: () => matmul(a, b),
     },
     ...layerCases(64, 1, 32, 32),
@@ -142,40 +176,40 @@ async function benchProducts(
   ceilings: Ceilings,
   report: (r: KernelResult) => void,
 ): Promise<void> {
-  for (const { kernel, shape, flop, cores: all, run } of productCases()) {
-    const cores = all.filter((core) => supportsCore(device, core));
-    const expected = withGemmCore('naive', run);
-    const errors = new Map<GemmCore, number>();
-    for (const core of cores) {
-      if (core === 'naive') continue;
-      const result = withGemmCore(core, run);
+  for (const { kernel, shape, flop, terms, algorithms, run } of productCases(device)) {
+    const expected = device.withAlgorithm('naive', run);
+    const errors = new Map<string, number>();
+    for (const algorithm of algorithms) {
+      const { name } = algorithm;
+      if (name === 'naive') continue;
+      const result = device.withAlgorithm(name, run);
       const error = await relativeDifference(result, expected);
-      if (!(error <= (core === 'matrix' ? allowedInHalf : allowedError)))
-        throw new Error(`${kernel} ${shape}: the ${core} variant differs from the naive one by ${error}.`);
-      errors.set(core, error);
+      if (!(error <= allowedError(algorithm, terms)))
+        throw new Error(`${kernel} ${shape}: ${name} differs from the naive algorithm by ${error}.`);
+      errors.set(name, error);
       result.dispose();
     }
     expected.dispose();
     const timings = await timeInterleaved(
       device,
-      cores.map((core) => () => {
+      algorithms.map(({ name }) => () => {
         device.dropAllPacked(); // packing is part of the time, though a step shares it between products
-        withGemmCore(core, run);
+        device.withAlgorithm(name, run);
       }),
     );
-    for (const [i, core] of cores.entries()) {
+    for (const [i, { name }] of algorithms.entries()) {
       const { median, least, most } = timings[i]!;
       const rate = flop / median / 1e6;
       report({
         kernel,
         shape,
-        variant: core,
+        variant: name,
         milliseconds: median,
         spread: [least, most],
         rate,
         unit: 'GFLOP/s',
         shareOfCeiling: rate / ceilings.gflops,
-        error: errors.get(core) ?? null,
+        error: errors.get(name) ?? null,
       });
     }
   }

@@ -13,7 +13,7 @@ const rounds = 25;
 const inARow = 4;
 
 /** Microseconds of the host for one step, medians over the rounds. */
-interface HostTime {
+export interface HostTime {
   readonly step: string;
   readonly validation: boolean;
   readonly commands: number;
@@ -44,7 +44,13 @@ function timed(device: Device, fn: () => void): { all: number; submit: number } 
   return { all: (1000 * all) / inARow, submit: (1000 * submit) / inARow };
 }
 
-async function measure(device: Device, validation: boolean, sizes: StepSizes): Promise<HostTime> {
+/** @param repeats rounds of a few steps of each kind. */
+export async function measureHost(
+  device: Device,
+  validation: boolean,
+  sizes: StepSizes,
+  repeats: number = rounds,
+): Promise<HostTime> {
   const { state, real, dispose } = openStep(device, sizes);
   const step = (): void => device.scope(() => void state.step({ real }));
   step();
@@ -52,7 +58,7 @@ async function measure(device: Device, validation: boolean, sizes: StepSizes): P
   await device.sync();
   const eager: number[] = [];
   const replays: ReturnType<typeof timed>[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < repeats; round++) {
     eager.push(timed(device, step).all);
     await device.sync();
     replays.push(timed(device, () => plan.replay()));
@@ -89,7 +95,7 @@ async function run(context: BenchContext): Promise<object> {
   try {
     for (const sizes of [tiny, stepSizes(context)]) {
       for (const device of [checked, unchecked]) {
-        const r = await measure(device, device === checked, sizes);
+        const r = await measureHost(device, device === checked, sizes);
         results.push(r);
         const each = [r.eager, r.replay, r.encode, r.submit].map((t) => (t / r.dispatches).toFixed(1));
         const counts = [r.commands, r.dispatches].map(String);

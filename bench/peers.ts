@@ -21,23 +21,23 @@ const MOST_STEPS = 50;
  * and ours are each up to 8e-5, 1e-3 and 2e-2 away from PyTorch's float64; with the operands of convolutions rounded to
  * TF32 or by float16's autocast 8e-4, 2e-2 and 3e-2.
  */
-const TOLERANCE: Readonly<Record<Precision, readonly [number, number, number]>> = {
+export const TOLERANCE: Readonly<Record<Precision, readonly [number, number, number]>> = {
   float32: [3e-4, 3e-3, 4e-2],
   tf32: [2e-3, 4e-2, 8e-2],
   float16: [2e-3, 4e-2, 8e-2],
 };
 /** Steps, each on latents of its own, whose losses are compared. A wrong gradient shows from the second on. */
-const CHECKED_STEPS = TOLERANCE.float32.length;
+export const CHECKED_STEPS = TOLERANCE.float32.length;
 
 /** Median, least and most. */
-interface Spread {
+export interface Spread {
   readonly median: number;
   readonly least: number;
   readonly most: number;
 }
 
 /** A loss that is not ours. */
-interface Difference {
+export interface Difference {
   /** From 1. */
   readonly step: number;
   readonly loss: "the discriminator's" | "the generator's";
@@ -132,7 +132,7 @@ async function timeInTurn(
 }
 
 /** The relative differences of all losses from ours, in order. */
-function differences(losses: readonly Losses[], reference: readonly Losses[]): Difference[] {
+export function differences(losses: readonly Losses[], reference: readonly Losses[]): Difference[] {
   return reference.flatMap((pair, i) =>
     pair.map((value, which) => ({
       step: i + 1,
@@ -142,7 +142,7 @@ function differences(losses: readonly Losses[], reference: readonly Losses[]): D
   );
 }
 
-function spread(values: readonly number[]): Spread {
+export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   return { median: sorted[Math.floor(sorted.length / 2)]!, least: sorted[0]!, most: sorted.at(-1)! };
 }

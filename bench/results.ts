@@ -35,7 +35,11 @@ export function describeMachine(device: Device): Machine {
 
 /** Writes one result file, named after the benchmark, the adapter and the day; returns its path. */
 export function writeResult(name: string, device: Device, result: object): string {
-  const machine = describeMachine(device);
+  return saveResult(name, describeMachine(device), result);
+}
+
+/** The same for a machine that was described before. */
+export function saveResult(name: string, machine: Machine, result: object): string {
   const adapter = machine.adapter
     .toLowerCase()
     .replace(/[^a-z0-9.]+/g, '-')

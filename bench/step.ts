@@ -5,7 +5,7 @@ import type { BenchContext, Benchmark } from './benchmark.ts';
 import { openStep, type StepSizes, showStep, stepLabel, stepOptions, stepSizes } from './dcgan.ts';
 import { median } from './timing.ts';
 
-interface StepResult extends StepSizes {
+export interface StepResult extends StepSizes {
   readonly precision: Precision;
   /** Steps that were timed, of each kind. */
   readonly steps: number;
@@ -22,7 +22,8 @@ interface StepResult extends StepSizes {
   readonly dispatchesPerStep: number;
 }
 
-async function benchStep(device: Device, sizes: StepSizes, steps: number): Promise<StepResult> {
+/** Times a step on a device: replayed and recorded anew, in turn. */
+export async function benchStep(device: Device, sizes: StepSizes, steps: number): Promise<StepResult> {
   const { state, real, flop, dispose } = openStep(device, sizes);
   const timed = async (fn: () => void): Promise<number> => {
     const start = performance.now();

@@ -1,12 +1,12 @@
 /**
- * Every core of the batched matrix product × every problem that runs on it, against float64, at sizes that cross the
+ * Every algorithm × every product that it can compute, against float64, at sizes that cross the
  * edges of tiles, vectors and unrolled steps: 1, 17, and 63 to 65.
  *
- * The fast cores take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
+ * The fast ones take seconds to compile for each new set of constants, so all convolutions here have one kernel size,
  * stride and padding; what varies (channels, images, groups, splits) does not recompile.
  */
 import { conv2d, type Device, normal as normalTensor } from '@forger/tensor';
-import { type GemmCore, gemmCores, supportsCore, withGemmCore } from '@forger/tensor/internal';
+import { type Algorithm, algorithms } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Sample } from './check-op.ts';
@@ -72,31 +72,7 @@ const transposed: Convolution[] = [
   { what: 'sizes compiled in', x: [3, 33, 17, 16], weight: [33, 17, 3, 3] },
 ];
 
-/**
- * Allowed error, relative to the largest magnitude. A sum of k products of either sign, made one after another, errs
- * by about √k / 2 units of roundoff here, and the longest have some thousand. The compensated core rounds once, and once
- * more for each of the few parts that are added up afterwards.
- */
-const tolerances: Record<GemmCore, number> = {
-  naive: 32 * unitRoundoff,
-  compensated: 2 * unitRoundoff,
-  tiled: 32 * unitRoundoff,
-  subgroup: 32 * unitRoundoff,
-  uniform: 32 * unitRoundoff,
-  // Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that they keep of
-  // the products themselves.
-  matrix: 2 ** -10,
-  texture: 32 * unitRoundoff,
-  // Winograd's transforms add numbers up before they cancel: with points at 0, 1, -1 and ∞ by factors of at most 4, with
-  // one at 2 by 8 on the way out and 6 on the way in, in each of two dimensions.
-  f2x2: 64 * unitRoundoff,
-  f3x2: 64 * unitRoundoff,
-  f4x2: 256 * unitRoundoff,
-  f2x3: 64 * unitRoundoff,
-  thin: 32 * unitRoundoff,
-};
-
-/** Shapes that the texture core packs in their own way; its kernels are compiled once for all of them. */
+/** Shapes that algorithms on textures pack in their own way; its kernels are compiled once for all of them. */
 const packed: { what: string; x: number[]; weight: number[]; args: object }[] = [
   { what: 'stride 1', x: [2, 5, 6, 7], weight: [17, 5, 3, 3], args: { padding: 1 } },
   {
@@ -123,30 +99,33 @@ const packed: { what: string; x: number[]; weight: number[]; args: object }[] = 
   { what: '2×2', x: [2, 4, 5, 6], weight: [8, 4, 2, 2], args: { padding: 1 } },
 ];
 
-/** More than one block of rows, columns and the inner axis, with a kernel of the taps that the core has a form for. */
-const severalBlocks = (core: GemmCore) => ({
+/** More than one block of rows, columns and the inner axis, with a kernel that the algorithm serves. */
+const severalBlocks = (name: string) => ({
   what: 'several blocks each way',
   x: [5, 34, 9, 13],
-  weight: core === 'f2x3' ? [33, 34, 3, 3] : [33, 34, 2, 2],
+  weight: name.endsWith('x3') ? [33, 34, 3, 3] : [33, 34, 2, 2],
   args: { stride: 1, padding: 1 },
 });
 
-describe.each(gemmCores)('%s core', (core: GemmCore) => {
+/**
+ * The error allowed is the algorithm's own (`errorUnits`), relative to the largest magnitude. A sum of k products of either
+ * sign, made one after another, errs by about √k / 2 units of roundoff here, and the longest have some thousand.
+ */
+describe.each(algorithms.map((one) => [one.name, one] as const))('%s', (name, algorithm: Algorithm) => {
   async function check(op: ReferenceOpName, sample: Sample): Promise<void> {
-    // checkOp calls the operations before it first waits, so inside withGemmCore.
-    const deviation = worst(await withGemmCore(core, () => checkOp(device, op, sample, { smooth: false })));
+    // checkOp calls the operations before it first waits, so inside withAlgorithm.
+    const run = () => checkOp(device, op, sample, { smooth: false });
+    const deviation = worst(await device.withAlgorithm(name, run));
     if (process.env.FORGER_SHOW_ERRORS)
-      process.stdout.write(`${core} ${(deviation.error / unitRoundoff).toFixed(1)} ${deviation.name}\n`);
-    expect(deviation.error, deviation.name).toBeLessThan(tolerances[core]);
+      process.stdout.write(`${name} ${(deviation.error / unitRoundoff).toFixed(1)} ${deviation.name}\n`);
+    expect(deviation.error, deviation.name).toBeLessThan(algorithm.errorUnits * unitRoundoff);
   }
 
   beforeEach((context) => {
-    if (!supportsCore(device, core)) context.skip(`this adapter cannot run the ${core} core`);
+    if (!algorithm.runsOn(device)) context.skip(`this adapter cannot run ${name}`);
   });
 
-  const isWinograd = /^f\d/.test(core);
-  /** Winograd's forms and the thin kernels serve convolutions alone. */
-  const matmulTest = test.skipIf(isWinograd || core === 'thin');
+  const matmulTest = test.skipIf(!algorithm.matmul);
 
   matmulTest.each(products)('matmul %i×%i×%i, %i at once', async (m, k, n, batch) => {
     await check(
@@ -186,26 +165,26 @@ describe.each(gemmCores)('%s core', (core: GemmCore) => {
     await check('convTranspose2d', sampleOf('convTranspose2d', [x, weight], { ...args, groups }));
   });
 
-  if (core !== 'texture' && !isWinograd) return;
-  test.each([...packed, severalBlocks(core)])('$what', async ({ x, weight, args }) => {
+  if (algorithm.specialValues !== 'spread') return; // the rest is for those that pack tiles and texels
+  test.each([...packed, severalBlocks(name)])('$what', async ({ x, weight, args }) => {
     await check('conv2d', sampleOf('conv2d', [x, weight], args));
     const [n, , h, w] = x;
     await check('convTranspose2d', sampleOf('convTranspose2d', [[n!, weight[0]!, h!, w!], weight], args));
   });
 
   test('textures of a captured step are its own, and go with it', async () => {
-    const { x, weight, args } = severalBlocks(core);
+    const { x, weight, args } = severalBlocks(name);
     const [input, w, other] = [normalTensor(x), normalTensor(weight), normalTensor(x)].map((t) => t.keep());
     const run = () => conv2d(input!, w!, args);
-    const eager = withGemmCore(core, run);
+    const eager = device.withAlgorithm(name, run);
     await device.sync();
     device.dropAllPacked();
     const before = device.memory();
-    const plan = withGemmCore(core, () => device.capture(run));
+    const plan = device.withAlgorithm(name, () => device.capture(run));
     expect(plan.needs.bytesAtOnce).toBeGreaterThan(0);
     expect(device.memory().pooledBytes).toBeGreaterThanOrEqual(plan.needs.bytesAtOnce);
     // The same textures in other hands between two replays.
-    withGemmCore(core, () => conv2d(other!, w!, args)).dispose();
+    device.withAlgorithm(name, () => conv2d(other!, w!, args)).dispose();
     plan.replay();
     expect(await plan.result.data()).toEqual(await eager.data());
     plan.dispose();

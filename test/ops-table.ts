@@ -23,7 +23,7 @@ import type {
   SliceArgs,
   TransposeArgs,
 } from './reference/structure.ts';
-import type { ClampArgs, EluArgs, LeakyReluArgs, PowArgs } from './reference/unary.ts';
+import { unaryOps } from './reference/unary.ts';
 
 /** The operation on the device: inputs in the reference's order; its result is recorded for gradients. */
 export type DeviceOp = (inputs: readonly Tensor[], args: unknown) => Tensor;
@@ -57,6 +57,18 @@ function indexSelect(x: Tensor, { dim, index }: IndexSelectArgs): Tensor {
   return swap(forger.indexSelect(swap(x), index));
 }
 
+/** Elementwise functions go by the same names; their arguments follow in the reference's order. */
+const all = { ...forger } as unknown as Record<string, (x: Tensor, ...args: unknown[]) => Tensor>;
+const functions = Object.fromEntries(
+  Object.entries(unaryOps).map(([name, { parameters }]) => {
+    const f = all[name]!;
+    const call = op<Record<string, unknown>>((args, x) =>
+      f(x, ...Object.keys(parameters).map((parameter) => args[parameter])),
+    );
+    return [name, call];
+  }),
+) as Record<keyof typeof unaryOps, DeviceOp>;
+
 export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
   conv2d: op<Conv2dArgs>((args, x, weight, bias) => forger.conv2d(x, weight!, { ...args, bias })),
   convTranspose2d: op<ConvTranspose2dArgs>((args, x, weight, bias) =>
@@ -76,22 +88,7 @@ export const deviceOps: Record<ReferenceOpName, DeviceOp> = {
   avgPool2d: op<AvgPool2dArgs>(({ kernelSize, ...args }, x) => forger.avgPool2d(x, kernelSize, args)),
   // The reference drops the two dimensions of size 1 that the device keeps.
   globalAvgPool2d: unary((x) => forger.reshape(forger.globalAvgPool2d(x), x.shape.slice(0, 2))),
-  relu: unary(forger.relu),
-  leakyRelu: op<LeakyReluArgs>(({ negativeSlope }, x) => forger.leakyRelu(x, negativeSlope)),
-  tanh: unary(forger.tanh),
-  sigmoid: unary(forger.sigmoid),
-  softplus: unary(forger.softplus),
-  exp: unary(forger.exp),
-  log: unary(forger.log),
-  sqrt: unary(forger.sqrt),
-  abs: unary(forger.abs),
-  neg: unary(forger.neg),
-  square: unary(forger.square),
-  pow: op<PowArgs>(({ exponent }, x) => forger.pow(x, exponent)),
-  clamp: op<ClampArgs>(({ min, max }, x) => forger.clamp(x, min, max)),
-  elu: op<EluArgs>(({ alpha }, x) => forger.elu(x, alpha)),
-  gelu: unary(forger.gelu),
-  silu: unary(forger.silu),
+  ...functions,
   softmax: op<SoftmaxArgs>(({ dim }, x) => forger.softmax(x, dim)),
   logSoftmax: op<SoftmaxArgs>(({ dim }, x) => forger.logSoftmax(x, dim)),
   add: binary(forger.add),

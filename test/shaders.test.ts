@@ -41,12 +41,12 @@ import {
   uniform,
   zeros,
 } from '@forger/tensor';
-import { gemmCores, markNonFinite, supportsCore, withGemmCore } from '@forger/tensor/internal';
+import { algorithms, algorithmsNamed, markNonFinite } from '@forger/tensor/internal';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelSource } from '../packages/tensor/src/device/pipelines.ts';
 import { fillRandom } from '../packages/tensor/src/kernels/random.ts';
-import { type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
+import { profileSources, type ShaderFile, shaderSources } from '../packages/tensor/src/shaders.generated.ts';
 import type { Sample } from './check-op.ts';
 import { differentiable } from './check-op.ts';
 import { corners } from './op-corners.ts';
@@ -113,7 +113,7 @@ describe('kernels compile with validation and bounds checks', () => {
   test('a shader that is wrong is noticed', async () => {
     const source = {
       name: 'wrong',
-      files: ['elementwise/element_f32.wgsl', 'elementwise/share.wgsl', 'elementwise/fill.wgsl'],
+      files: ['elementwise/element_f32.wgsl', 'elementwise/share.wgsl', 'fill/fill.wgsl'],
       bindings: ['write'],
     } as const;
     device.pipelines.get(source);
@@ -164,10 +164,12 @@ describe('kernels compile with validation and bounds checks', () => {
     adapter.software = software;
   });
 
-  test.each(gemmCores)('products by the %s core', async (core) => {
-    if (!supportsCore(device, core)) return;
+  const runs = (name: string) => algorithmsNamed(name).every((one) => one.runsOn(device));
+
+  test.each(algorithms.map(({ name }) => name))('products by %s', async (name) => {
+    if (!runs(name)) return;
     await expectToCompile(() =>
-      withGemmCore(core, () => {
+      device.withAlgorithm(name, () => {
         for (const channels of [3, 7, 33]) {
           const bias = zeros([channels]);
           const w = zeros([channels, 5, 4, 4]).requiresGrad_();
@@ -190,7 +192,7 @@ describe('kernels compile with validation and bounds checks', () => {
   });
 
   test('convolutions of few channels, and logit heads', async () => {
-    if (!supportsCore(device, 'thin')) return;
+    if (!runs('thin')) return; // the former name of both
     const pass = (xShape: number[], wShape: number[], options: object): void => {
       const [x, w] = [zeros(xShape).requiresGrad_(), zeros(wShape).requiresGrad_()];
       const y = conv2d(x, w, { ...options, bias: zeros([wShape[0]!]) });
@@ -198,7 +200,7 @@ describe('kernels compile with validation and bounds checks', () => {
       convTranspose2d(zeros(y.shape), w, { ...options, bias: zeros([wShape[1]!]) });
     };
     await expectToCompile(() =>
-      withGemmCore('thin', () => {
+      device.withAlgorithm('thin', () => {
         for (const width of [16, 18, 72]) pass([2, 1, 16, width], [9, 1, 4, 4], { stride: 2, padding: 1 });
         pass([2, 3, 8, 8], [8, 3, 3, 3], { padding: 1 });
         pass([2, 8, 4, 4], [1, 8, 4, 4], {});
@@ -266,13 +268,14 @@ describe('kernels compile with validation and bounds checks', () => {
     });
   });
 
-  test('what the benchmark measures the adapter with', async () => {
-    const constants = { WORKGROUP: 64 };
+  test('what profiles measure the adapter with', async () => {
+    const [constants, sources] = [{ WORKGROUP: 64 }, profileSources];
     await expectToCompile(() => {
       const bindings = ['read', 'write'] as const;
-      device.pipelines.get({ name: 'stream_copy', files: ['bench/stream_copy.wgsl'], constants, bindings });
-      const files = ['bench/multiply_add.wgsl'] as const;
-      device.pipelines.get({ name: 'multiply_add', files, constants, bindings: ['write'] });
+      const copy = { name: 'stream_copy', files: ['profile/stream_copy.wgsl'] } as const;
+      device.pipelines.get({ ...copy, sources, constants, bindings });
+      const files = ['profile/multiply_add.wgsl'] as const;
+      device.pipelines.get({ name: 'multiply_add', files, sources, constants, bindings: ['write'] });
     });
   });
 });
@@ -283,8 +286,10 @@ describe('nothing was left out', () => {
 
   test('every shader file is part of a kernel', () => {
     const used = new Set(compiled.flatMap(({ files }) => files));
-    const unused = (Object.keys(shaderSources) as ShaderFile[]).filter((file) => !used.has(file));
-    const needSubgroups = supportsCore(device, 'subgroup')
+    const unused = ([...Object.keys(shaderSources), ...Object.keys(profileSources)] as ShaderFile[]).filter(
+      (file) => !used.has(file),
+    );
+    const needSubgroups = algorithmsNamed('subgroup')[0]!.runsOn(device)
       ? []
       : [
           'conv/pack_channels.wgsl',
@@ -294,18 +299,19 @@ describe('nothing was left out', () => {
           'gemm/core_subgroup.wgsl',
           'gemm/core_texture.wgsl',
         ];
-    const needMatrices = supportsCore(device, 'matrix')
+    const needMatrices = algorithmsNamed('subgroup-matrix')[0]!.runsOn(device)
       ? []
-      : ['gemm/core_matrix.wgsl', 'gemm/largest_finite.wgsl'];
+      : ['gemm/core_subgroup_matrix.wgsl', 'gemm/largest_finite.wgsl'];
     expect(unused).toEqual([...needSubgroups, ...needMatrices].sort());
   });
 
   /** Files and the values of their constants, each with each, that must have been compiled. */
   const sets: [ShaderFile, Record<string, readonly (number | boolean)[]>][] = [
-    ['elementwise/unary_forward.wgsl', { KIND: upTo(15) }],
-    ['elementwise/unary_backward.wgsl', { KIND: upTo(15), ORDER: [1, 2, 3] }],
-    ['elementwise/binary.wgsl', { KIND: upTo(7) }],
-    ['elementwise/binary.wgsl', { RANK: upTo(8) }],
+    ...(Object.keys(shaderSources) as ShaderFile[])
+      .filter((file) => file.startsWith('unary/functions/'))
+      .map((file): [ShaderFile, { ORDER: number[] }] => [file, { ORDER: upTo(3) }]),
+    ['binary/binary.wgsl', { KIND: upTo(7) }],
+    ['binary/binary.wgsl', { RANK: upTo(8) }],
     ['structure/strided_copy.wgsl', { RANK: upTo(8) }],
     ['reduce/reduce.wgsl', { KIND: upTo(2) }],
     ['reduce/reduce.wgsl', { KEPT_RANK: upTo(4) }],

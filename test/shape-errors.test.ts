@@ -4,15 +4,17 @@
  */
 import * as forger from '@forger/tensor';
 import { type Device, ShapeError, type Tensor } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { deviceOps } from './ops-table.ts';
 import type { ReferenceOpName } from './reference/index.ts';
+import { unaryOps } from './reference/unary.ts';
+import { useDevice } from './support/device.ts';
 import { untyped } from './support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await forger.createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const of = (...shape: number[]): Tensor => forger.zeros(shape);
 const integers = (...shape: number[]): Tensor => untyped(forger.zeros(shape, { dtype: 'int32' }));
@@ -92,6 +94,15 @@ const scaled = (call: (x: Tensor, options: { weight?: Tensor; bias?: Tensor }) =
   wrong('an integer bias', () => call(of(2, 3, 4), { bias: integers(3) }), 'bias', 'int32', 'float32 [3]'),
 ];
 
+const functions = Object.fromEntries(
+  Object.entries(unaryOps).map(([name, { parameters }]) => {
+    const args = Object.fromEntries(
+      Object.entries(parameters).map(([parameter, values]) => [parameter, values[0]]),
+    );
+    return [name, [dtype((x) => deviceOps[name as keyof typeof unaryOps]([x], args))]];
+  }),
+) as Record<keyof typeof unaryOps, Wrong[]>;
+
 const calls: Record<ReferenceOpName, readonly Wrong[]> = {
   conv2d: [
     ...convolution(forger.conv2d),
@@ -162,22 +173,7 @@ const calls: Record<ReferenceOpName, readonly Wrong[]> = {
     dtype(forger.globalAvgPool2d, [1, 1, 2, 2]),
     wrong('rank 3', () => forger.globalAvgPool2d(of(1, 2, 2)), '[1, 2, 2]', '(N, C, H, W)'),
   ],
-  relu: [dtype(forger.relu)],
-  leakyRelu: [dtype((x) => forger.leakyRelu(x))],
-  tanh: [dtype(forger.tanh)],
-  sigmoid: [dtype(forger.sigmoid)],
-  softplus: [dtype(forger.softplus)],
-  exp: [dtype(forger.exp)],
-  log: [dtype(forger.log)],
-  sqrt: [dtype(forger.sqrt)],
-  abs: [dtype(forger.abs)],
-  neg: [dtype(forger.neg)],
-  square: [dtype(forger.square)],
-  pow: [dtype((x) => forger.pow(x, 2))],
-  clamp: [dtype((x) => forger.clamp(x, 0, 1))],
-  elu: [dtype((x) => forger.elu(x))],
-  gelu: [dtype(forger.gelu)],
-  silu: [dtype(forger.silu)],
+  ...functions,
   softmax: [
     dtype((x) => forger.softmax(x, 0)),
     wrong('a dimension too far', () => forger.softmax(of(2, 3), -3), 'dimension -3', 'expected -2 to 1'),

@@ -5,11 +5,11 @@ import { deviceOps } from './ops-table.ts';
 import { map, ref } from './reference/array.ts';
 import { derivative } from './reference/finite.ts';
 import { referenceOp } from './reference/index.ts';
+import { unaryOps } from './reference/unary.ts';
 import { useDevice } from './support/device.ts';
 import { type Deviation, deviations } from './support/errors.ts';
 import { toTensor } from './support/tensors.ts';
 import { unitRoundoff } from './support/tolerances.ts';
-import { opNames } from './verify/cases.ts';
 
 let device: Device;
 useDevice((opened) => {
@@ -19,17 +19,29 @@ useDevice((opened) => {
 /** A first gradient is allowed 32 units of roundoff (check-op.ts); each further one runs through about as many steps again. */
 const tolerance = 64 * unitRoundoff;
 
-const names = opNames.slice(opNames.indexOf('relu'), opNames.indexOf('silu') + 1);
+const names = Object.keys(unaryOps) as (keyof typeof unaryOps)[];
 const x = ref(
   [19],
   [...Array(19).keys()].map((i) => (i - 9) / 4 + 1 / 8),
 );
 const positive = map(x, (value) => value + 3);
-const args = { negativeSlope: 0.2, alpha: 0.5, exponent: 1.75, min: -1, max: 1.5, reduction: 'none' };
+/** A value of each argument; where a function is not named here, those that it is drawn with first. */
+const given: Record<string, object> = {
+  pow: { exponent: 1.75 },
+  leakyRelu: { negativeSlope: 0.2 },
+  elu: { alpha: 0.5 },
+};
+
+function argsOf(name: string): object {
+  const { parameters = {} } = (unaryOps as Record<string, { parameters?: object }>)[name] ?? {};
+  const first = Object.entries(parameters).map(([parameter, values]) => [parameter, values[0]]);
+  return given[name] ?? { ...Object.fromEntries(first), reduction: 'none' };
+}
 
 test.each([...names, 'bceWithLogits', 'mse', 'softplusGan'] as const)('%s', async (name) => {
   const op = referenceOp(name);
-  const point = ['log', 'sqrt', 'pow'].includes(name) ? positive : x;
+  const args = argsOf(name);
+  const point = name in unaryOps && unaryOps[name as keyof typeof unaryOps].positive ? positive : x;
   const others = ['bceWithLogits', 'mse'].includes(name) ? [map(x, (_, i) => i / 19)] : [];
   const first = (i: number, value: number): number => {
     const at = [point, ...others].map((t) => ref([1], [t.data[i]!]));

@@ -24,6 +24,9 @@ function pytorch(name: string, setting: string): Peer {
   return { name, command: (python) => [python, here('pytorch.py')], setting, npm: false };
 }
 
+/** A PyTorch that waits for cases. */
+export const pytorchServer = (python: string): readonly string[] => [python, here('pytorch.py')];
+
 export const peers: readonly Peer[] = [
   pytorch('pytorch', 'float32'),
   pytorch('pytorch-best', 'best'),

@@ -20,10 +20,13 @@ export interface Introduction {
 /** A peer that is not here (`absent`), or that is and does not do the step. */
 export class PeerError extends Error {
   readonly absent: boolean;
+  /** Whether its process has ended, or was never begun. */
+  readonly ended: boolean;
 
-  constructor(message: string, absent: boolean) {
+  constructor(message: string, absent: boolean, ended = false) {
     super(message);
     this.absent = absent;
+    this.ended = ended;
   }
 }
 
@@ -67,15 +70,28 @@ export class PeerProcess {
       return { version, precision, losses, milliseconds };
     } catch (error) {
       if (!late) throw error;
-      throw new PeerError(`trained ${losses.length} of ${steps} steps in ${seconds} s`, false);
+      throw new PeerError(`trained ${losses.length} of ${steps} steps in ${seconds} s`, false, true);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Milliseconds of one step, the mean of `steps` in a row. Throws PeerError. */
-  async time(steps: number): Promise<number> {
-    this.#child.stdin.write(`${JSON.stringify({ steps })}\n`);
+  /** Asks a process that was started without a case to open one, beside those it has. Then comes its introduction. */
+  open(path: string, setting: string): void {
+    this.#say({ case: path, setting });
+  }
+
+  /** Lets go of all cases. */
+  close(): void {
+    this.#say({ close: true });
+  }
+
+  /**
+   * Milliseconds of one step, the mean of `steps` in a row. Throws PeerError.
+   * @param run which of the cases that were opened, from 0; the last where it is left out.
+   */
+  async time(steps: number, run?: number): Promise<number> {
+    this.#say(run === undefined ? { steps } : { steps, run });
     const { milliseconds } = await this.#answer();
     return (milliseconds as number) / steps;
   }
@@ -84,6 +100,10 @@ export class PeerProcess {
   end(): void {
     this.#child.stdin.end();
     this.#child.kill();
+  }
+
+  #say(request: object): void {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
   }
 
   async #answer(): Promise<Record<string, unknown>> {
@@ -96,8 +116,8 @@ export class PeerProcess {
   }
 
   #gone(): PeerError {
-    if (this.#error) return new PeerError(`${this.#error.path}: ${this.#error.code}`, true);
+    if (this.#error) return new PeerError(`${this.#error.path}: ${this.#error.code}`, true, true);
     const last = this.#stderr.trim().split('\n').at(-1);
-    return new PeerError(`it ended${last ? `: ${last}` : ' without a word'}`, false);
+    return new PeerError(`it ended${last ? `: ${last}` : ' without a word'}`, false, true);
   }
 }

@@ -1,11 +1,14 @@
 """The training step in PyTorch, as its DCGAN example has it (https://github.com/pytorch/examples/blob/main/dcgan/main.py).
 
-Run as `python3 pytorch.py CASE SETTING`; speaks as protocol.mjs says. Settings:
+Run as `python3 pytorch.py CASE SETTING`; speaks as protocol.mjs says. Without a case it waits for {"case", "setting"},
+any number of them, says of each what it says of one, and takes {"steps", "run"}: of the one that was opened as number
+`run`; {"close": true} lets go of all. Settings:
   float32   eager, as the example; on CUDA without TF32
   tf32      CUDA: with TF32
   amp       CUDA: float16 by autocast and GradScaler
   best      what makes the same step faster without changing it: channels-last, fused Adam, and no gradients of the
             discriminator's weights in the generator's update, which the example computes and throws away; TF32 on CUDA
+  best-amp  CUDA: best, in float16 by autocast and GradScaler
 """
 
 import json
@@ -68,16 +71,21 @@ def network(tensors, name):
 def prepare(path, setting):
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
-    if setting in ("tf32", "amp") and not cuda:
+    if setting in ("tf32", "amp", "best-amp") and not cuda:
         return None
-    if cuda:
-        torch.backends.cudnn.benchmark = True
-        fast = setting != "float32"
-        torch.backends.cuda.matmul.allow_tf32 = fast
-        torch.backends.cudnn.allow_tf32 = fast
-    else:
+    if not cuda:
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    best, amp = setting == "best", setting == "amp"
+    best, amp = setting.startswith("best"), setting.endswith("amp")
+
+    def select():
+        """Settings of the whole process: before the steps of one of several cases."""
+        if cuda:
+            torch.backends.cudnn.benchmark = True
+            fast = setting != "float32"
+            torch.backends.cuda.matmul.allow_tf32 = fast
+            torch.backends.cudnn.allow_tf32 = fast
+
+    select()
     tensors, lr = read_case(path, device)
     layout = {"memory_format": torch.channels_last} if best else {}
     generator = network(tensors, "generator").to(device, **layout)
@@ -123,30 +131,58 @@ def prepare(path, setting):
 
     where = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
     used = "float16" if amp else "tf32" if cuda and setting != "float32" else "float32"
-    return step, len(latents), used, f"PyTorch {torch.__version__} {setting}, {where}"
+    version = f"PyTorch {torch.__version__} {setting}, {where}"
+    return {"select": select, "step": step, "cases": len(latents), "used": used, "version": version}
 
 
 def say(message):
     print(json.dumps(message), flush=True)
 
 
+def introduce(path, setting):
+    """Opens a case and trains the steps that are compared; None, having said why, where that cannot be done."""
+    try:
+        run = prepare(path, setting)
+        if run is None:
+            say({"absent": f"{setting} is for CUDA, which this PyTorch ({torch.__version__}) does not find"})
+            return None
+        say({"version": run["version"], "precision": run["used"]})
+        for i in range(run["cases"]):
+            start = time.perf_counter()
+            losses = run["step"](i).tolist()
+            say({"losses": losses, "milliseconds": 1000 * (time.perf_counter() - start)})
+        return run
+    except RuntimeError as error:  # no memory on the device, or a fault of CUDA's
+        say({"cannot": str(error).split("\n")[0]})
+        return None
+
+
+def train(run, steps):
+    run["select"]()
+    start = time.perf_counter()
+    for i in range(steps):
+        result = run["step"](i % run["cases"])
+    result.tolist()
+    say({"milliseconds": 1000 * (time.perf_counter() - start)})
+
+
 def main():
-    _, path, setting = sys.argv
-    prepared = prepare(path, setting)
-    if prepared is None:
-        return say({"absent": f"{setting} is for CUDA, which this PyTorch ({torch.__version__}) does not find"})
-    step, cases, precision, version = prepared
-    say({"version": version, "precision": precision})
-    for i in range(cases):
-        start = time.perf_counter()
-        losses = step(i).tolist()
-        say({"losses": losses, "milliseconds": 1000 * (time.perf_counter() - start)})
+    runs = []
+    if len(sys.argv) > 1:
+        _, path, setting = sys.argv
+        runs.append(introduce(path, setting))
+        if runs[0] is None:
+            return
     for line in sys.stdin:
-        start = time.perf_counter()
-        for i in range(json.loads(line)["steps"]):
-            result = step(i % cases)
-        result.tolist()
-        say({"milliseconds": 1000 * (time.perf_counter() - start)})
+        request = json.loads(line)
+        if "close" in request:
+            runs.clear()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        elif "case" in request:
+            runs.append(introduce(request["case"], request["setting"]))
+        else:
+            train(runs[request.get("run", -1)], request["steps"])
 
 
 main()

@@ -1,7 +1,7 @@
 // Input gradient of the logit head (head_forward.wgsl): gx[n, j] = gy[n] w[j], one pass over gx.
 //
 // Work: an invocation has four neighbouring j and walks over the images of its part, eight at once, whose gy the lanes of
-// a subgroup load and share. Linked with thin_share.wgsl. Needs subgroups of 8 lanes or more.
+// a subgroup load and share. Linked with few_channels_share.wgsl. Needs subgroups of 8 lanes or more.
 // Constants: WORKGROUP (a multiple of 8). Grid: x fours of j, y parts of the images.
 
 struct Params { n: u32, fours: u32, part: u32 }

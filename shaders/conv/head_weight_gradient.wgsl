@@ -1,7 +1,7 @@
 // Weight gradient of the logit head (head_forward.wgsl): gw[j] = Σ_n gy[n] x[n, j], one pass over x.
 //
 // Work: an invocation has four neighbouring j and walks over the images, eight at once, whose gy the lanes of a subgroup
-// load and share. Linked with thin_share.wgsl. Needs subgroups of 8 lanes or more.
+// load and share. Linked with few_channels_share.wgsl. Needs subgroups of 8 lanes or more.
 // Constants: WORKGROUP (a multiple of 8). Grid: x fours of j.
 
 struct Params { n: u32, fours: u32 }

@@ -1,4 +1,4 @@
-// The largest finite magnitude of n floats, in PARTS parts, whose largest it is: what core_matrix.wgsl scales an operand by.
+// The largest finite magnitude of n floats, in PARTS parts, whose largest it is: what core_subgroup_matrix.wgsl scales an operand by.
 //
 // Magnitudes are compared by their bits, which order as they do; the largest of whole numbers is the same in any order.
 // Constants: WORKGROUP, PARTS. Grid: PARTS workgroups, each of which takes every PARTS-th block.

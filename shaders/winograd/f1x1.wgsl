@@ -1,4 +1,4 @@
-// F(1, 1): no transform at all. It packs the operands of a plain matrix product as to_points.wgsl packs tiles.
+// F(1, 1): no transform at all. It packs the operands of a plain matrix product as transform.wgsl packs tiles.
 
 const TILE = 1u;
 const OUTPUTS = 1u;

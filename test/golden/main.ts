@@ -1,7 +1,7 @@
 /**
- * `pnpm golden [--variant CORE] [PATH ...]`: runs golden cases on the device and says how far off the results are. A path is a folder
+ * `pnpm golden [--variant ALGORITHM] [PATH ...]`: runs golden cases on the device and says how far off the results are. A path is a folder
  * with operations or training runs anywhere below it, one training run, or one file of operations. With `--variant` every
- * product of the operations is made by that core where it can; training runs keep the compensated one.
+ * product of the operations is made by that algorithm where it can; training runs keep the compensated one.
  * Exits 1 when anything is off, 2 when there is nothing to run.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createDevice, type Device } from '@forger/tensor';
-import { forceGemmCore, type GemmCore, gemmCores, supportsCore } from '@forger/tensor/internal';
+import { type Algorithm, algorithms, algorithmsNamed } from '@forger/tensor/internal';
 import { openGoldenFile } from './cases.ts';
 import { type FamilyResult, runFamily } from './ops.ts';
 import { isTrainingRun, type RunResult, runTolerance, runTraining } from './training.ts';
@@ -47,7 +47,7 @@ export async function runGolden(
   device: Device,
   found: readonly Found[],
   print: (line: string) => void,
-  core: GemmCore | null = null,
+  algorithm: Algorithm | null = null,
 ): Promise<Totals> {
   const totals: Totals = { cases: 0, families: 0, runs: 0, notBuilt: 0, failed: 0 };
   const width = Math.max(...found.map(({ label }) => label.length));
@@ -56,7 +56,7 @@ export async function runGolden(
     let failures: string[];
     try {
       if (kind === 'operations') {
-        const result = await runFamily(device, openGoldenFile(path), core);
+        const result = await runFamily(device, openGoldenFile(path), algorithm);
         failures = result.failures;
         totals.cases += result.cases;
         totals.families++;
@@ -106,9 +106,11 @@ async function main(words: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: { variant: { type: 'string' } },
   });
-  const core = gemmCores.find((known) => known === values.variant) ?? null;
-  if (values.variant !== undefined && !core) {
-    console.error(`pnpm golden: --variant ${values.variant}: expected one of ${gemmCores.join(', ')}.`);
+  const { variant } = values;
+  const named = variant === undefined ? [] : algorithmsNamed(variant);
+  if (variant !== undefined && named.length === 0) {
+    const known = algorithms.map(({ name }) => name).join(', ');
+    console.error(`pnpm golden: --variant ${variant}: expected one of ${known}.`);
     return 2;
   }
   if (paths.length === 0 && !existsSync(defaultFolder)) {
@@ -127,15 +129,20 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`pnpm golden: ${paths.join(', ')} holds no golden cases.`);
     return 2;
   }
-  const device = await createDevice({ halfMatrices: core === 'matrix' });
-  if (core && !supportsCore(device, core)) {
-    console.error(`pnpm golden: --variant ${core}: this adapter cannot run it.`);
+  const device = await createDevice({ halfMatrices: named[0]?.name === 'subgroup-matrix' });
+  if (!named.every((one) => one.runsOn(device))) {
+    console.error(`pnpm golden: --variant ${variant}: this adapter cannot run it.`);
     device.destroy();
     return 1;
   }
-  forceGemmCore(core);
+  device.forceAlgorithm(variant ?? null);
   try {
-    const { cases, families, runs, notBuilt, failed } = await runGolden(device, found, console.log, core);
+    const { cases, families, runs, notBuilt, failed } = await runGolden(
+      device,
+      found,
+      console.log,
+      named[0] ?? null,
+    );
     const built = notBuilt > 0 ? `; ${notBuilt} training runs not built` : '';
     console.log(
       `${cases} cases in ${families} families and ${runs} training runs, ${failed} failed${built}.`,

@@ -1,6 +1,6 @@
 /** Runs the golden cases of one file on the device: results, running statistics and every gradient. */
 import { backward, type Device, type Tensor, tensor } from '@forger/tensor';
-import type { GemmCore } from '@forger/tensor/internal';
+import { type Algorithm, unitRoundoff } from '@forger/tensor/internal';
 import { deviceOps } from '../ops-table.ts';
 import type { Ref } from '../reference/array.ts';
 import { type Comparison, type Deviation, deviations, worst } from '../support/errors.ts';
@@ -12,9 +12,6 @@ import { type GoldenCase, type GoldenFile, goldenCase } from './cases.ts';
  * tanh are allowed some more by WGSL.
  */
 export const opTolerance = 1e-5;
-
-/** Products of float16 matrices: each operand rounds by 2^-11, which sums keep as they keep the products themselves. */
-const halfTolerance = 2 ** -10;
 
 const isProduct = (op: string): boolean => /^(conv|matmul|linear)/.test(op);
 
@@ -30,11 +27,11 @@ export interface FamilyResult {
   failures: string[];
 }
 
-/** Runs every case of a file. @param core the one that products are forced to take, if any. */
+/** Runs every case of a file. @param algorithm the one that products are forced to take, if any. */
 export async function runFamily(
   device: Device,
   file: GoldenFile,
-  core: GemmCore | null = null,
+  algorithm: Algorithm | null = null,
 ): Promise<FamilyResult> {
   const found: Deviation[] = [];
   const failures: string[] = [];
@@ -45,7 +42,9 @@ export async function runFamily(
     try {
       const golden = goldenCase(file, entry);
       if (golden.recovered.length > 0) recovered++;
-      const allowed = core === 'matrix' && isProduct(golden.op) ? halfTolerance : opTolerance;
+      // Products of float16 matrices: each operand rounds by 2^-11.
+      const half = algorithm?.name === 'subgroup-matrix' && isProduct(golden.op);
+      const allowed = half ? algorithm.errorUnits * unitRoundoff : opTolerance;
       most = Math.max(most, allowed);
       for (const { name, error } of await runCase(device, golden)) {
         found.push({ name: `${label} ${name}`, error });

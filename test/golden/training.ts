@@ -16,7 +16,6 @@ import { join } from 'node:path';
 import { type GanNetworks, type Recipe, recipes, type Scalars, TrainState } from '@forger/dcgan';
 import { Dropout, GaussianNoise, loadStateDict, readStateDict } from '@forger/nn';
 import { type Device, readAll, type Tensor, tensor } from '@forger/tensor';
-import { withGemmCore } from '@forger/tensor/internal';
 import { generate } from '../../packages/dcgan/test/helpers.ts';
 import type { Ref } from '../reference/array.ts';
 import { type Deviation, relativeError, rmsError, worst } from '../support/errors.ts';
@@ -203,7 +202,7 @@ class GoldenRun {
     const metrics: Record<string, number> = {};
     for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, metrics)) {
       const name = part;
-      const result = withGemmCore('compensated', () =>
+      const result = this.#device.withAlgorithm('compensated', () =>
         state.part(
           name,
           { real },
@@ -238,7 +237,7 @@ class GoldenRun {
     }));
     const latents = this.#latents(tensorOf(this.#final, 'sample/z'));
     const mode = this.#runningStatistics ? 'eval' : 'train';
-    const pictures = withGemmCore('compensated', () =>
+    const pictures = this.#device.withAlgorithm('compensated', () =>
       this.#device.scope(() => generate(networks.generator, latents, mode)),
     );
     const error = relativeError(await pictures.data(), tensorOf(this.#final, 'sample/eval_image').data);

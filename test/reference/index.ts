@@ -10,7 +10,7 @@ import * as pool from './pool.ts';
 import * as reduce from './reduce.ts';
 import * as softmax from './softmax.ts';
 import * as structure from './structure.ts';
-import * as unary from './unary.ts';
+import { unaryOps } from './unary.ts';
 
 export type { Ref } from './array.ts';
 export type { ReferenceOp } from './op.ts';
@@ -25,22 +25,7 @@ export const referenceOps = {
   maxPool2d: pool.maxPool2d,
   avgPool2d: pool.avgPool2d,
   globalAvgPool2d: pool.globalAvgPool2d,
-  relu: unary.relu,
-  leakyRelu: unary.leakyRelu,
-  tanh: unary.tanh,
-  sigmoid: unary.sigmoid,
-  softplus: unary.softplus,
-  exp: unary.exp,
-  log: unary.log,
-  sqrt: unary.sqrt,
-  abs: unary.abs,
-  neg: unary.neg,
-  square: unary.square,
-  pow: unary.pow,
-  clamp: unary.clamp,
-  elu: unary.elu,
-  gelu: unary.gelu,
-  silu: unary.silu,
+  ...unaryOps,
   softmax: softmax.softmax,
   logSoftmax: softmax.logSoftmax,
   add: binary.add,

@@ -8,7 +8,7 @@
  */
 import { map, type Ref, zeros } from './array.ts';
 import { type Directions, input, type ReferenceOp } from './op.ts';
-import { leakyRelu, relu } from './unary.ts';
+import { unaryOps } from './unary.ts';
 
 /**
  * Inputs, in order: x; weight and bias when `affine`; runningMean and runningVar when `runningStats`.
@@ -40,19 +40,21 @@ function activated<A extends { negativeSlope?: number | undefined }>(op: Referen
       const { negativeSlope } = args;
       if (negativeSlope === undefined) return y;
       // 0 · -∞ is NaN; the ReLU of -∞ is 0.
-      return negativeSlope === 0 ? relu.forward([y], {}) : leakyRelu.forward([y], { negativeSlope });
+      return negativeSlope === 0
+        ? unaryOps.relu.forward([y], {})
+        : unaryOps.leakyRelu.forward([y], { negativeSlope });
     },
     backward(inputs, args, gy) {
       const { negativeSlope } = args;
       if (negativeSlope === undefined) return op.backward(inputs, args, gy);
-      const [g] = leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, gy);
+      const [g] = unaryOps.leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, gy);
       return op.backward(inputs, args, g!);
     },
     second(inputs, args, gy, v) {
       const { negativeSlope } = args;
       if (negativeSlope === undefined) return op.second(inputs, args, gy, v);
       const through = (g: Ref): Ref =>
-        leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, g)[0]!;
+        unaryOps.leakyRelu.backward([op.forward(inputs, args)], { negativeSlope }, g)[0]!;
       const found = op.second(inputs, args, through(gy), v);
       return [...found.slice(0, -1), through(found.at(-1)!)];
     },

@@ -1,9 +1,9 @@
 // How far results may be from float64: the tolerances that several test files share. A test of one kernel
 // says its own.
+import { algorithmsNamed, unitRoundoff } from '@forger/tensor/internal';
 import type { ReferenceOpName } from '../reference/index.ts';
 
-/** float32's unit roundoff. */
-export const unitRoundoff = 2 ** -24;
+export { unitRoundoff };
 
 /**
  * float32's least normal number: what is smaller may be flushed to 0, also where it is a term or a factor.
@@ -18,12 +18,13 @@ export const leastNormal = 2 ** -126;
  */
 export const opTolerance = 32 * unitRoundoff;
 
-/**
- * The same for one operation: with FORGER_VARIANT=matrix products round their operands to float16, by 2^-11
- * each.
- */
+const [forced] = algorithmsNamed(process.env.FORGER_VARIANT ?? '');
+
+/** The same for one operation: with FORGER_VARIANT=subgroup-matrix products round their operands to float16. */
 export const opToleranceOf = (name: ReferenceOpName): number =>
-  process.env.FORGER_VARIANT === 'matrix' && /^(conv|matmul|linear)/.test(name) ? 2 ** -10 : opTolerance;
+  forced?.name === 'subgroup-matrix' && /^(conv|matmul|linear)/.test(name)
+    ? forced.errorUnits * unitRoundoff
+    : opTolerance;
 
 /**
  * PyTorch's golden cases of operations that sum few terms: up to a few hundred keep 1e-6 of the largest

@@ -3,14 +3,15 @@ import { move, signs } from '../conditioning.ts';
 import { map, type Ref } from '../reference/array.ts';
 import { referenceOp } from '../reference/index.ts';
 import { type BatchNormArgs, updatedRunningStats } from '../reference/norm.ts';
+import { unaryOps } from '../reference/unary.ts';
 import { type Case, opCases } from './cases.ts';
-import { allowedUnits, staysInPlace } from './variants.ts';
+import { allowedUnitsOf, specialValuesOf } from './variants.ts';
 
 /** One tensor that a case gives. */
 export interface Expected {
   readonly what: string;
   readonly values: Ref;
-  /** Allowed error in units of roundoff; see variants.ts. */
+  /** Allowed error in units of roundoff; see `allowedUnits` of the library. */
   readonly allowed: number;
   /** Whether directions are a factor of it. */
   readonly second: boolean;
@@ -42,7 +43,10 @@ export interface Expectation {
 const steps = { first: 1, second: 2 };
 
 /** Operations whose value or derivative jumps where inputs are equal or 0, which a small move would cross. */
-const withKinks = new Set('relu leakyRelu abs clamp elu maximum minimum max min maxPool2d l1 bce'.split(' '));
+const withKinks = new Set([
+  ...Object.values(unaryOps).flatMap(({ name, kinks }) => (kinks ? [name] : [])),
+  ...'maximum minimum max min maxPool2d l1 bce'.split(' '),
+]);
 
 const directions = 6;
 
@@ -104,7 +108,7 @@ export function expectationOf(c: Case): Expectation {
     ({ what, order }, i): Expected => ({
       what,
       values: found[i]!,
-      allowed: steps[order] * allowedUnits(variant, terms, c.kind === 'kinks'),
+      allowed: steps[order] * allowedUnitsOf(variant, terms, c.kind === 'kinks'),
       second: order === 'second',
       cancels: what === 'result' ? cancelled.result : cancelled[order],
       specials: specialsOf(c, what, elements),
@@ -131,17 +135,14 @@ function specialsOf(
   what: string,
   elements: boolean,
 ): Expected['specials'] {
-  if (!staysInPlace(variant)) return 'spread';
+  const kernel = specialValuesOf(variant, op, what);
+  if (kernel === 'spread') return 'spread';
   if (op.startsWith('conv')) {
     const special = inputs.map((x) => x.data.some((value) => !Number.isFinite(value)));
-    // Four positions at once, of which a row's last have a zero for their gradient.
-    if (variant === 'thin' && what.endsWith('gradient of input 1')) return 'spread';
     if (special[1] || (special[0] && op === 'convTranspose2d' && what === 'gradient of input 1'))
       return 'spread';
   }
-  // Twice the precision takes the rounding error of an infinite product or sum: ∞ - ∞. What is far below the largest of an
-  // operand is 0 in float16, and 0·∞ NaN.
-  if (variant === 'compensated' || variant === 'matrix') return 'in place';
+  if (kernel === 'in place') return 'in place';
   return elements || what === 'result' ? 'exact' : 'in place';
 }
 

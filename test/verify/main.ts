@@ -10,7 +10,7 @@ import type { ReferenceOpName } from '../reference/index.ts';
 import { opNames } from './cases.ts';
 import { header, rowLines, totalLine } from './report.ts';
 import { type Row, verify } from './run.ts';
-import { allVariants, supportsVariant, type Variant, variantsOf } from './variants.ts';
+import { allVariants, supportsVariant, type Variant, variantsNamed, variantsOf } from './variants.ts';
 
 interface Request {
   ops: readonly ReferenceOpName[];
@@ -45,6 +45,15 @@ function among<T extends string>(name: string, text: string | undefined, known: 
   });
 }
 
+function variantsAmong(text: string | undefined): readonly Variant[] {
+  return (text?.split(',') ?? allVariants).flatMap((word) => {
+    const found = variantsNamed(word);
+    if (found.length === 0)
+      throw new UsageError(`--variant ${word}: expected one of ${allVariants.join(', ')}.`);
+    return found;
+  });
+}
+
 function parse(words: readonly string[]): Request | null {
   const text = { type: 'string' } as const;
   const options = { cases: text, op: text, variant: text, seed: text, case: text, help: { type: 'boolean' } };
@@ -62,7 +71,7 @@ function parse(words: readonly string[]): Request | null {
   const one = string('case');
   return {
     ops: among('op', string('op'), opNames),
-    variants: among('variant', string('variant'), allVariants),
+    variants: variantsAmong(string('variant')),
     seed: whole('seed', string('seed') ?? '1', 0),
     first: one === undefined ? 0 : whole('case', one, 0),
     count: one === undefined ? whole('cases', string('cases') ?? '100', 1) : 1,

@@ -21,7 +21,7 @@ import { type Case, drawCase } from './cases.ts';
 import { compare, type Verdict } from './compare.ts';
 import { Draw, seedOf } from './draw.ts';
 import { expectationOf, hasSeconds, labelsOf } from './expected.ts';
-import { asVariant, sourceOf, type Variant } from './variants.ts';
+import { asVariant, sourcesOf, type Variant } from './variants.ts';
 
 /** What became of a case: how its worst tensor compares, or what it threw. */
 export interface Outcome {
@@ -159,7 +159,7 @@ export async function verify(
     kernels.add(kernel.id);
     return kernel;
   };
-  const own = sourceOf(variant);
+  const own = sourcesOf(variant);
   const outcomes: Outcome[] = [];
   let onVariant = 0;
   try {
@@ -183,7 +183,7 @@ export async function verify(
           if (!(error instanceof ForgerError)) throw error;
           outcomes.push({ case: c, wrong: true, worst: broken('call', `it threw ${error.message}`) });
         }
-        if (!own || [...files].some((file) => own.test(file))) onVariant++;
+        if (!own || own.some((file) => files.has(file))) onVariant++;
       }
       outcomes.push(...(await finish(pending)));
     }

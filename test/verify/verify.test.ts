@@ -11,7 +11,7 @@ import { useDevice } from '../support/device.ts';
 import { opNames } from './cases.ts';
 import { rowLines } from './report.ts';
 import { verify } from './run.ts';
-import { supportsVariant, type Variant, variantsOf } from './variants.ts';
+import { algorithmOf, supportsVariant, type Variant, variantsOf } from './variants.ts';
 
 let device: Device;
 useDevice(
@@ -23,9 +23,9 @@ useDevice(
 
 // The seed stays the same from run to run, so that drivers find their compiled kernels again.
 const seed = 1;
-// A convolution on these cores is a kernel of its own for each shape, which takes a processor seconds to compile.
+// A convolution by these is a kernel of its own for each shape, which takes a processor seconds to compile.
 const casesOf = (op: string, variant: Variant): number =>
-  op.startsWith('conv') && /^(tiled|subgroup|uniform)$/.test(variant) ? 2 : 5;
+  op.startsWith('conv') && algorithmOf(variant)?.compilesSlowly ? 2 : 5;
 
 describe.each(opNames)('%s', (op) => {
   test.each(variantsOf(op))('%s', async (variant) => {

@@ -118,7 +118,7 @@ export {
   type TrainResult,
 } from './train/trainer.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
-export { findEither, type NetworkFinder, openWeights, type Source } from './weights/find-network.ts';
+export { type FoundNetwork, findEither, type NetworkFinder, openWeights } from './weights/find-network.ts';
 export { loadWeights } from './weights/load.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
 export { parseWeights } from './weights/parse.ts';

@@ -8,6 +8,7 @@
 // reason.
 import { type BackwardOptions, backward } from './autograd/tape.ts';
 import * as binary from './ops/binary.ts';
+import { expand } from './ops/broadcast.ts';
 import { dropout } from './ops/dropout.ts';
 import { indexSelect } from './ops/gather.ts';
 import { matmul } from './ops/matmul.ts';
@@ -15,7 +16,7 @@ import { padReflect } from './ops/pad-reflect.ts';
 import * as pool from './ops/pool.ts';
 import * as reduce from './ops/reduce.ts';
 import * as softmax from './ops/softmax.ts';
-import { expand, padConstant, permute, reshape, slice, transpose } from './ops/structure.ts';
+import { padConstant, permute, reshape, slice, transpose } from './ops/structure.ts';
 import * as unary from './ops/unary.ts';
 import { Tensor } from './tensor.ts';
 

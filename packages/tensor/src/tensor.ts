@@ -182,6 +182,7 @@ export class Tensor<D extends DType = 'float32'> {
   /** Removes this tensor from the scopes around it: it lives until dispose(). */
   keep(): this {
     this.device.scopes.keep(this);
+    if (this.grad) this.device.scopes.keep(this.grad);
     return this;
   }
 
@@ -226,6 +227,22 @@ export class Tensor<D extends DType = 'float32'> {
       );
     }
     this.device.upload(this.range, toTyped(this.dtype, data));
+    return this;
+  }
+
+  /**
+   * Copies another tensor's values into this one, on the device; not recorded for gradients. For state that a
+   * captured step changes, such as a pool of earlier images.
+   * @throws ShapeError when shape or dtype differ, or this is the result of an operation that is recorded.
+   */
+  copy_(source: Tensor<D>): this {
+    if (this.gradFunction)
+      throw new ShapeError('copy_() is for leaves; this tensor is the result of an operation.');
+    if (showShape(source.shape) !== showShape(this.shape) || source.dtype !== this.dtype)
+      throw new ShapeError(
+        `copy_(): a tensor of ${source.dtype} with shape ${showShape(source.shape)} was given; expected ${this.dtype} with ${showShape(this.shape)}.`,
+      );
+    this.device.copy(source.range, this.range, this.bytes);
     return this;
   }
 

@@ -1,50 +1,27 @@
 // The browser entry must bundle with nothing of Node in it. A static check: what runs in a browser is tested elsewhere.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { bundle, FOR_BROWSER, FOR_NODE } from '../../../test/support/bundle.ts';
 
-/** What only Node has, should it stand in the text without being imported. */
-const forNode = /node:|\brequire\s*\(|\bprocess\.|\bBuffer\./;
-
-async function bundle(options: BuildOptions, contents = "export * from '@forger/tensor';") {
-  const { metafile, outputFiles } = await build({
-    stdin: { contents, resolveDir: import.meta.dirname },
-    bundle: true,
-    format: 'esm',
-    write: false,
-    metafile: true,
-    logLevel: 'silent',
-    ...options,
-  });
-  return {
-    text: outputFiles![0]!.text,
-    inputs: Object.keys(metafile!.inputs),
-    graph: metafile!.inputs,
-    /** Modules that the bundle would still load when it runs. */
-    imports: Object.values(metafile!.outputs).flatMap((output) => output.imports.map(({ path }) => path)),
-  };
-}
+const ALL = "export * from '@forger/tensor';";
 
 describe('the browser entry', () => {
   it('bundles by itself, with no Node module and no webgpu package', async () => {
-    const { text, inputs, imports } = await bundle({
-      platform: 'browser',
-      conditions: ['browser', '@forger/source'],
-    });
+    const { text, inputs, imports } = await bundle(ALL, FOR_BROWSER);
     expect(inputs.some((path) => path.endsWith('src/index.browser.ts'))).toBe(true);
     expect(
       inputs.filter((path) => path.includes('node_modules') || path.endsWith('platform-node.ts')),
     ).toEqual([]);
     expect(imports).toEqual([]);
-    expect(text).not.toMatch(forNode);
+    expect(text).not.toMatch(FOR_NODE);
     for (const part of ['navigator', 'createDevice', 'readSafetensors', '@compute'])
       expect(text).toContain(part);
   });
 
   it('keeps the chaining methods: package.json names every file that leads to them', async () => {
     // Bundlers may leave out a file without side effects, and with it what only that file imports.
-    const { graph } = await bundle({ platform: 'browser', conditions: ['browser', '@forger/source'] });
+    const { graph } = await bundle(ALL, FOR_BROWSER);
     const leading = new Set(Object.keys(graph).filter((path) => path.endsWith('src/methods.ts')));
     for (const path of leading) {
       for (const [importer, { imports }] of Object.entries(graph))
@@ -58,27 +35,31 @@ describe('the browser entry', () => {
   });
 
   it('bundles beside the internal entry with every module once, and still nothing of Node', async () => {
-    const options: BuildOptions = { platform: 'browser', conditions: ['browser', '@forger/source'] };
-    const alone = await bundle(options);
-    const both = await bundle(
-      options,
-      "export * from '@forger/tensor'; export * as internal from '@forger/tensor/internal';",
-    );
+    const alone = await bundle(ALL, FOR_BROWSER);
+    const both = await bundle(`${ALL} export * as internal from '@forger/tensor/internal';`, FOR_BROWSER);
     const added = both.inputs.filter((path) => !alone.inputs.includes(path));
     expect(added).toContain('packages/tensor/src/internal.ts');
     expect(both.inputs.filter((path) => path.endsWith('src/tensor.ts'))).toHaveLength(1);
     expect(both.imports).toEqual([]);
-    expect(both.text).not.toMatch(forNode);
+    expect(both.text).not.toMatch(FOR_NODE);
+  });
+
+  it('has the WGSL of operations without its comments, and what measures an adapter only where it is used', async () => {
+    const { text } = await bundle("export { add, createDevice } from '@forger/tensor';", FOR_BROWSER);
+    expect(text).toContain('fn sigmoid(x: f32)');
+    expect(text).not.toContain('// 1 / (1 + e^-x)');
+    expect(text).not.toContain('struct Params { rounds: u32');
+    expect((await bundle(ALL, FOR_BROWSER)).text).toContain('struct Params { rounds: u32');
   });
 
   it('differs from the Node entry, where the same checks find Node', async () => {
-    const { text, inputs, imports } = await bundle({
+    const { text, inputs, imports } = await bundle(ALL, {
       platform: 'node',
       conditions: ['@forger/source'],
       external: ['webgpu'],
     });
     expect(inputs.some((path) => path.endsWith('platform-node.ts'))).toBe(true);
     expect(imports).toEqual(expect.arrayContaining(['webgpu', 'node:fs']));
-    expect(text).toMatch(forNode);
+    expect(text).toMatch(FOR_NODE);
   });
 });

@@ -61,3 +61,35 @@ describe('noGrad', () => {
     expect(() => noGrad(async () => 1)).toThrow(TypeError);
   });
 });
+
+describe('the gradient of a leaf that was made in a scope', () => {
+  it('is freed with the leaf', () => {
+    const w = leaf(1, 2);
+    const before = device.memory().liveBuffers;
+    device.scope(() => sum(mul(leaf(3, 4), w)).backward());
+    // That of w, which was made outside, is left.
+    expect(device.memory().liveBuffers).toBe(before + 1);
+  });
+
+  it('leaves the scope with the leaf, or by itself', async () => {
+    const x = device.scope(() => {
+      const x = leaf(3);
+      sum(square(x)).backward();
+      return x;
+    });
+    expect(await x.grad!.data()).toEqual(Float32Array.of(6));
+    const g = device.scope(() => {
+      const x = leaf(4);
+      sum(square(x)).backward();
+      return x.grad!;
+    });
+    expect(await g.data()).toEqual(Float32Array.of(8));
+    const kept = device.scope(() => {
+      const x = leaf(5);
+      sum(square(x)).backward();
+      x.keep();
+      return () => x;
+    })();
+    expect(await kept.grad!.data()).toEqual(Float32Array.of(10));
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * Products of float16 matrices (`core_matrix`, `precision: 'mixed'`). What needs an adapter that lists them is skipped
+ * Products of float16 matrices (`core_subgroup_matrix`, `precision: 'mixed'`). What needs an adapter that lists them is skipped
  * elsewhere; that its WGSL is right for the matrices of other adapters is checked by Dawn's null backend everywhere.
  * test/gemm.test.ts holds the core against float64 at every shape.
  */
@@ -19,7 +19,6 @@ import {
   type Tensor,
   tensor,
 } from '@forger/tensor';
-import { withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from 'webgpu';
 import { kernelCode } from '../src/device/pipelines.ts';
@@ -69,9 +68,9 @@ describe('what an adapter lacks is said', () => {
   test('before a device is opened', async (context) => {
     if (device.adapter.halfMatrix) context.skip('this adapter has float16 matrices');
     await expect(createDevice({ precision: 'mixed' })).rejects.toMatchObject({ name: 'ConfigError' });
-    expect(() => withGemmCore('matrix', () => matmul(random([4, 4]), random([4, 4])))).toThrow(
-      'This adapter cannot run the matrix core.',
-    );
+    expect(() =>
+      device.withAlgorithm('subgroup-matrix', () => matmul(random([4, 4]), random([4, 4]))),
+    ).toThrow("This adapter cannot run the algorithm 'subgroup-matrix'.");
   });
 
   test('nothing experimental is asked of an adapter unless it is wanted', async (context) => {
@@ -122,7 +121,7 @@ describe('the kernels are right WGSL for the matrices of', () => {
     });
     const zeros = (...shape: number[]) => tensor(new Float32Array(sizeOf(shape)), shape, { device: none });
     const kernels = none.dryRun(() =>
-      withGemmCore('matrix', () => {
+      none.withAlgorithm('subgroup-matrix', () => {
         // A small product takes small tiles, a large one large ones; the gradients read operands along the other axis.
         for (const side of [17, 2048]) {
           const [rows, weight] = [zeros(side, 32).requiresGrad_(), zeros(side, 32).requiresGrad_()];
@@ -137,7 +136,9 @@ describe('the kernels are right WGSL for the matrices of', () => {
     const sources = kernels.map(({ source }) => source).filter((source) => source.halfMatrices);
     expect(new Set(sources.map(({ name }) => name))).toEqual(
       new Set(
-        ['matmul', 'conv_forward', 'conv_input_gradient', 'conv_weight_gradient'].map((p) => `${p}/matrix`),
+        ['matmul', 'conv_forward', 'conv_input_gradient', 'conv_weight_gradient'].map(
+          (p) => `${p}/subgroup-matrix`,
+        ),
       ),
     );
     const shapes = sources.map(({ constants }) => JSON.stringify(constants));
@@ -164,7 +165,7 @@ describe('on float16 matrices', () => {
     left: Float32Array,
     right: Float32Array,
   ): Promise<void> {
-    const product = withGemmCore('matrix', () =>
+    const product = device.withAlgorithm('subgroup-matrix', () =>
       matmul(tensor(left, [m, k], { device }), tensor(right, [k, n], { device })),
     );
     const actual = await product.data();
@@ -224,15 +225,17 @@ describe('on float16 matrices', () => {
       const first = grad(y, [x, w], { gradOutputs: [gy], createGraph: true });
       return [y, ...first, ...grad(sum(mul(first[1], w.detach())), [x, gy])];
     };
-    const [exact, plain] = [withGemmCore('matrix', run), withGemmCore('naive', run)];
+    const [exact, plain] = [device.withAlgorithm('subgroup-matrix', run), device.withAlgorithm('naive', run)];
     expect(await readAll(exact.map((t) => t!))).toEqual(await readAll(plain.map((t) => t!)));
   });
 
   test('zeros, infinities and NaN', async () => {
     const product = async (left: number[], right: number[]): Promise<number[]> => [
-      ...(await withGemmCore('matrix', () =>
-        matmul(tensor(left, [2, 2], { device }), tensor(right, [2, 2], { device })),
-      ).data()),
+      ...(await device
+        .withAlgorithm('subgroup-matrix', () =>
+          matmul(tensor(left, [2, 2], { device }), tensor(right, [2, 2], { device })),
+        )
+        .data()),
     ];
     const [inf, nan] = [Number.POSITIVE_INFINITY, Number.NaN];
     expect(await product([0, 0, 0, 0], [1, 2, 3, 4])).toEqual([0, 0, 0, 0]);
@@ -249,7 +252,7 @@ describe('on float16 matrices', () => {
 
   test('an operand that changed is scaled anew', async () => {
     const [a, b] = [random([16, 16]), random([16, 16])];
-    const run = () => withGemmCore('matrix', () => matmul(a, b));
+    const run = () => device.withAlgorithm('subgroup-matrix', () => matmul(a, b));
     const before = await run().data();
     device.upload(
       a.range,
@@ -273,8 +276,8 @@ describe('on float16 matrices', () => {
     };
     const names = on.dryRun(() => void step()).map(({ source }) => source.name);
     for (const product of ['forward', 'input_gradient', 'weight_gradient'])
-      expect(names).toContain(`conv_${product}/matrix`);
-    expect(names.filter((name) => name === 'conv_forward/matrix')).toHaveLength(1);
+      expect(names).toContain(`conv_${product}/subgroup-matrix`);
+    expect(names.filter((name) => name === 'conv_forward/subgroup-matrix')).toHaveLength(1);
     const eager = await readAll(on.scope(step).map((t) => t.keep()));
     const plan = on.capture(step);
     plan.replay();

@@ -1,11 +1,12 @@
-// Uncompressed data sets: IDX files, plain and gzipped, CIFAR-10 batches, and the archive that they are published in.
+// Uncompressed data sets: IDX files of pictures and labels, plain and gzipped, CIFAR-10 batches, and the archive that they
+// are published in.
 
 import { readFileSync } from 'node:fs';
 import { constants, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import { readTar } from '../../../packages/dcgan/src/data/tar.ts';
 import type { DatasetOptions, ImageDataset } from '../../../packages/dcgan/src/data/types.ts';
 import { openDataset } from '../../../packages/forger/src/data/dataset.ts';
-import { idx } from '../../../packages/forger/test/data/builders.ts';
+import { idx, idxLabels } from '../../../packages/forger/test/data/builders.ts';
 import { type Draw, number } from '../draw.ts';
 import { guarded, type Parser, type Sample, sane, single } from '../parser.ts';
 import { zeros } from './hostile-files.ts';
@@ -24,7 +25,12 @@ export const openAndRead: Parser['read'] = async (path, sample: Sample) => {
     set.height === imageSize && set.width === imageSize && set.channels === channels,
     `pictures of ${set.channels}×${set.height}×${set.width}`,
   );
-  for (const index of [0, 1, set.length >> 1, set.length - 1]) checkPicture(set, index);
+  const { label } = set.fields;
+  for (const index of [0, 1, set.length >> 1, set.length - 1]) {
+    checkPicture(set, index);
+    if (label)
+      sane(label.classes[label.read(index)] !== undefined, `picture ${index} has a label of no class`);
+  }
 };
 
 /** Two readings write the same bytes, and those of the picture alone. */
@@ -104,6 +110,33 @@ const gzipParser: Parser = {
   read: openAndRead,
 };
 
+/** Sound pictures with a label file beside them that may lie about its number, or hold more or less. */
+function labelFile(draw: Draw): Buffer {
+  const bytes = idxLabels(draw.several(4, 4, () => draw.int(0, 255)));
+  for (const at of [0, 4])
+    if (draw.twists()) number(draw.bits(bytes.readUInt32BE(at)), 4, false).copy(bytes, at);
+  return Buffer.concat([bytes.subarray(0, 8), draw.part(bytes.subarray(8))]);
+}
+
+const labelParser: Parser = {
+  name: 'idx-labels',
+  title: 'IDX labels, plain and in gzip',
+  generate: (draw) => {
+    const packed = draw.chance(0.5);
+    const bytes = packed ? member(draw, labelFile(draw)) : labelFile(draw);
+    const images = idx(new Uint8Array(4 * 6), 2, 3);
+    return {
+      files: new Map<string, Uint8Array>([
+        [`train-labels-idx1-ubyte${packed ? '.gz' : ''}`, bytes],
+        ['train-images-idx3-ubyte', images],
+      ]),
+      target: 'train-images-idx3-ubyte',
+      options: { ...options(draw), labels: true },
+    };
+  },
+  read: openAndRead,
+};
+
 const RECORD = 3073;
 
 function batch(draw: Draw): Buffer {
@@ -169,4 +202,4 @@ const tarParser: Parser = {
   },
 };
 
-export const parsers = [idxParser, gzipParser, cifarParser, tarParser];
+export const parsers = [idxParser, gzipParser, labelParser, cifarParser, tarParser];

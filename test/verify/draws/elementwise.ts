@@ -1,5 +1,6 @@
 /** Draws of elementwise functions, of one tensor and of two that broadcast. */
 import { broadcastShapes, sameShape, sizeOf } from '../../reference/array.ts';
+import { unaryOps } from '../../reference/unary.ts';
 import type { Draw } from '../draw.ts';
 import { type OpCases, ofElements } from '../op-cases.ts';
 import { avoiding, awayFromZero, type Domain, lattice, ordinary, positive, real, whole } from '../values.ts';
@@ -35,20 +36,22 @@ const third = { exponents: [-25, 25], mixed: true } as const;
 
 const bounds = [{ min: -1, max: 1.5 }, { min: 0.25 }, { max: -0.5 }, { min: 0.5, max: 0.5 }, {}];
 
+/** Functions of one tensor: over all numbers, all positive ones, or all but near their kinks. */
+const functions = Object.fromEntries(
+  Object.entries(unaryOps).map(([name, { kinks, positive: onlyPositive, parameters }]) => {
+    const domain = kinks ? avoiding(kinks) : onlyPositive ? positive() : anywhere;
+    const args = (d: Draw) =>
+      Object.fromEntries(
+        Object.entries(parameters).map(([parameter, values]) => [parameter, d.pick(values)]),
+      );
+    return [name, unary(domain, args)];
+  }),
+) as Record<keyof typeof unaryOps, OpCases>;
+
 export const elementwise = {
-  relu: unary(avoiding([0])),
-  leakyRelu: unary(avoiding([0]), (d) => ({ negativeSlope: d.pick([0.01, 0.2, 0, 1, -0.5]) })),
-  tanh: unary(anywhere),
-  sigmoid: unary(anywhere),
-  softplus: unary(anywhere),
-  exp: unary(anywhere),
-  log: unary(positive()),
-  sqrt: unary(positive()),
-  abs: unary(avoiding([0])),
-  neg: unary(anywhere),
-  square: unary(anywhere),
+  ...functions,
   pow: ofElements((d) => {
-    const exponent = d.pick([-3, -2, -1, -0.5, 0, 0.5, 1, 1.5, 1.7, 2, 3, 5, 64]);
+    const exponent = d.pick(unaryOps.pow.parameters.exponent);
     // Negative numbers have whole powers only.
     const either = Number.isInteger(exponent) && d.chance(0.5);
     const range = { exponents: [-119, 119], mixed: true } as const;
@@ -58,9 +61,6 @@ export const elementwise = {
     const args = d.pick(bounds);
     return { args, inputs: [avoiding([...new Set<number>(Object.values(args))])(d, d.flatShape())] };
   }),
-  elu: unary(avoiding([0]), (d) => ({ alpha: d.pick([1, 0.5, 2]) })),
-  gelu: unary(anywhere),
-  silu: unary(anywhere),
   add: binary(pair, pair),
   sub: binary(pair, pair),
   mul: binary(real(factors), real(factors)),

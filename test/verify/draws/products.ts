@@ -1,5 +1,5 @@
 /**
- * Draws of convolutions and matrix products, for each core those that it takes. What is compiled in (kernel size,
+ * Draws of convolutions and matrix products, for each algorithm those that it supports. What is compiled in (kernel size,
  * stride, padding, dilation, and the sizes of large convolutions) comes from a few windows that a run draws first, as
  * compiling takes most of the time of a small product; all else is free.
  */
@@ -7,7 +7,7 @@ import { matmulSizes } from '../../reference/matmul.ts';
 import { Draw, seedOf } from '../draw.ts';
 import type { Call, OpCases } from '../op-cases.ts';
 import { real } from '../values.ts';
-import type { Variant } from '../variants.ts';
+import { algorithmOf, servesConvolution, type Variant } from '../variants.ts';
 
 /** Products of three of these, and Winograd's sums of them, stay within float32. */
 const values = real({ exponents: [-35, 35] });
@@ -22,42 +22,43 @@ interface Window {
   readonly channels?: number;
 }
 
-const winogradTaps: Partial<Record<Variant, number>> = { f2x2: 2, f3x2: 2, f4x2: 2, f2x3: 3 };
-
-/** Windows of a run, by what compiling their kernels costs. */
+/** Windows of a run, by what compiling their kernels costs; where little is compiled in, each convolution has its own. */
 function windowsOf(variant: Variant): number {
-  if (variant === 'tiled' || variant === 'subgroup' || variant === 'uniform') return 3;
-  return variant === 'thin' ? 8 : 16;
+  if (algorithmOf(variant)?.compilesSlowly) return 3;
+  if (variant === 'few-channels') return 8;
+  return servesAll(variant) ? 16 : Number.POSITIVE_INFINITY;
 }
 
-function drawWindow(d: Draw, variant: Variant): Window {
-  const taps = winogradTaps[variant];
-  if (taps) {
-    const stride = d.int(1, 3);
-    const kernel = d.int((taps - 1) * stride + 1, taps * stride);
-    const padding = () => d.int(0, (taps - 1) * stride);
-    return { kernel: [kernel, kernel], stride: [stride, stride], padding: d.pair(padding), dilation: [1, 1] };
-  }
-  if (variant === 'thin') {
-    const kernel = d.pair(() => d.int(1, 5));
-    const channels = d.int(1, Math.floor(48 / (kernel[0] * kernel[1])));
-    const padding: [number, number] = [d.int(0, kernel[0] - 1), d.int(0, kernel[1] - 1)];
-    return { kernel, stride: d.pair(() => d.int(1, 2)), padding, dilation: [1, 1], channels };
-  }
+/** Whether a variant serves convolutions of all kinds. */
+function servesAll(variant: Variant): boolean {
+  const pair = [3, 1] as const;
+  const sizes = { n: 2, c: 4, h: 12, w: 9, k: 6, r: 2, s: 3, p: 4, q: 7, groups: 2 };
+  return servesConvolution(variant, { ...sizes, stride: pair, padding: [1, 0], dilation: [2, 1] });
+}
+
+function anyWindow(d: Draw): Window {
   const most = d.small ? 3 : 5;
   const kernel = d.pair(() => (d.chance(0.2) ? 1 : d.int(1, most)));
   // Strides over the kernel and padding over the input are rare in networks, and where indices go wrong.
   const stride = d.pair(() => (d.chance(0.15) ? d.int(4, 6) : d.int(1, 3)));
   const padding = d.pair(() => (d.chance(0.15) ? d.int(3, 6) : d.int(0, 2)));
-  const plain = variant === 'texture' || d.chance(0.6);
-  return { kernel, stride, padding, dilation: plain ? [1, 1] : d.pair(() => d.int(1, 3)) };
+  return { kernel, stride, padding, dilation: d.chance(0.6) ? [1, 1] : d.pair(() => d.int(1, 3)) };
 }
 
-/** One of a run's windows, or, where little is compiled in, a new one. */
-function windowOf(d: Draw, variant: Variant, seed: number): Window {
-  if (d.small || variant === 'texture' || winogradTaps[variant]) return drawWindow(d, variant);
-  const at = d.int(0, windowsOf(variant) - 1);
-  return drawWindow(new Draw(seedOf(seed, 'window', variant, at)), variant);
+/** Square kernels of so many taps a phase of the stride. */
+function squareWindow(d: Draw): Window {
+  const [taps, stride] = [d.int(2, 4), d.int(1, 3)];
+  const kernel = d.int((taps - 1) * stride + 1, taps * stride);
+  const padding = d.pair(() => d.int(0, (taps - 1) * stride));
+  return { kernel: [kernel, kernel], stride: [stride, stride], padding, dilation: [1, 1] };
+}
+
+/** Few weights an output channel. */
+function smallWindow(d: Draw): Window {
+  const kernel = d.pair(() => d.int(1, 5));
+  const channels = d.int(1, Math.floor(48 / (kernel[0] * kernel[1])));
+  const padding: [number, number] = [d.int(0, kernel[0] - 1), d.int(0, kernel[1] - 1)];
+  return { kernel, stride: d.pair(() => d.int(1, 2)), padding, dilation: [1, 1], channels };
 }
 
 interface Sizes extends Window {
@@ -88,13 +89,37 @@ const largeShapes: readonly Omit<Sizes, 'groups'>[] = [
   { n: 31, c: 3, h: 33, w: 32, k: 17, kernel: [4, 4], stride: [2, 2], padding: [1, 1], dilation: [1, 1] },
 ];
 
+/** A convolution that a variant serves. Draws until one is: proposals are of the kinds that algorithms are made for. */
 function sizesOf(d: Draw, variant: Variant, seed: number): Sizes {
-  if (!d.small && d.chance(0.004) && variant !== 'thin' && !winogradTaps[variant]) {
-    const plain = largeShapes.filter(({ dilation }) => variant !== 'texture' || dilation[0] === 1);
-    return { ...d.pick(plain), groups: 1 };
+  if (!d.small && d.chance(0.004)) {
+    const able = largeShapes.map((z) => ({ ...z, groups: 1 })).filter((z) => serves(variant, z));
+    if (able.length > 0) return d.pick(able);
   }
-  const window = windowOf(d, variant, seed);
-  const grouped = d.chance(0.3) && variant !== 'texture' && variant !== 'thin' && !winogradTaps[variant];
+  const windows = d.small ? Number.POSITIVE_INFINITY : windowsOf(variant);
+  if (servesAll(variant)) {
+    if (windows === Number.POSITIVE_INFINITY) return sizesFor(d, anyWindow(d), d.chance(0.3));
+    const window = anyWindow(new Draw(seedOf(seed, 'window', variant, d.int(0, windows - 1))));
+    return sizesFor(d, window, d.chance(0.3));
+  }
+  const from =
+    windows === Number.POSITIVE_INFINITY
+      ? d
+      : new Draw(seedOf(seed, 'window', variant, d.int(0, windows - 1)));
+  for (let tries = 0; tries < 1000; tries++) {
+    const propose = from.pick([anyWindow, squareWindow, smallWindow, headOf]);
+    const proposed = propose(from);
+    const z = 'groups' in proposed ? (proposed as Sizes) : sizesFor(d, proposed, false);
+    if (serves(variant, z)) return z;
+  }
+  throw new Error(`No convolution was found that ${variant} serves.`);
+}
+
+function serves(variant: Variant, { kernel: [r, s], ...z }: Sizes): boolean {
+  const [p, q] = [slid(z.h, { kernel: [r, s], ...z }, 0), slid(z.w, { kernel: [r, s], ...z }, 1)];
+  return servesConvolution(variant, { ...z, r, s, p, q });
+}
+
+function sizesFor(d: Draw, window: Window, grouped: boolean): Sizes {
   const groups = grouped ? d.int(2, 4) : 1;
   const each = (most: number) => (grouped ? d.int(1, 4) : d.size(most));
   const edge = (i: 0 | 1) =>
@@ -104,7 +129,7 @@ function sizesOf(d: Draw, variant: Variant, seed: number): Sizes {
     groups,
     n: d.pick([1, 1, 2, 3, 5]),
     c: groups * (window.channels ?? each(65)),
-    k: groups * each(variant === 'thin' ? 70 : 65),
+    k: groups * each(window.channels ? 70 : 65),
     h: edge(0) + (d.small ? d.int(0, 3) : d.size(33) - 1),
     w: edge(1) + (d.small ? d.int(0, 3) : d.size(33) - 1),
   };
@@ -158,10 +183,10 @@ function convolution(transposed: boolean): OpCases {
       return Math.max(c * r * s, (k / groups) * r * s, n * h * width);
     },
     draw(d, variant, seed) {
-      const z = variant === 'head' ? headOf(d) : sizesOf(d, variant, seed);
+      const z = sizesOf(d, variant, seed);
       const { stride, padding, dilation, groups } = z;
       const weight = values(d, [z.k, z.c / groups, ...z.kernel]);
-      // The compensated core is for products alone.
+      // The compensated algorithm is for products alone.
       const bias = variant !== 'compensated' && d.chance(0.5);
       if (!transposed) {
         const x = values(d, [z.n, z.c, z.h, z.w]);

@@ -1,6 +1,6 @@
-// The choices of kernels that ship with Forger: for each adapter that is known, which core a class of problems takes where
+// The choices of kernels that ship with Forger: for each adapter that is known, which algorithm a class of problems takes where
 // that is not the rules' own (packages/tensor/src/kernels). What was measured is said beside it; ratios are of the rules' time.
-import type { GemmCore, ProblemFamily, Tunable } from '@forger/tensor/internal';
+import type { ProblemFamily, Tunable } from '@forger/tensor/internal';
 
 export interface KernelDefaults {
   readonly name: string;
@@ -13,7 +13,8 @@ export interface KernelDefaults {
 
 interface Preference {
   readonly family: ProblemFamily;
-  readonly core: GemmCore;
+  /** Its name (packages/tensor/src/kernels/algorithms.ts). */
+  readonly algorithm: string;
   /** Only for problems of fewer multiply-adds. */
   readonly below?: number;
 }
@@ -23,17 +24,17 @@ export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
     name: 'lavapipe 25.0',
     adapter: /llvmpipe.* Mesa 25\.0\./s,
     measured:
-      'Mesa 25.0.7 (LLVM 15), 2 cores, the 13 convolutions of the steps 32×32 w32, 32×32 w64 and 64×64 w64: the rules were made here, and no core beats them at all sizes of a class.',
+      'Mesa 25.0.7 (LLVM 15), 2 cores, the 13 convolutions of the steps 32×32 w32, 32×32 w64 and 64×64 w64: the rules were made here, and no algorithm beats them at all sizes of a class.',
     prefer: [],
   },
   {
     name: 'lavapipe 26',
     adapter: /llvmpipe.* Mesa 26\./s,
     measured:
-      'Mesa 26.2.6 (LLVM 22), 2 cores, the same problems, processor time of candidates in turn, medians of five rounds. Convolutions, with 256 and with 512 bits: no core beats the rules by more than noise. One window, 256 bits: the transposed convolution by uniform 0.29 to 0.53, by subgroup 0.27 to 0.63; its weight gradient 0.46 to 0.64, 0.54 to 0.82. matmul: uniform 0.55 to 0.9 below 512×512×512, 1.0 there, 1.4 at 1024×1024×1024. Of a whole step that is 1 or 2 %.',
+      'Mesa 26.2.6 (LLVM 22), 2 cores, the same problems, processor time of candidates in turn, medians of five rounds. Convolutions, with 256 and with 512 bits: no algorithm beats the rules by more than noise. One window, 256 bits: the transposed convolution by uniform 0.29 to 0.53, by subgroup 0.27 to 0.63; its weight gradient 0.46 to 0.64, 0.54 to 0.82. matmul: uniform 0.55 to 0.9 below 512×512×512, 1.0 there, 1.4 at 1024×1024×1024. Of a whole step that is 1 or 2 %.',
     prefer: [
-      { family: 'one window', core: 'uniform' },
-      { family: 'matmul', core: 'uniform', below: 2 ** 27 },
+      { family: 'one window', algorithm: 'uniform' },
+      { family: 'matmul', algorithm: 'uniform', below: 2 ** 27 },
     ],
   },
   {
@@ -42,8 +43,8 @@ export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
     measured: null,
     // Reads of workgroup memory that all lanes share were reported to beat shuffles in subgroups (ONNX Runtime #25777, #31703).
     prefer: [
-      { family: 'convolution', core: 'tiled' },
-      { family: 'matmul', core: 'tiled' },
+      { family: 'convolution', algorithm: 'tiled' },
+      { family: 'matmul', algorithm: 'tiled' },
     ],
   },
 ];
@@ -61,7 +62,7 @@ export function defaultChoices(
   const choices: Record<string, string> = {};
   for (const { key, family, macs, candidates } of problems) {
     const preferred = prefer.find((p) => p.family === family && macs < (p.below ?? Number.POSITIVE_INFINITY));
-    if (preferred && candidates.includes(preferred.core)) choices[key] = preferred.core;
+    if (preferred && candidates.includes(preferred.algorithm)) choices[key] = preferred.algorithm;
   }
   return choices;
 }

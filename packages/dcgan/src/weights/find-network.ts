@@ -9,7 +9,7 @@ import { NETWORKS, type NetworkName, Probes } from './probes.ts';
 import { type Recognized, recognize } from './recognize.ts';
 
 /** A network as it was found. */
-export interface Source {
+export interface FoundNetwork {
   task: AnyTask;
   sizes: Sizes;
   inputs: InputInfos;
@@ -29,7 +29,7 @@ export interface NetworkFinder {
    * Finds out which network the weights are. Those of a run are known; others are compared with the recipes' networks.
    * @throws CheckpointError when no recipe makes such a network, or when several of them are there.
    */
-  find(network: string, device: Device): Source;
+  find(network: string, device: Device): FoundNetwork;
   /** Names of the networks that there are; absent for bare weights, which do not say. */
   networks?(device: Device): readonly string[];
 }
@@ -68,7 +68,7 @@ export function openWeights(all: WeightEntries, name: string, key?: string): Net
  * The generator; else, of a run, its first network, and of bare weights the discriminator where they are nothing else.
  * @throws as `find`.
  */
-export function findEither(opened: NetworkFinder, device: Device): Source & { network: string } {
+export function findEither(opened: NetworkFinder, device: Device): FoundNetwork & { network: string } {
   const names = opened.networks?.(device);
   const first = names && !names.includes('generator') ? names[0]! : 'generator';
   try {

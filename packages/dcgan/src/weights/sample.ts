@@ -3,7 +3,7 @@
 import { CheckpointError, ConfigError, type Device, noGrad, Rng } from '@forger/tensor';
 import type { GridOptions } from '../data/grid.ts';
 import { PIXELS } from '../train/task.ts';
-import type { Source } from './find-network.ts';
+import type { FoundNetwork } from './find-network.ts';
 import { loadWeights } from './load.ts';
 
 export interface SamplePicturesOptions {
@@ -32,7 +32,7 @@ const BATCH = 64;
  * are made from data.
  */
 export async function samplePictures(
-  { task, sizes, inputs, build, weights, all, notes }: Source,
+  { task, sizes, inputs, build, weights, all, notes }: FoundNetwork,
   { count, seed, device }: SamplePicturesOptions,
 ): Promise<SampledPictures> {
   if (!weights) throw new CheckpointError('there are no weights to draw pictures from yet');

@@ -2,11 +2,12 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
-import { NAMED_SETS } from '../data/named.ts';
 import { checkNetwork } from '../evaluate/network.ts';
 import { checkMetrics, findValue } from '../evaluate/values.ts';
-import { absoluteRecipe, isTaskFile, loadTask } from '../recipes/load.ts';
+import { absoluteRecipe, loadTask } from '../recipes/load.ts';
+import { isTaskFile } from '../recipes/task-file.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
+import { findPlaces, isNamedSet } from '../train/places.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { sourcesOf, trainRun, withOptions } from '../train/train.ts';
@@ -64,7 +65,11 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
       ...(maxRestarts !== undefined && { maxRestarts }),
       ...(onNan !== undefined && { onNan }),
     };
-    const io = { run, reporter, signal: stop.signal, debug, eager, resume: resume !== undefined };
+    const dataNamed = overrides.data !== undefined || overrides.dataB !== undefined;
+    const io = {
+      ...{ run, reporter, signal: stop.signal, debug, eager },
+      ...{ resume: resume !== undefined, dataNamed },
+    };
     await trainAndReport(config, { ...io, ...options });
   } finally {
     reporter.close();
@@ -117,7 +122,7 @@ async function reopenRun(
   const run = await RunFolder.open(dir);
   try {
     const config = resumeConfig(run.config, overrides, dir);
-    const { task } = await loadTask(config.recipe);
+    const { task } = await loadTask((await findPlaces(config, dir, true)).config.recipe);
     task.checkSizes?.(config);
     checkValues(config);
     await run.saveConfig(config);
@@ -170,13 +175,9 @@ function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
   const { data, dataB, dataDir, recipe } = given;
   return {
     ...given,
-    ...(data !== undefined && { data: isNamed(data) ? data : resolve(data) }),
-    ...(dataB !== undefined && { dataB: isNamed(dataB) ? dataB : resolve(dataB) }),
+    ...(data !== undefined && { data: isNamedSet(data) ? data : resolve(data) }),
+    ...(dataB !== undefined && { dataB: isNamedSet(dataB) ? dataB : resolve(dataB) }),
     ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
   };
-}
-
-function isNamed(data: string): boolean {
-  return data === 'glyphs' || NAMED_SETS.some(({ name }) => name === data);
 }

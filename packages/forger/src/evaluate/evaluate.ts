@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import {
   type Dataset,
   datasetImages,
@@ -14,7 +14,7 @@ import {
   generatedImages,
   type ImageSource,
 } from '@forger/dcgan';
-import { loadWeights, type Source } from '@forger/dcgan/internal';
+import { type FoundNetwork, loadWeights } from '@forger/dcgan/internal';
 import {
   CheckpointError,
   ConfigError,
@@ -25,10 +25,10 @@ import {
   type Tensor,
 } from '@forger/tensor';
 import { openDataset } from '../data/dataset.ts';
-import { NAMED_SETS } from '../data/named.ts';
 import { untrained } from '../sample/sample.ts';
 import { type Opened, openSource } from '../sample/source.ts';
 import type { TrainConfig } from '../train/config.ts';
+import { findPlaces, isNamedSet } from '../train/places.ts';
 import { openNetwork } from './network.ts';
 
 export interface EvaluateSourceOptions {
@@ -102,13 +102,9 @@ export async function evaluateSource(path: string, options: EvaluateSourceOption
 
 /** Whether a path is a data set, by its name, its place or its ending. */
 async function isDataset(path: string): Promise<boolean> {
-  if (isNamed(path) && !existsSync(join(path, 'config.json'))) return true;
+  if (isNamedSet(path) && !existsSync(join(path, 'config.json'))) return true;
   const found = await stat(path).catch(() => undefined);
   return found?.isDirectory() ? !existsSync(join(path, 'config.json')) : DATA_FILE.test(path);
-}
-
-function isNamed(data: string): boolean {
-  return data === 'glyphs' || NAMED_SETS.some(({ name }) => name === data);
 }
 
 interface Fitted extends EvaluateSourceOptions {
@@ -116,7 +112,7 @@ interface Fitted extends EvaluateSourceOptions {
   readonly channels: 1 | 3;
 }
 
-function sizesOf({ sizes: { imageSize, channels } }: Source): { imageSize: number; channels: 1 | 3 } {
+function sizesOf({ sizes: { imageSize, channels } }: FoundNetwork): { imageSize: number; channels: 1 | 3 } {
   return { imageSize, channels: channels as 1 | 3 };
 }
 
@@ -133,17 +129,24 @@ interface Real {
 
 /** The real images: those asked for, else those that the run was trained on, fitted in the same way. */
 async function openReal(path: string, config: TrainConfig | undefined, options: Fitted): Promise<Real> {
-  const data = options.data ?? config?.data;
+  const placed = options.data === undefined && config ? await placesOf(config, path) : config;
+  const data = options.data ?? placed?.data;
   if (data === undefined)
     throw new ConfigError(`--data: ${path} does not say what it was trained on; name the real images`);
   const dataset = await openImages(data, {
     ...options,
-    dataDir: options.dataDir ?? config?.dataDir,
+    dataDir: options.dataDir ?? placed?.dataDir,
     background: config?.background,
     // Glyphs are drawn from a seed: the run's own are those it was trained on.
     seed: config?.seed ?? 0,
   });
   return { data, dataset, images: datasetImages(dataset) };
+}
+
+/** A run's settings with its data where they are now. */
+async function placesOf(config: TrainConfig, path: string): Promise<TrainConfig> {
+  const isFolder = (await stat(path)).isDirectory();
+  return (await findPlaces(config, isFolder ? path : dirname(dirname(path)), true)).config;
 }
 
 async function openImages(
@@ -157,7 +160,7 @@ async function openImages(
     onNote,
   }: Fitted & { background?: string | undefined },
 ) {
-  const spec = isNamed(data) ? data : resolve(data);
+  const spec = isNamedSet(data) ? data : resolve(data);
   const dataset = await openDataset(spec, { imageSize, channels, seed, dataDir, background });
   for (const note of dataset.notes) onNote?.(note);
   return dataset;
@@ -207,7 +210,7 @@ async function drawn(
   });
 }
 
-type Found = Source & { network: string };
+type Found = FoundNetwork & { network: string };
 
 function noData(name: string): () => never {
   return () => {

@@ -114,7 +114,8 @@ function panelsOf(
   metrics: readonly MetricsLine[],
   task: Pick<AnyTask, 'metrics'>,
 ): Omit<Panel, 'top' | 'height'>[] {
-  const names = [...new Set(metrics.flatMap((line) => Object.keys(line.metrics)))];
+  const measured = metrics.flatMap((line) => Object.keys(line.metrics));
+  const names = [...new Set([...Object.keys(task.metrics ?? {}), ...measured])];
   const specs = names.map((name) => ({ name, ...metricSpec(task, name) }));
   const titles = [...new Set(specs.map(({ panel }) => panel))].slice(0, MOST_PANELS);
   return titles.map((title) => {

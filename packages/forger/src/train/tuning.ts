@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { TUNING } from '@forger/dcgan/internal';
 import { defaultChoices, kernelDefaults } from '@forger/dcgan/internal';
 import type { Device } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import { getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor/internal';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';
@@ -78,9 +79,9 @@ export async function settleKernels(
       reporter.note(`Tuning kernels for this adapter: ${done} of ${total} problems.`),
   });
   for (const { key, wrong } of problems) {
-    for (const { core, difference } of wrong) {
+    for (const { algorithm, difference } of wrong) {
       reporter.note(
-        `The ${core} kernel is wrong here for '${key}' (off by ${difference.toExponential(1)} of the largest value) and is not used: please report it.`,
+        `The ${algorithm} kernel is wrong here for '${key}' (off by ${difference.toExponential(1)} of the largest value) and is not used: please report it.`,
       );
     }
   }

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { describe as info, RunFolder, sample, type TrainConfig, writeReports } from '@forger/cli';
 import { ConfigError } from '@forger/tensor';
-import { describe as info, RunFolder, sample, type TrainConfig, writeReports } from 'forger';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runReport } from '../../src/cli/report.ts';
 import { readCheckpoint } from '../../src/train/checkpoint-store.ts';

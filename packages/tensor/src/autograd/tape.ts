@@ -216,8 +216,8 @@ export function backward(output: Tensor, gradOutput?: Tensor, options: BackwardO
 }
 
 /**
- * Adds `g` to a leaf's gradient: in its `gradSlot` if it has one, otherwise in a tensor that outlives all
- * scopes.
+ * Adds `g` to a leaf's gradient: in its `gradSlot` if it has one, otherwise in a tensor that lives as long as the
+ * leaf.
  */
 function accumulate(leaf: Vertex, g: Tensor, createGraph: boolean): void {
   const { grad, gradSlot } = leaf;
@@ -228,7 +228,8 @@ function accumulate(leaf: Vertex, g: Tensor, createGraph: boolean): void {
     leaf.grad = gradSlot;
     return;
   }
-  leaf.grad = (grad ? sum(grad, g) : g).keep();
+  leaf.grad = grad ? sum(grad, g) : g;
+  leaf.device.scopes.follow(leaf.grad, leaf);
   if (grad && !createGraph && grad !== gradSlot) grad.dispose();
 }
 

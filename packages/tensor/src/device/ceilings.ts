@@ -1,5 +1,6 @@
 // Measures the adapter's ceilings: the rate of arithmetic without memory accesses, and of memory without
 // arithmetic.
+import { profileSources } from '../shaders.generated.ts';
 import type { BufferRange, Device } from './device.ts';
 import { timeInterleaved } from './timing.ts';
 
@@ -27,7 +28,8 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
       device.dispatch(
         {
           name: 'multiply_add',
-          files: ['bench/multiply_add.wgsl'],
+          files: ['profile/multiply_add.wgsl'],
+          sources: profileSources,
           constants: { WORKGROUP: workgroup },
           bindings: ['write'],
         },
@@ -39,7 +41,8 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
       device.dispatch(
         {
           name: 'stream_copy',
-          files: ['bench/stream_copy.wgsl'],
+          files: ['profile/stream_copy.wgsl'],
+          sources: profileSources,
           constants: { WORKGROUP: workgroup },
           bindings: ['read', 'write'],
         },

@@ -1,5 +1,6 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows
 // buffers, not tensors.
+
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
 import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
@@ -17,6 +18,7 @@ import {
 } from './buffers.ts';
 import { Plan } from './capture.ts';
 import { Failures } from './failure.ts';
+import type { GPUDevice } from './globals.ts';
 import { PackedCopies } from './packed.ts';
 import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';
@@ -63,6 +65,7 @@ export class Device {
   /** The kernels found by the current dry run. */
   #dryRun: Map<string, NeededKernel> | null = null;
   #backwardDepth = 0;
+  #forcedAlgorithm: string | null = null;
   readonly #totals: MemoryTotals = { bytes: 0, peakBytes: 0 };
   readonly #platform: Platform;
   readonly #waiting: Waiting;
@@ -365,6 +368,31 @@ export class Device {
    */
   profile<T>(fn: () => T | Promise<T>, options: ProfileOptions = {}): Promise<Profile<Awaited<T>>> {
     return profile(this, fn, options);
+  }
+
+  /** The name of the algorithm that matrix products and convolutions take here wherever it can compute them, if any. */
+  get forcedAlgorithm(): string | null {
+    return this.#forcedAlgorithm;
+  }
+
+  /**
+   * Takes one algorithm for matrix products and convolutions from now on, or with null the one that suits each: to compare
+   * them in tests and benchmarks. What it cannot compute goes to another. A product throws ConfigError when there is no
+   * algorithm of this name or the adapter cannot run it.
+   */
+  forceAlgorithm(name: string | null): void {
+    this.#forcedAlgorithm = name;
+  }
+
+  /** The same while `fn` runs. */
+  withAlgorithm<T>(name: string, fn: () => T): T {
+    const before = this.#forcedAlgorithm;
+    this.#forcedAlgorithm = name;
+    try {
+      return fn();
+    } finally {
+      this.#forcedAlgorithm = before;
+    }
   }
 
   /**

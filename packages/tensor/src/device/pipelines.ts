@@ -1,9 +1,11 @@
 // Compiled kernels. A kernel is a list of WGSL files behind a header of constants. WGSL allows declarations
 // in any order, so concatenation links the files. The constants (sizes, switches) specialise the code at
 // compile time.
+
 import { DeviceError } from '../errors.ts';
 import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
 import { notCompiled } from './failure.ts';
+import type { GPUBindGroupLayout, GPUComputePipeline, GPUDevice } from './globals.ts';
 import type { Waiting } from './platform.ts';
 import { computeStage } from './webgpu-constants.ts';
 
@@ -20,6 +22,8 @@ export type Access = 'read' | 'write' | 'texture-read' | 'texture-write';
 export interface KernelSource {
   readonly name: string;
   readonly files: readonly ShaderFile[];
+  /** Where the WGSL of its files is, if not with that of the operations. */
+  readonly sources?: Readonly<Record<string, string>>;
   readonly constants?: Readonly<Record<string, Constant>>;
   /** How bindings 1, 2, … are used; binding 0 is the uniform `params`. */
   readonly bindings: readonly Access[];
@@ -66,7 +70,8 @@ export function kernelCode(source: KernelSource): string {
   else if (source.subgroups) header.push('enable subgroups;', 'diagnostic(off, subgroup_uniformity);');
   for (const [name, value] of Object.entries(source.constants ?? {}))
     header.push(declareConstant(name, value));
-  return [...header, ...source.files.map((file) => shaderSources[file])].join('\n');
+  const sources: Readonly<Record<string, string>> = source.sources ?? shaderSources;
+  return [...header, ...source.files.map((file) => sources[file])].join('\n');
 }
 
 /** The cache key: equal for kernels that are compiled from the same code. */

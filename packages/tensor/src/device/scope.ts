@@ -4,6 +4,8 @@
 /** Anything that a scope can free. */
 export interface Disposable {
   dispose(): void;
+  /** A leaf's gradient: it leaves a scope together with the leaf. */
+  readonly grad?: Disposable | null;
 }
 
 /**
@@ -23,6 +25,12 @@ export class ScopeStack {
   /** Takes an item out of every open scope, so that it outlives them. */
   keep(item: Disposable): void {
     for (const scope of this.#stack) scope.delete(item);
+  }
+
+  /** Moves an item to the scope of another, or out of every open scope when the other is in none. */
+  follow(item: Disposable, other: Disposable): void {
+    this.keep(item);
+    this.#stack.findLast((scope) => scope.has(other))?.add(item);
   }
 
   /**
@@ -64,7 +72,8 @@ export class ScopeStack {
 
   #found(value: unknown, scope: Set<Disposable>): Disposable[] {
     if (value === null || typeof value !== 'object') return [];
-    if (scope.has(value as Disposable)) return [value as Disposable];
+    const item = value as Disposable;
+    if (scope.has(item)) return [item, ...this.#found(item.grad, scope)];
     if (Array.isArray(value)) return value.flatMap((v) => this.#found(v, scope));
     if (Object.getPrototypeOf(value) !== Object.prototype) return [];
     return Object.values(value).flatMap((v) => this.#found(v, scope));

@@ -40,7 +40,7 @@ export function binary(kind: BinaryKind, a: Tensor, b: Tensor): Tensor {
   a.device.dispatch(
     {
       name: kind,
-      files: ['elementwise/is_nan.wgsl', 'elementwise/binary.wgsl'],
+      files: ['elementwise/is_nan.wgsl', 'binary/binary.wgsl'],
       constants: { WORKGROUP: flatWorkgroup, KIND: kinds[kind], RANK: dims.shape.length },
       bindings: ['read', 'read', 'write'],
     },

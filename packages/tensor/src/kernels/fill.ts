@@ -13,7 +13,7 @@ export function fill(target: Tensor, value: number): Tensor {
   target.device.dispatch(
     {
       name: 'fill',
-      files: [...files, 'elementwise/fill.wgsl'],
+      files: [...files, 'fill/fill.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['write'],
     },
@@ -37,7 +37,7 @@ export function addInPlace(target: Tensor, source: Tensor): Tensor {
   target.device.dispatch(
     {
       name: 'add_in_place',
-      files: [...files, 'elementwise/add_in_place.wgsl'],
+      files: [...files, 'fill/add_in_place.wgsl'],
       constants: { WORKGROUP: flatWorkgroup },
       bindings: ['read', 'write'],
     },

@@ -12,7 +12,7 @@ const missing = 0x7fc00000;
 export function take(x: Tensor, index: Tensor<'uint32'>): Tensor {
   const y = empty(index.shape, { device: x.device });
   x.device.dispatch(
-    { name: 'take', files: ['structure/take.wgsl'], constants, bindings: ['read', 'read', 'write'] },
+    { name: 'take', files: ['gather/take.wgsl'], constants, bindings: ['read', 'read', 'write'] },
     [y.size],
     [x.range, index.range, y.range],
     flatGrid(x.device, y.size),
@@ -27,7 +27,7 @@ export function takeRows<D extends DType>(x: Tensor<D>, indices: Tensor<'int32' 
   x.device.dispatch(
     {
       name: 'index_select',
-      files: ['structure/index_select.wgsl'],
+      files: ['gather/index_select.wgsl'],
       constants,
       bindings: ['read', 'read', 'write'],
     },
@@ -45,7 +45,7 @@ export function sumRows(gy: Tensor, indices: Tensor<'int32' | 'uint32'>, rows: n
   gy.device.dispatch(
     {
       name: 'index_select_backward',
-      files: ['structure/index_select_backward.wgsl'],
+      files: ['gather/index_select_backward.wgsl'],
       constants,
       bindings: ['read', 'read', 'write'],
     },

@@ -19,7 +19,7 @@ export function reflectPad<D extends DType>(x: Tensor<D>, { dim, before, after }
   x.device.dispatch(
     {
       name: 'reflect_pad',
-      files: ['structure/reflect_pad.wgsl'],
+      files: ['pad-reflect/forward.wgsl'],
       constants,
       bindings: ['read', 'write'],
     },
@@ -38,7 +38,7 @@ export function reflectPadBackward(gy: Tensor, { dim, before, after }: ReflectPa
   gy.device.dispatch(
     {
       name: 'reflect_pad_backward',
-      files: ['structure/reflect_pad_backward.wgsl'],
+      files: ['pad-reflect/backward.wgsl'],
       constants,
       bindings: ['read', 'write'],
     },

@@ -1,11 +1,15 @@
-// The tuner: finds the fastest core for each convolution and matrix product that some work needs, on this device. A core is
-// proven before it is timed: against the plain one where that is quick, and against the core that rules would take at
-// full size. Candidates are timed in turn, so that what else the machine does falls on all alike.
+// The tuner: finds the fastest algorithm for each convolution and matrix product that some work needs, on this device. An
+// algorithm is proven before it is timed: against the plain one where that is quick, and against the one that rules would take
+// at full size. Candidates are timed in turn, so that what else the machine does falls on all alike.
+
 import type { Device } from '../device/device.ts';
+import type { AbortSignal } from '../device/globals.ts';
 import { timeInterleaved } from '../device/timing.ts';
 import { type Tensor, tensor } from '../tensor.ts';
-import { choicesOf, type Tunable } from './choices.ts';
-import { type GemmCore, withGemmCore } from './gemm.ts';
+import { type Algorithm, allowedUnits, unitRoundoff } from './algorithm.ts';
+import { algorithms, algorithmsNamed } from './algorithms.ts';
+import { choicesOf, forgetDecisions } from './choose.ts';
+import { type Tunable, tunableProblems } from './tunable.ts';
 
 export interface TuneOptions {
   /** Problems are taken, the largest first, until this many seconds have passed. Default 20. */
@@ -18,12 +22,12 @@ export interface TuneOptions {
 
 export interface TunedProblem {
   readonly key: string;
-  /** The core that was chosen, or null for the one that rules take. */
-  readonly core: GemmCore | null;
-  /** Time of the chosen core over that of the rules' core. */
+  /** The algorithm that was chosen, or null for the one that rules take. */
+  readonly algorithm: string | null;
+  /** Time of the chosen algorithm over that of the rules' one. */
   readonly ratio: number;
-  /** Cores whose result was wrong, with the difference relative to the largest magnitude: a defect to be reported. */
-  readonly wrong: readonly { readonly core: GemmCore; readonly difference: number }[];
+  /** Algorithms whose result was wrong, with the difference relative to the largest magnitude: a defect to be reported. */
+  readonly wrong: readonly { readonly algorithm: string; readonly difference: number }[];
 }
 
 export interface TuneReport {
@@ -32,35 +36,11 @@ export interface TuneReport {
   readonly left: number;
 }
 
-/** Problems below this many multiply-adds are not worth a compilation. */
-const leastMacs = 2 ** 20;
-
-/** What the plain core is asked at most: it does about 5·10⁸ multiply-adds a second on two processor cores. */
+/** What the plain algorithm is asked at most: it does about 5·10⁸ multiply-adds a second on two processor cores. */
 const plainMacs = 2 ** 24;
 
-/** float32 sums in another order differ by less than 10⁻⁵ of the largest result; wrong ones by far more. */
-const allowedDifference = 1e-4;
-
-/** A core must save this share of the time to be preferred to the rules' one: less is within the noise. */
+/** An algorithm must save this share of the time to be preferred to the rules' one: less is within the noise. */
 const leastGain = 0.05;
-
-/**
- * The problems of some work that are worth a choice, the largest first. `work` is run dry: it computes nothing and changes
- * nothing.
- */
-export function tunableProblems(device: Device, work: () => unknown): Tunable[] {
-  const choices = choicesOf(device);
-  const met = new Map<string, Tunable>();
-  choices.met = met;
-  try {
-    device.dryRun(work);
-  } finally {
-    choices.met = null;
-  }
-  return [...met.values()]
-    .filter(({ macs, candidates }) => macs >= leastMacs && candidates.length > 1)
-    .sort((a, b) => b.macs - a.macs);
-}
 
 /**
  * Tunes the problems that `work` meets. `work` is run dry: it computes nothing and changes nothing, and what is chosen
@@ -71,9 +51,18 @@ export async function tune(
   work: () => unknown,
   options: TuneOptions = {},
 ): Promise<TuneReport> {
-  const { seconds = 20, rounds = 3, onProgress, signal } = options;
-  const choices = choicesOf(device);
-  const open = tunableProblems(device, work).filter(({ key }) => !choices.chosen.has(key));
+  const { chosen } = choicesOf(device);
+  const open = tunableProblems(device, work).filter(({ key }) => !chosen.has(key));
+  return tuneProblems(device, open, options);
+}
+
+/** Tunes these problems, in this order. */
+export async function tuneProblems(
+  device: Device,
+  open: readonly Tunable[],
+  { seconds = 20, rounds = 3, onProgress, signal }: TuneOptions = {},
+): Promise<TuneReport> {
+  const { chosen } = choicesOf(device);
   const end = performance.now() + 1000 * seconds;
   const problems: TunedProblem[] = [];
   for (const problem of open) {
@@ -81,7 +70,8 @@ export async function tune(
     const result = await tuneOne(device, problem, rounds, end);
     if (!result) break;
     // That the rules were right is kept too: who meets the problem again need not try it again.
-    choices.chosen.set(problem.key, result.core ?? 'rules');
+    chosen.set(problem.key, result.algorithm ?? 'rules');
+    forgetDecisions(device);
     problems.push(result);
     onProgress?.(problems.length, open.length);
   }
@@ -97,41 +87,48 @@ async function tuneOne(
 ): Promise<TunedProblem | null> {
   const full = operandsOf(device, problem.shapes(1));
   const part = operandsOf(device, problem.shapes(Math.min(1, plainMacs / problem.macs)));
-  const wrong: { core: GemmCore; difference: number }[] = [];
-  const right: GemmCore[] = [];
+  const wrong: { algorithm: string; difference: number }[] = [];
+  const right: string[] = [];
+  const runBy = (name: string, operands: readonly Tensor[]): readonly Tensor[] =>
+    device.withAlgorithm(name, () => problem.run(operands));
   const byRule = problem.run(full);
-  const plain = withGemmCore('naive', () => problem.run(part));
-  for (const core of problem.candidates) {
+  const plain = runBy('naive', part);
+  const exact = algorithmsNamed('naive');
+  const tuned = algorithms.filter(({ untuned }) => !untuned);
+  for (const name of problem.candidates) {
     if (performance.now() > end) {
       free([...byRule, ...plain, ...part, ...full]);
       return null;
     }
-    const difference = Math.max(
-      await differenceOf(
-        withGemmCore(core, () => problem.run(part)),
-        plain,
-      ),
-      await differenceOf(
-        withGemmCore(core, () => problem.run(full)),
-        byRule,
-      ),
-    );
-    if (difference <= allowedDifference) right.push(core);
-    else wrong.push({ core, difference });
+    const fromPlain = await differenceOf(runBy(name, part), plain);
+    const fromRule = await differenceOf(runBy(name, full), byRule);
+    const named = algorithmsNamed(name);
+    const isRight =
+      fromPlain <= allowedDifference(named, exact, problem.terms) &&
+      // The rules may take the least exact one.
+      fromRule <= allowedDifference(tuned, exact, problem.terms);
+    if (isRight) right.push(name);
+    else wrong.push({ algorithm: name, difference: Math.max(fromPlain, fromRule) });
   }
   free([...byRule, ...plain, ...part]);
-  const runs = [null, ...right].map((core) => (): void => {
+  const runs = [null, ...right].map((name) => (): void => {
     // Operands are packed anew each time, as in a step, where they have changed.
     device.dropAllPacked();
-    free(core ? withGemmCore(core, () => problem.run(full)) : problem.run(full));
+    free(name ? runBy(name, full) : problem.run(full));
   });
   const [rule, ...times] = (await timeInterleaved(device, runs, rounds)).map(({ median }) => median);
   free(full);
-  let [core, ratio]: [GemmCore | null, number] = [null, 1];
+  let [algorithm, ratio]: [string | null, number] = [null, 1];
   for (const [i, time] of times.entries()) {
-    if (time / rule! < Math.min(ratio, 1 - leastGain)) [core, ratio] = [right[i]!, time / rule!];
+    if (time / rule! < Math.min(ratio, 1 - leastGain)) [algorithm, ratio] = [right[i]!, time / rule!];
   }
-  return { key: problem.key, core, ratio, wrong };
+  return { key: problem.key, algorithm, ratio, wrong };
+}
+
+/** By how much right results of two algorithms may differ, relative to the largest magnitude. */
+function allowedDifference(a: readonly Algorithm[], b: readonly Algorithm[], terms: number): number {
+  const most = (of: readonly Algorithm[]) => Math.max(...of.map((one) => allowedUnits(one, terms)));
+  return (most(a) + most(b)) * unitRoundoff;
 }
 
 function operandsOf(device: Device, shapes: readonly (readonly number[])[]): Tensor[] {

@@ -5,26 +5,21 @@ import type { ShaderFile } from '../shaders.generated.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { type FlatWalk, flatWalk, flatWorkgroup } from './launch.ts';
 
-const kinds = [
-  'neg',
-  'relu',
-  'leakyRelu',
-  'tanh',
-  'sigmoid',
-  'softplus',
-  'exp',
-  'log',
-  'sqrt',
-  'abs',
-  'square',
-  'pow',
-  'clamp',
-  'elu',
-  'gelu',
-  'silu',
-] as const;
+/** The functions are the files of shaders/unary/functions: `leakyRelu` is leaky_relu.wgsl. */
+export type UnaryKind = ShaderFile extends infer File
+  ? File extends `unary/functions/${infer Name}.wgsl`
+    ? Camel<Name>
+    : never
+  : never;
 
-export type UnaryKind = (typeof kinds)[number];
+type Camel<Name extends string> = Name extends `${infer First}_${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
+  : Name;
+
+function fileOf(kind: UnaryKind): ShaderFile {
+  const name = kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return `unary/functions/${name}.wgsl` as ShaderFile;
+}
 
 /** The highest derivative that the shader knows. */
 export const maxOrder = 3;
@@ -36,20 +31,17 @@ export interface UnaryFunction {
   readonly b?: number;
 }
 
-function files(walk: FlatWalk, last: ShaderFile): ShaderFile[] {
+function files(f: UnaryFunction, walk: FlatWalk, last: ShaderFile): ShaderFile[] {
   return [
     'elementwise/is_nan.wgsl',
     'elementwise/elementary.wgsl',
     'elementwise/logistic.wgsl',
-    'elementwise/unary_functions.wgsl',
+    'unary/helpers.wgsl',
+    fileOf(f.kind),
     ...walk.files,
-    walk.wide ? 'elementwise/derivative_vec4.wgsl' : 'elementwise/derivative_f32.wgsl',
+    walk.wide ? 'unary/derivative_vec4.wgsl' : 'unary/derivative_f32.wgsl',
     last,
   ];
-}
-
-function constants(f: UnaryFunction, order: number): Record<string, number> {
-  return { WORKGROUP: flatWorkgroup, KIND: kinds.indexOf(f.kind), ORDER: order };
 }
 
 /** f(x) of a float32 tensor, same shape. */
@@ -60,8 +52,8 @@ export function unary(f: UnaryFunction, x: Tensor): Tensor {
   x.device.dispatch(
     {
       name: f.kind,
-      files: files(walk, 'elementwise/unary_forward.wgsl'),
-      constants: constants(f, 0),
+      files: files(f, walk, 'unary/forward.wgsl'),
+      constants: { WORKGROUP: flatWorkgroup, ORDER: 0 },
       bindings: ['read', 'write'],
     },
     [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],
@@ -82,8 +74,8 @@ export function unaryBackward(f: UnaryFunction, order: number, x: Tensor, gy: Te
   x.device.dispatch(
     {
       name: `${f.kind}_backward`,
-      files: files(walk, 'elementwise/unary_backward.wgsl'),
-      constants: constants(f, order),
+      files: files(f, walk, 'unary/backward.wgsl'),
+      constants: { WORKGROUP: flatWorkgroup, ORDER: order },
       bindings: ['read', 'read', 'write'],
     },
     [walk.n, f32(f.a ?? 0), f32(f.b ?? 0)],

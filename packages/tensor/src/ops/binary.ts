@@ -5,7 +5,7 @@ import { ShapeError } from '../errors.ts';
 import { type BinaryKind, binary } from '../kernels/binary.ts';
 import { fill } from '../kernels/fill.ts';
 import { empty, Tensor } from '../tensor.ts';
-import { sumTo } from './sum-to.ts';
+import { sumTo } from './broadcast.ts';
 import { neg } from './unary.ts';
 
 /** A float32 tensor, or a number for all elements. */

@@ -1,15 +1,10 @@
 // Convolution and transposed convolution over images. A convolution has three bilinear products (forward,
 // input gradient, weight gradient), and the derivatives of each are the other two; so gradients of any order
-// follow.
+// follow. kernels/choose.ts picks the algorithm that computes each.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
-import {
-  byChosenCore,
-  type ConvSizes,
-  convForward,
-  convInputGradient,
-  convWeightGradient,
-} from '../kernels/conv.ts';
+import type { ConvSizes } from '../kernels/algorithm.ts';
+import { chooseConv } from '../kernels/choose.ts';
 import { type Pair, pair, type Slide, showShape, slideSize, spreadSize } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';
@@ -145,7 +140,7 @@ const biasGradient = (g: Tensor): Tensor => sum(g, [0, 2, 3]);
 function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
   return record(
     'conv2d',
-    byChosenCore(x.device, 'forward', z, () => convForward(x, weight, bias, z)),
+    chooseConv(x.device, 'forward', z, bias !== null).forward(x, weight, bias, z),
     bias ? [x, weight, bias] : [x, weight],
     (gy, needs) => [
       needs[0] ? inputGradient(gy, weight, null, z) : null,
@@ -156,7 +151,7 @@ function forward(x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): 
 }
 
 function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
-  const gx = byChosenCore(gy.device, 'inputGradient', z, () => convInputGradient(gy, weight, bias, z));
+  const gx = chooseConv(gy.device, 'inputGradient', z, bias !== null).inputGradient(gy, weight, bias, z);
   return record('convTranspose2d', gx, bias ? [gy, weight, bias] : [gy, weight], (g, needs) => [
     needs[0] ? forward(g, weight, null, z) : null,
     needs[1] ? weightGradient(g, gy, z) : null,
@@ -165,7 +160,7 @@ function inputGradient(gy: Tensor, weight: Tensor, bias: Tensor | null, z: ConvS
 }
 
 function weightGradient(x: Tensor, gy: Tensor, z: ConvSizes): Tensor {
-  const gw = byChosenCore(x.device, 'weightGradient', z, () => convWeightGradient(x, gy, z));
+  const gw = chooseConv(x.device, 'weightGradient', z, false).weightGradient(x, gy, z);
   return record('convWeightGradient', gw, [x, gy], (g, needs) => [
     needs[0] ? inputGradient(gy, g, null, z) : null,
     needs[1] ? forward(x, g, null, z) : null,

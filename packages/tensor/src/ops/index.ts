@@ -1,5 +1,6 @@
 // The operations, by family.
 export * from './binary.ts';
+export { expand } from './broadcast.ts';
 export * from './conv.ts';
 export * from './creation.ts';
 export * from './dropout.ts';
@@ -14,7 +15,6 @@ export * from './reduce.ts';
 export * from './softmax.ts';
 export {
   cat,
-  expand,
   type PadPair,
   padConstant,
   permute,

@@ -14,10 +14,10 @@ import { reduce } from '../kernels/reduce.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { type DType, Tensor, tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
+import { sumTo } from './broadcast.ts';
 import type { IndexTensor } from './gather.ts';
 import { mean, sum } from './reduce.ts';
 import { logSoftmax } from './softmax.ts';
-import { sumTo } from './sum-to.ts';
 
 export type Reduction = 'mean' | 'sum' | 'none';
 

@@ -1,12 +1,12 @@
 // Matrix products: matmul with NumPy's batching rules, and linear layers.
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
-import { type MatrixLayout, matmulByChoice } from '../kernels/matmul.ts';
+import type { MatmulProblem, MatrixLayout } from '../kernels/algorithm.ts';
+import { chooseMatmul } from '../kernels/choose.ts';
 import { broadcastShapes, type Shape, sameShape, showShape, sizeOf } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
-import { sum } from './reduce.ts';
-import { expand, reshape, transpose } from './structure.ts';
-import { sumTo } from './sum-to.ts';
+import { expand, sum, sumTo } from './broadcast.ts';
+import { reshape, transpose } from './structure.ts';
 
 /**
  * Matrix product as torch.matmul: [..., m, k] × [..., k, n] → [..., m, n], with broadcast leading dimensions.
@@ -37,17 +37,22 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), 'matmul (leading dimensions)');
   const left = spread(a, batch);
   const right = spread(b, batch);
-  const product = matmulByChoice(
-    left.tensor,
-    { batch: left.shared ? 0 : m * k, row: k, column: 1 },
-    right.tensor,
-    { batch: right.shared ? 0 : k * n, row: n, column: 1 },
-    { batch: sizeOf(batch), m, n, k },
-  );
+  const product = multiply(left.tensor, right.tensor, {
+    batch: sizeOf(batch),
+    m,
+    n,
+    k,
+    a: { batch: left.shared ? 0 : m * k, row: k, column: 1 },
+    b: { batch: right.shared ? 0 : k * n, row: n, column: 1 },
+  });
   return record('matmul', product.view([...batch, m, n]), [a, b], (gy, needs) => [
     needs[0] ? sumTo(matmul(gy, transpose(b, -1, -2)), a.shape) : null,
     needs[1] ? sumTo(matmul(transpose(a, -1, -2), gy), b.shape) : null,
   ]);
+}
+
+function multiply(a: Tensor, b: Tensor, problem: MatmulProblem, bias: Tensor | null = null): Tensor {
+  return chooseMatmul(a.device, problem).multiply(a, b, problem, bias);
 }
 
 /** An operand whose leading dimensions match `batch`, or that is one matrix shared by all. */
@@ -91,7 +96,7 @@ function product(a: Tensor, ta: boolean, b: Tensor, tb: boolean, bias: Tensor | 
   const m = a.shape[ta ? 1 : 0]!;
   const k = a.shape[ta ? 0 : 1]!;
   const n = b.shape[tb ? 0 : 1]!;
-  const c = matmulByChoice(a, layout(a, ta), b, layout(b, tb), { batch: 1, m, n, k }, bias ?? undefined);
+  const c = multiply(a, b, { batch: 1, m, n, k, a: layout(a, ta), b: layout(b, tb) }, bias);
   return record('product', c.view([m, n]), bias ? [a, b, bias] : [a, b], (gy, needs) => [
     // d op(a) = gy op(b)ᵀ and d op(b) = op(a)ᵀ gy, each transposed where the operand was.
     needs[0] ? (ta ? product(b, tb, gy, true) : product(gy, false, b, !tb)) : null,

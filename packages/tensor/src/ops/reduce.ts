@@ -5,49 +5,28 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { binary } from '../kernels/binary.ts';
 import { reduce } from '../kernels/reduce.ts';
-import { normalizeDims, type Shape } from '../shape.ts';
+import { normalizeDims } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { div, mul, sub } from './binary.ts';
-import { expand, reshape } from './structure.ts';
+import { type Dims, expand, keptShape, sum } from './broadcast.ts';
+import { reshape } from './structure.ts';
 import { square } from './unary.ts';
 
-/** Dimensions to reduce; negative ones count from the end. Undefined for all. */
-export type Dims = number | readonly number[] | undefined;
-
-/** The shape of a reduction that keeps its dimensions as 1. */
-function keptShape(shape: Shape, dims: readonly number[]): number[] {
-  return shape.map((n, i) => (dims.includes(i) ? 1 : n));
-}
+export { type Dims, sum };
 
 function count(x: Tensor, dims: readonly number[]): number {
   return dims.reduce((n, d) => n * x.shape[d]!, 1);
 }
 
-function linear(
-  name: string,
-  x: Tensor,
-  dims: Dims,
-  keepdim: boolean,
-  scaleOf: (n: number) => number,
-): Tensor {
-  checkFloat32(name, x);
-  const list = normalizeDims(dims, x.rank, name);
-  const scale = scaleOf(count(x, list));
-  const y = reduce('sum', x, list, keepdim, scale);
-  return record(name, y, [x], (gy) => {
+/** Mean over `dims`. */
+export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
+  checkFloat32('mean', x);
+  const list = normalizeDims(dims, x.rank, 'mean');
+  const scale = 1 / count(x, list);
+  return record('mean', reduce('sum', x, list, keepdim, scale), [x], (gy) => {
     const spread = expand(reshape(gy, keptShape(x.shape, list)), x.shape);
     return [scale === 1 ? spread : mul(spread, scale)];
   });
-}
-
-/** Sum over `dims`. */
-export function sum(x: Tensor, dims?: Dims, keepdim = false): Tensor {
-  return linear('sum', x, dims, keepdim, () => 1);
-}
-
-/** Mean over `dims`. */
-export function mean(x: Tensor, dims?: Dims, keepdim = false): Tensor {
-  return linear('mean', x, dims, keepdim, (n) => 1 / n);
 }
 
 /**

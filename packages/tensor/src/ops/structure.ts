@@ -3,19 +3,8 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { fill } from '../kernels/fill.ts';
 import { gatherStrided, stridedCopy } from '../kernels/structure.ts';
-import {
-  broadcastShapes,
-  broadcastStrides,
-  checkShape,
-  normalizeDim,
-  type Shape,
-  sameShape,
-  showShape,
-  sizeOf,
-  stridesOf,
-} from '../shape.ts';
+import { normalizeDim, type Shape, sameShape, showShape, sizeOf, stridesOf } from '../shape.ts';
 import { checkFloat32, type DType, empty, type Tensor } from '../tensor.ts';
-import { sumTo } from './sum-to.ts';
 
 /**
  * The same values in another shape, on the same storage. One size may be -1 and follows from the others.
@@ -65,24 +54,6 @@ export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: num
   const b = normalizeDim(dim1, x.rank, 'transpose');
   [order[a], order[b]] = [b, a];
   return permute(x, order);
-}
-
-/**
- * A copy that repeats dimensions of size 1 up to `shape` (NumPy broadcasting); -1 keeps a size. The gradient
- * sums over the repeats.
- * @throws ShapeError when another size would change.
- */
-export function expand<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
-  const target = shape.map((n, i) => (n === -1 ? (x.shape[i - shape.length + x.rank] ?? n) : n));
-  checkShape(target, 'expand');
-  if (!sameShape(broadcastShapes(x.shape, target, 'expand'), target)) {
-    throw new ShapeError(
-      `expand: shape ${showShape(x.shape)} cannot become ${showShape(shape)}; only sizes of 1 are repeated.`,
-    );
-  }
-  if (sameShape(x.shape, target)) return x;
-  const y = gatherStrided(x, target, broadcastStrides(x.shape, target));
-  return record('expand', y, [x], (gy) => [sumTo(gy, x.shape)]);
 }
 
 /**

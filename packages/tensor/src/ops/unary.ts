@@ -1,5 +1,7 @@
-// Elementwise functions of one float32 tensor of any shape: relu, tanh, exp, … One kernel computes a function
-// and its first three derivatives; a fourth is a ShapeError. All throw ShapeError on other dtypes.
+// Elementwise functions of one float32 tensor of any shape: relu, tanh, exp, … A file of
+// shaders/unary/functions has each function and its first three derivatives; a fourth is a ShapeError. All throw
+// ShapeError on other dtypes. All that this file exports are such functions: methods and tests iterate over
+// them.
 import { record } from '../autograd/tape.ts';
 import { ConfigError } from '../errors.ts';
 import { type UnaryFunction, unary, unaryBackward } from '../kernels/unary.ts';

@@ -221,7 +221,7 @@ describe('errors', () => {
     const broken = await createDevice({ validation: true }); // without it Dawn ends the process
     const x = zeros([4], { device: broken });
     broken.dispatch(
-      { name: 'broken', files: ['elementwise/fill.wgsl'], constants: {}, bindings: ['write'] },
+      { name: 'broken', files: ['fill/fill.wgsl'], constants: {}, bindings: ['write'] },
       [4],
       [x.range],
       [1, 1, 1],

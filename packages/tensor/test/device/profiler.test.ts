@@ -13,7 +13,6 @@ import {
   type Tensor,
   tensor,
 } from '@forger/tensor';
-import { withGemmCore } from '@forger/tensor/internal';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let device: Device;
@@ -30,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 /** One dispatch: the plain core is the same on every adapter. */
-const product = (x: Tensor, y: Tensor): Tensor => withGemmCore('naive', () => matmul(x, y));
+const product = (x: Tensor, y: Tensor): Tensor => device.withAlgorithm('naive', () => matmul(x, y));
 
 const work = (): Tensor => sum(relu(add(product(a, b), a)), [1]);
 

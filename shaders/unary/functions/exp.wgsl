@@ -1,0 +1,5 @@
+// e^x.
+
+fn derivative(x: f32) -> f32 {
+  return exponential(x);
+}
