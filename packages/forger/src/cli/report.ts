@@ -2,6 +2,7 @@
 
 import { loadTask } from '../recipes/load.ts';
 import { writeReports } from '../report/report.ts';
+import { findRecipeOf } from '../train/places.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { withOptions } from '../train/train.ts';
 import { say } from './print.ts';
@@ -10,7 +11,7 @@ import { version } from './version.ts';
 /** @returns the exit code. @throws ForgerError */
 export async function runReport(dir: string): Promise<number> {
   const run = await RunFolder.read(dir);
-  const { task } = await loadTask(run.config.recipe);
+  const { task } = await loadTask(await findRecipeOf(run.config, dir));
   const facts = [
     ['forger', version],
     ['Node', process.version],
