@@ -13,7 +13,7 @@ interface Row {
   metrics: Record<string, number>;
 }
 
-/** Means over ten steps of runs whose images got better to the end; 16×16, width 16, unless the name says otherwise. */
+/** Means over ten steps of runs that learned, some slowly; 16×16, width 16, unless the name says otherwise. */
 const rows: Row[] = readFileSync(new URL('./fixtures/healthy-runs.csv', import.meta.url), 'utf8')
   .trim()
   .split('\n')
