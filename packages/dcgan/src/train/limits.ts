@@ -42,7 +42,7 @@ export const PRECISIONS = ['float32', 'mixed'] as const satisfies readonly Preci
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
 
-/** What to do when training has left the numbers: see train/restarts.ts. */
+/** What to do when a loss or a weight becomes NaN or infinite: see train/restarts.ts. */
 export const ON_NAN = ['stop', 'rollback'] as const;
 
 /** How a run settles on kernels: see train/tuning.ts. */
