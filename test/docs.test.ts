@@ -129,8 +129,9 @@ describe('flags', () => {
     const { fenced, inline } = codeOf(file);
     const unknown: string[] = [];
     for (const line of [...fenced, ...inline]) {
-      const { program, subcommand, flags } = command(line) ?? { flags: [] };
-      if (program === undefined || flags.length === 0) continue;
+      const typed = command(line);
+      if (!typed || typed.flags.length === 0) continue;
+      const { program, subcommand, flags } = typed;
       const known = await flagsOf(program, subcommand);
       unknown.push(...flags.filter((flag) => !known.has(flag)).map((flag) => `${flag} in: ${line}`));
     }
