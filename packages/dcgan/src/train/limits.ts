@@ -30,7 +30,7 @@ export const LIMITS = {
 /** Steps before a profile: they compile kernels and fill caches. */
 export const PROFILE_AFTER = 3;
 
-/** How often a run begins again by itself, unless told otherwise. */
+/** Default of `--max-restarts`. */
 export const MAX_RESTARTS = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
