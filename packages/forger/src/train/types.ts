@@ -22,6 +22,8 @@ export interface RunIO {
   profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
+  /** The data were named when the run was resumed: other ones than before are taken, and config.json says so. */
+  dataNamed?: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
   /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
