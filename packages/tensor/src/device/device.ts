@@ -160,6 +160,7 @@ export class Device {
     work?: Work,
   ): void {
     this.throwIfFailed();
+    for (const operand of operands) if (!('view' in operand)) this.#checkOwned(operand);
     for (const [i, operand] of operands.entries()) {
       if (source.bindings[i] === 'write' && !('view' in operand)) operand.buffer.packed?.drop();
     }
@@ -196,8 +197,18 @@ export class Device {
     });
   }
 
+  /** A command that binds another device's buffer would break this device for good: refuse it before it is recorded. */
+  #checkOwned({ buffer }: BufferRange): void {
+    if (buffer.owner !== this.gpu)
+      throw new DeviceError(
+        'Tensors of two devices were given to one operation; create one of them on the device of the other: tensor(await x.data(), x.shape, { device }).',
+      );
+  }
+
   /** Records a copy of `bytes` bytes (a multiple of 4) between two ranges of different buffers. */
   copy(source: BufferRange, target: BufferRange, bytes: number): void {
+    this.#checkOwned(source);
+    this.#checkOwned(target);
     target.buffer.packed?.drop();
     if (this.#trace) {
       this.#trace.record({ kind: 'copy', source, target, bytes, ...this.#phase });
@@ -212,6 +223,7 @@ export class Device {
    * of 16 bytes.
    */
   copyToTexture(source: BufferRange, target: PooledTexture): void {
+    this.#checkOwned(source);
     if (this.#trace) this.#trace.record({ kind: 'texture_copy', source, target, ...this.#phase });
     else this.recorder.record(textureCopyCommand(source, target));
   }
@@ -266,6 +278,7 @@ export class Device {
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     this.throwIfFailed();
     this.#refuseToWait();
+    for (const range of ranges) this.#checkOwned(range);
     const results = await this.#readback.read(this.recorder, ranges).catch((error: unknown) => {
       this.throwIfFailed();
       throw error;

@@ -111,7 +111,8 @@ export class TimestampTimer implements CommandTimer {
     const batches = this.#batches;
     if (batches.length === 0) return { calls: [], timeline: [], resolution: 0, untimed: 0 };
     const ranges = batches.map(({ buffer, bytes }) => {
-      return { buffer: { id: -1, gpu: buffer, bytes, lastBatch: -1, packed: null }, offset: 0, bytes };
+      const pooled = { id: -1, gpu: buffer, owner: this.#device.gpu, bytes, lastBatch: -1, packed: null };
+      return { buffer: pooled, offset: 0, bytes };
     });
     const stamps = (await this.#device.read(ranges)).map((data) => new BigUint64Array(data));
     const zero = stamps[0]![0]!;

@@ -58,11 +58,13 @@ abstract class Wanted implements Lifetime {
 
 export class WantedBuffer extends Wanted implements PooledBuffer {
   gpu!: GPUBuffer;
+  readonly owner: GPUDevice;
   packed: PackedCopies | null = null;
   readonly shape: Shape | undefined;
 
-  constructor(bytes: number, debug: boolean, shape?: Shape) {
+  constructor(owner: GPUDevice, bytes: number, debug: boolean, shape?: Shape) {
     super(bytes, debug);
+    this.owner = owner;
     this.shape = shape;
   }
 
@@ -140,7 +142,7 @@ export class Trace implements Allocator {
 
   acquire(bytes: number, shape?: Shape): PooledBuffer {
     checkBindable(this.#device, bytes, shape);
-    const item = new WantedBuffer(Math.ceil(bytes / grain) * grain, this.#debug, shape);
+    const item = new WantedBuffer(this.#device, Math.ceil(bytes / grain) * grain, this.#debug, shape);
     this.items.add(item);
     return item;
   }
