@@ -14,7 +14,7 @@ import {
 } from '@forger/dcgan/limits';
 import { Argument, Command, Option } from 'commander';
 import { explain } from './errors.ts';
-import { nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
+import { names, nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, the program's name left out. @returns the exit code. */
@@ -43,6 +43,8 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     .addHelpText('after', '\nStart with: forger train');
   addTrain(program, finish);
   addSample(program, finish);
+  addEvaluate(program, finish);
+  addReport(program, finish);
   addInfo(program, finish);
   addConvert(program, finish);
   addRecipes(program, finish);
@@ -146,6 +148,44 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     )
     .addOption(
       option(
+        '--evaluate-every <n>',
+        'steps between evaluations of the generated images (default: none; with --keep-best, as often as checkpoints)',
+        whole('evaluateEvery'),
+      ),
+    )
+    .addOption(
+      option(
+        '--evaluate-count <n>',
+        'images that an evaluation compares with as many real ones (default: 2000)',
+        whole('evaluateCount'),
+      ),
+    )
+    .addOption(
+      option('--metrics <names>', 'metrics of evaluations, as frechet,prdc (default: frechet,kid)', names),
+    )
+    .addOption(
+      option(
+        '--evaluate-network <name>',
+        'whose features evaluations compare: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      option(
+        '--keep-best <value>',
+        'keep the checkpoint whose evaluation was best in this value, such as frechet, beside the last ones',
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      option(
+        '--stop-after <n>',
+        'stop after n evaluations in a row without a better --keep-best value (default value: frechet)',
+        whole('stopAfter'),
+      ),
+    )
+    .addOption(
+      option(
         '--precision <which>',
         'float32, or mixed: large matrix products of float16 operands with float32 sums, if the adapter has them (default: float32)',
         (flag) => oneOf(flag, PRECISIONS),
@@ -233,7 +273,57 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
     .addOption(option('--seed <n>', 'seed of the latents', whole('seed')).default(0))
     .addOption(option('--out <file.png>', 'file to write (default: sample-<seed>.png)', pathEnding('.png')))
     .addOption(key())
+    .addOption(best())
     .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
+}
+
+function addEvaluate(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('evaluate')
+    .description(
+      'Compare generated images, or a folder of pictures, with real ones: distances, diversity, copies.',
+    )
+    .argument('<source>', `${SOURCE}; or a data set: a name, a folder of pictures, an archive`)
+    .addOption(
+      option('--data <name|path>', 'the real images (default: those that a run was trained on)', nonEmpty),
+    )
+    .addOption(option('--data-dir <dir>', 'folder with copies of the named data sets', nonEmpty))
+    .addOption(option('--count <n>', 'images on each side', whole('evaluateCount')).default(10_000))
+    .addOption(option('--metrics <names>', 'such as frechet,kid,prdc (default: all that fit)', names))
+    .addOption(
+      option(
+        '--network <name>',
+        'whose features are compared: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        nonEmpty,
+      ),
+    )
+    .addOption(option('--seed <n>', 'seed of everything random', whole('seed')).default(0))
+    .addOption(
+      option(
+        '--image-size <n>',
+        'height and width of the images, for a folder of pictures',
+        whole('imageSize'),
+      ),
+    )
+    .addOption(
+      option('--channels <n>', '1 for grey, 3 for colour, for a folder of pictures', (flag) =>
+        oneOf(flag, CHANNELS),
+      ),
+    )
+    .addOption(key())
+    .addOption(best())
+    .option('--json', 'print one JSON object')
+    .action(async (source, flags) =>
+      finish(await (await import('./evaluate.ts')).runEvaluate(source, flags)),
+    );
+}
+
+function addReport(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('report')
+    .description('Write the report of a run anew, also of one that was killed or is still training.')
+    .argument('<run>', 'a run folder')
+    .action(async (run) => finish(await (await import('./report.ts')).runReport(run)));
 }
 
 function addInfo(program: Command, finish: (exitCode: number) => void): void {
@@ -242,6 +332,7 @@ function addInfo(program: Command, finish: (exitCode: number) => void): void {
     .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
     .argument('<source>', `a recipe, ${SOURCE}`)
     .addOption(key())
+    .addOption(best())
     .action(async (source, flags) => finish(await (await import('./info.ts')).runInfo(source, flags)));
 }
 
@@ -265,6 +356,7 @@ function addConvert(program: Command, finish: (exitCode: number) => void): void 
       ),
     )
     .addOption(key())
+    .addOption(best())
     .option('--uint8', 'ONNX from flat latents to uint8 RGB images, as torch-fidelity expects')
     .action(async (source, out, flags) =>
       finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
@@ -304,6 +396,10 @@ function key(): Option {
     'which network of a file that holds several, such as state_dict.netG',
     nonEmpty,
   );
+}
+
+function best(): Option {
+  return new Option('--best', 'of a run: the checkpoint that --keep-best kept, instead of the last one');
 }
 
 // An option whose value is parsed by a parser that knows the flag's name.
