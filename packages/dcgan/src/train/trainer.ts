@@ -148,6 +148,11 @@ export class Trainer<T extends AnyTask = AnyTask> {
     this.#stoppedBecause ??= because;
   }
 
+  /** Whether the signal came: what takes long may be broken off. */
+  get isInterrupted(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
   /** Whether the run is to end before another step. */
   get isOver(): boolean {
     return (

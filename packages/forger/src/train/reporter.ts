@@ -1,7 +1,8 @@
 // What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
 
-import type { AnyTask, EndReason, StepMetrics } from '@forger/dcgan';
+import type { AnyTask, EndReason, EvaluationProgress, StepMetrics } from '@forger/dcgan';
 import type { TrainConfig } from './config.ts';
+import type { Evaluated } from './evaluating.ts';
 import type { ProfileReport } from './profile.ts';
 
 /** Facts known before the first step. */
@@ -43,6 +44,19 @@ export interface TrainSummary {
   /** Paths of the newest sample grid and checkpoint. */
   sample?: string;
   checkpoint?: string;
+  /** The best checkpoint, where one was kept, and the value that it is best by. */
+  best?: BestCheckpoint;
+}
+
+/** The best checkpoint of a run. */
+export interface BestCheckpoint {
+  step: number;
+  /** The safetensors file. */
+  path: string;
+  /** Name and title of the value that it is best by. */
+  name: string;
+  title: string;
+  value: number;
 }
 
 /** Where the reports of a run lie. */
@@ -63,6 +77,10 @@ export interface Reporter {
   sample(path: string): void;
   /** A checkpoint was written. */
   checkpoint(path: string): void;
+  /** The images were evaluated. */
+  evaluation?(evaluated: Evaluated): void;
+  /** How far an evaluation is. */
+  evaluating?(progress: EvaluationProgress): void;
   /** A hook of the task's own file has something to say. */
   hook?(name: string, value: unknown): void;
   /** The steps that were to be profiled have been. */
