@@ -1,7 +1,9 @@
 // What the command (packages/forger), bench and tests need of this package and users do not: no promise is made of it.
 
+export * from './data/array-images.ts';
 export * from './data/batches.ts';
 export * from './data/cifar.ts';
+export * from './data/cifar-python.ts';
 export * from './data/fit.ts';
 export * from './data/glyphs.ts';
 export * from './data/grid.ts';
@@ -10,7 +12,9 @@ export * from './data/idx.ts';
 export * from './data/image-dataset.ts';
 export * from './data/random.ts';
 export * from './data/raw-images.ts';
+export * from './data/tar.ts';
 export * from './data/types.ts';
+export * from './data/value-range.ts';
 export * from './index.ts';
 export * from './printable.ts';
 export * from './recipes/gan.ts';
@@ -28,9 +32,11 @@ export * from './train/step-metrics.ts';
 export * from './train/step-runner.ts';
 export * from './train/task.ts';
 export * from './train/train.ts';
+export * from './weights/budget.ts';
 export * from './weights/entry.ts';
 export * from './weights/find-network.ts';
 export * from './weights/load.ts';
+export * from './weights/npy.ts';
 export * from './weights/npz.ts';
 export * from './weights/onnx.ts';
 export * from './weights/parse.ts';

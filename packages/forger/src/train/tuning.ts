@@ -11,7 +11,7 @@ import type { Device } from '@forger/tensor';
 import { getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor/internal';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';
-import { dataCache } from '../data/named.ts';
+import { dataCache } from '../data/cache-folder.ts';
 import type { Reporter } from './reporter.ts';
 
 /**
