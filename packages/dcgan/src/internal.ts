@@ -23,6 +23,7 @@ export * from './recipes/one-pass.ts';
 export * from './recipes/options.ts';
 export * from './recipes/updates.ts';
 export * from './sha256.ts';
+export * from './suggest.ts';
 export * from './train/checkpoint.ts';
 export * from './train/compile.ts';
 export * from './train/kernel-defaults.ts';

@@ -16,6 +16,8 @@ const SHRINK_TO = 4;
 export interface Pixels {
   data: Uint8Array;
   info: { width: number; height: number; channels: number };
+  /** Before it was shrunk. */
+  original: { width: number; height: number };
 }
 
 /** Of a picture whose samples are no bytes: what they lie between. */
@@ -65,33 +67,38 @@ export async function decode(bytes: Uint8Array, options: DecodeOptions): Promise
     if (bytesWhole > MAX_WHOLE_BYTES) throw tooLarge(bytesWhole);
     const { depth } = metadata;
     const pixels = () =>
-      depth === 'uchar' || depth === 'ushort' ? shrink(image, options) : numbers(image, metadata!, options);
+      depth === 'uchar' || depth === 'ushort'
+        ? shrink(image, metadata!, options)
+        : numbers(image, metadata!, options);
     return await (bytesWhole > LARGE_BYTES ? inTurn(pixels) : pixels());
   } catch (error) {
     throw reasonOf(error as Error, metadata, head);
   }
 }
 
-function shrink(image: Sharp, { size, background }: DecodeOptions): Promise<Pixels> {
-  return (
-    image
-      .autoOrient()
-      // Before flattening, else a colour behind a grey picture loses its green and blue.
-      .pipelineColourspace('srgb')
-      .flatten({ background })
-      .resize(SHRINK_TO * size, SHRINK_TO * size, {
-        fit: 'outside',
-        kernel: 'linear',
-        withoutEnlargement: true,
-      })
-      .toColourspace('srgb')
-      .raw()
-      .toBuffer({ resolveWithObject: true })
-  );
+async function shrink(
+  image: Sharp,
+  { width, height }: { width: number; height: number },
+  { size, background }: DecodeOptions,
+): Promise<Pixels> {
+  const { data, info } = await image
+    .autoOrient()
+    // Before flattening, else a colour behind a grey picture loses its green and blue.
+    .pipelineColourspace('srgb')
+    .flatten({ background })
+    .resize(SHRINK_TO * size, SHRINK_TO * size, {
+      fit: 'outside',
+      kernel: 'linear',
+      withoutEnlargement: true,
+    })
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, info, original: { width, height } };
 }
 
 function finish({ data, width, height, channels }: Decoded, options: DecodeOptions): Promise<Pixels> {
-  return shrink(sharp(data, { raw: { width, height, channels } }), options);
+  return shrink(sharp(data, { raw: { width, height, channels } }), { width, height }, options);
 }
 
 /** A picture of floats or of 32-bit integers, as it is: no profile is known for such values. */

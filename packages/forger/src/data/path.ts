@@ -6,6 +6,7 @@ import {
   CIFAR_BATCH,
   CIFAR_PYTHON_BATCH,
   type DatasetOptions,
+  didYouMean,
   IDX_NAME,
   type ImageDataset,
   labelNames,
@@ -15,6 +16,7 @@ import { DataError } from '@forger/tensor';
 import { ARCHIVE_NAME, findInArchive, OTHER_ARCHIVE } from './archive.ts';
 import { ARRAY_NAME, findInArrays } from './arrays.ts';
 import { listFiles, readWhole, unreadable } from './files.ts';
+import { NAMED_SETS } from './named.ts';
 import { filesOf, ignoredNote, PICTURE_NAME } from './pictures.ts';
 import { idxLabelsBeside, readCifarArchive, readCifarBatches, readIdx, readIdxLabels } from './raw-files.ts';
 import { openSource, rawSource, type Source } from './source.ts';
@@ -30,9 +32,20 @@ export async function openPath(target: string, options: DatasetOptions): Promise
 /** Finds the data set at a path. @throws DataError as `openPath`. */
 export async function findSource(target: string, labels = false): Promise<Source> {
   const found = await stat(target).catch((error: unknown) => {
-    throw unreadable(target, error);
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? missing(target, error)
+      : unreadable(target, error);
   });
   return found.isDirectory() ? findInFolder(target, labels) : findInFile(target, labels);
+}
+
+/** The DataError for a path where nothing is: a misspelt name of a set is taken for one. */
+function missing(target: string, error: unknown): DataError {
+  const known = ['glyphs', ...NAMED_SETS.map(({ name }) => name)];
+  return new DataError(
+    `'${target}' does not exist; check the spelling of the path, or name one of the sets ${known.join(', ')}${didYouMean(path.basename(target), known)}.`,
+    { cause: error },
+  );
 }
 
 async function findInFile(file: string, labels: boolean): Promise<Source> {
