@@ -20,8 +20,8 @@ export function isGzip(bytes: Uint8Array): boolean {
 /** The DataError for a gzip file that unfolds to more than is allowed, whatever its header claims. */
 export function exhausting(file: string, most: number, cause?: unknown): DataError {
   return new DataError(
-    `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), as one ` +
-      'that was made to exhaust the memory; if it is sound, unpack it and give what comes out.',
+    `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), which ` +
+      'is how a file exhausts memory; if you trust it, unpack it and give the unpacked file.',
     { cause },
   );
 }

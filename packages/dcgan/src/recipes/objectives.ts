@@ -32,6 +32,8 @@ export interface Objective {
   generator(outputs: Tensor): Tensor;
   /** Verdicts as probabilities of being real, to report; scores that mean no probability stay as they are. */
   probability(outputs: Tensor): Tensor;
+  /** What `probability` gives: numbers from 0 to 1, or scores of any size. Absent where it is not known. */
+  unit?: 'probability' | 'score';
   /** What is added to the discriminator's loss, given its pictures. */
   penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor;
 }
@@ -46,6 +48,7 @@ function labelled(
   title: string,
   loss: (outputs: Tensor, label: number) => Tensor,
   probability: Objective['probability'],
+  unit: Objective['unit'] & string = 'probability',
 ): ObjectiveOf {
   return (realLabel) => ({
     title,
@@ -53,6 +56,7 @@ function labelled(
     fake: (outputs) => loss(outputs, 0),
     generator: (outputs) => loss(outputs, 1),
     probability,
+    unit,
   });
 }
 
@@ -63,7 +67,7 @@ export const bceOfLogits = labelled('BCE of logits', bceWithLogits, sigmoid);
 /** Paddle's: probabilities taken for logits, so that they pass a second sigmoid. */
 export const bceOfDoubleSigmoid = labelled('BCE of sigmoid twice', bceWithLogits, same);
 /** Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on whatever the discriminator gives. */
-export const leastSquares = labelled('least squares', mse, same);
+export const leastSquares = labelled('least squares', mse, same, 'score');
 
 /** The hinge loss (Lim and Ye 2017, arXiv 1705.02894): scores beyond ±1 are good enough. */
 const hinge: Objective = {
@@ -72,6 +76,7 @@ const hinge: Objective = {
   fake: (scores) => mean(relu(add(1, scores))),
   generator: (scores) => neg(mean(scores)),
   probability: same,
+  unit: 'score',
 };
 
 /** λ of the WGAN-GP paper. */
@@ -84,6 +89,7 @@ const wassersteinWithPenalty: Objective = {
   fake: mean,
   generator: (scores) => neg(mean(scores)),
   probability: same,
+  unit: 'score',
   penalty: (discriminator, real, fake, random) =>
     mul(PENALTY_WEIGHT, gradientPenalty(discriminator, real, fake, random)),
 };

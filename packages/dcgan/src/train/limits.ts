@@ -25,6 +25,10 @@ export const LIMITS = {
   profile: { least: 1, most: 1000 },
   nDis: { least: 1, most: 1000 },
   count: { least: 1, most: 10_000 },
+  evaluateEvery: { least: 1, most: MANY },
+  /** Images that are compared; some metrics compare each with each. */
+  evaluateCount: { least: 2, most: 100_000 },
+  stopAfter: { least: 1, most: MANY },
   maxRestarts: { least: 0, most: 1_000_000 },
 } as const satisfies Record<string, WholeRange>;
 

@@ -2,6 +2,7 @@
 // everything else: previews, checkpoints, evaluation, progress, early stopping.
 
 import { ConfigError, type Device, type DType, type Tensor } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import type { Batches } from '../data/batches.ts';
 import { type Checkpoint, HOOK, type HookState, loadArrays, saveArrays } from './checkpoint.ts';
 import type { TrainState } from './state.ts';
@@ -145,6 +146,11 @@ export class Trainer<T extends AnyTask = AnyTask> {
   /** Ends the run after this step. @param because a few words for whoever reads how it ended. */
   stop(because: string): void {
     this.#stoppedBecause ??= because;
+  }
+
+  /** Whether the signal came: what takes long may be broken off. */
+  get isInterrupted(): boolean {
+    return this.#signal?.aborted === true;
   }
 
   /** Whether the run is to end before another step. */

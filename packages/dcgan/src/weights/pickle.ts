@@ -310,7 +310,7 @@ class Unpickler {
   }
 
   #refuseName(dotted: string): never {
-    throw refusedPickle(`names ${quote(dotted)}, which is not among the few things that weights need`);
+    throw refusedPickle(`names ${quote(dotted)}, which weights do not need`);
   }
 
   #call(): void {

@@ -2,14 +2,17 @@
 
 import { existsSync } from 'node:fs';
 import { recipes } from '@forger/dcgan/internal';
+import { findingText } from '../info/findings.ts';
 import { describe } from '../info/info.ts';
 import { describeRecipe } from '../info/recipes.ts';
 import type { Description, NetworkDescription } from '../train/types.ts';
+import { evaluationLines } from './evaluation-table.ts';
 import { remark, say } from './print.ts';
+import { bestBy } from './progress.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
-export async function runInfo(source: string, flags: { key?: string }): Promise<number> {
+export async function runInfo(source: string, flags: { key?: string; best?: boolean }): Promise<number> {
   const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
   const description = await (isRecipe ? describeRecipe(source) : describe(source, flags));
   for (const note of description.notes) remark(note);
@@ -18,7 +21,8 @@ export async function runInfo(source: string, flags: { key?: string }): Promise<
 }
 
 /** The description as lines of text. */
-export function descriptionLines({ source, kind, recipe, config, step, networks }: Description): string[] {
+export function descriptionLines(description: Description): string[] {
+  const { source, kind, recipe, config, step, networks } = description;
   const trained = step === undefined ? '' : `, ${count(step)} steps`;
   const settings =
     config === undefined
@@ -30,6 +34,18 @@ export function descriptionLines({ source, kind, recipe, config, step, networks 
       ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
       : []),
     ...networks.flatMap((network) => ['', ...networkLines(network)]),
+    ...howItWentLines(description),
+  ];
+}
+
+/** The last evaluation, the best checkpoint, and what went wrong. */
+function howItWentLines({ evaluation, best, findings = [] }: Description): string[] {
+  return [
+    ...(evaluation
+      ? ['', ...evaluationLines(evaluation, `evaluation at step ${count(evaluation.step)}`)]
+      : []),
+    ...(best ? ['', `best checkpoint: step ${count(best.step)}, ${bestBy(best)}, ${best.path}`] : []),
+    ...findings.flatMap((finding) => ['', `${finding.title}.`, `  ${findingText(finding)}`]),
   ];
 }
 

@@ -14,7 +14,7 @@ export function watchOutput(): void {
     ended = true;
     const readerGone = error.code === 'EPIPE' || error.code === 'EIO';
     const reason = readerGone
-      ? 'nobody reads standard output any more'
+      ? 'standard output was closed'
       : `cannot write to standard output: ${error.message}`;
     const exitCode = readerGone ? EXIT_NO_READER : 1;
     if (heard) return heard(reason, exitCode);

@@ -6,10 +6,10 @@ import { remark, say } from './print.ts';
 /** @returns the exit code. @throws ForgerError */
 export async function runSample(
   source: string,
-  flags: { count: number; seed: number; out?: string; key?: string },
+  flags: { count: number; seed: number; out?: string; key?: string; best?: boolean },
 ): Promise<number> {
-  const { count, seed, out = `sample-${seed}.png`, key } = flags;
-  const { path, width, height, notes } = await sample(source, { count, seed, out, key });
+  const { count, seed, out = `sample-${seed}.png`, key, best } = flags;
+  const { path, width, height, notes } = await sample(source, { count, seed, out, key, best });
   for (const note of notes) remark(note);
   say(`${path}: ${count} pictures, ${width}x${height} pixels in all`);
   return 0;

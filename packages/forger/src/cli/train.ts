@@ -2,6 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
+import { checkNetwork } from '../evaluate/network.ts';
+import { checkMetrics, findValue } from '../evaluate/values.ts';
 import { absoluteRecipe, loadTask } from '../recipes/load.ts';
 import { isTaskFile } from '../recipes/task-file.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
@@ -113,6 +115,7 @@ async function startRun(
   const config = newConfig(task, { ...overrides, ...sizes, recipe });
   checkSizes(task, config);
   withOptions(task, config);
+  checkValues(config);
   const run = await RunFolder.create(config, { name: task.name, ...(out !== undefined && { out }) });
   for (const note of notes) reporter.note(note);
   return { run, config };
@@ -127,12 +130,26 @@ async function reopenRun(
     const config = resumeConfig(run.config, overrides, dir);
     const { task } = await loadTask((await findPlaces(config, dir, true)).config.recipe);
     task.checkSizes?.(config);
+    checkValues(config);
     await run.saveConfig(config);
     return { run, config };
   } catch (error) {
     run.close();
     throw error;
   }
+}
+
+/** @throws UsageError for metrics and values of evaluations that there are not. */
+function checkValues({ keepBest, metrics = [], evaluateNetwork }: TrainConfig): void {
+  const flagged = (flag: string) =>
+    class extends UsageError {
+      constructor(message: string) {
+        super(`${flag}: ${message}`);
+      }
+    };
+  if (keepBest !== undefined) findValue(keepBest, flagged('--keep-best'));
+  checkMetrics(metrics, flagged('--metrics'));
+  if (evaluateNetwork !== undefined) checkNetwork(evaluateNetwork, flagged('--evaluate-network'));
 }
 
 /** @throws UsageError when there are more or fewer data sets than the task takes. */

@@ -1,17 +1,20 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
-import { findEither, type Networks, type Sizes } from '@forger/dcgan';
+import { type AnyTask, findEither, type Networks, type Sizes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, ForgerError, Rng, type Shape } from '@forger/tensor';
 import { openSource } from '../sample/source.ts';
-import type { Describe, NetworkDescription } from '../train/types.ts';
+import { bestOf } from '../train/best.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import type { Describe, Description, NetworkDescription } from '../train/types.ts';
+import { findingsOf } from './findings.ts';
 
 /**
  * Describes a run, a checkpoint or a generator's weights. A run needs no checkpoint to be described.
  * @throws as `openSource`; DeviceError without an adapter, since networks live on a device.
  */
-export const describe: Describe = async (source, { key } = {}) => {
-  const opened = await openSource(source, key);
+export const describe: Describe = async (source, { key, best } = {}) => {
+  const opened = await openSource(source, { key, best });
   const device = await createDevice();
   try {
     const { network, task, sizes, build, notes } = findEither(opened, device);
@@ -29,11 +32,24 @@ export const describe: Describe = async (source, { key } = {}) => {
       ...(step !== undefined && { step }),
       networks: kind === 'weights' ? networks.filter(({ name }) => name === network) : networks,
       notes,
+      ...(kind === 'run' && (await howItWent(source, task))),
     };
   } finally {
     device.destroy();
   }
 };
+
+/** A run's best checkpoint, last evaluation and diagnosis. */
+async function howItWent(
+  dir: string,
+  task: AnyTask,
+): Promise<Pick<Description, 'best' | 'evaluation' | 'findings'>> {
+  const run = await RunFolder.read(dir);
+  const best = await bestOf(run);
+  const evaluation = run.evaluations.read().at(-1);
+  const findings = findingsOf(run.diagnosis.read(), run.readMetrics(), task);
+  return { ...(best && { best }), ...(evaluation && { evaluation }), findings };
+}
 
 /** A task's networks: a generator for latents, the others for images. */
 export function describeNetworks(networks: Networks, sizes: Sizes): NetworkDescription[] {

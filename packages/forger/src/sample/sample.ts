@@ -18,8 +18,8 @@ export function untrained(path: string): CheckpointError {
  * @throws ConfigError when a path cannot be read or written; CheckpointError when the source is damaged, foreign or
  * not trained yet; DeviceError without an adapter.
  */
-export const sample: Sample = async (path, { count, seed, out, key }) => {
-  const opened = await openSource(path, key);
+export const sample: Sample = async (path, { count, seed, out, key, best }) => {
+  const opened = await openSource(path, { key, best });
   const device = await createDevice();
   try {
     const source = findEither(opened, device);

@@ -14,7 +14,7 @@ import {
   under,
   type WeightEntries,
 } from '@forger/dcgan/internal';
-import { CheckpointError, type Device, Rng } from '@forger/tensor';
+import { CheckpointError, ConfigError, type Device, Rng } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
@@ -32,14 +32,26 @@ export interface Opened extends NetworkFinder {
   step?: number;
 }
 
+/** What of a path is wanted. */
+export interface SourceOptions {
+  /**
+   * Where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the average of the generator's
+   * weights.
+   */
+  readonly key?: string | undefined;
+  /** Of a run: the best checkpoint in place of the last, with the weights that were found best. Default false. */
+  readonly best?: boolean | undefined;
+}
+
 /**
  * Reads a path.
- * @param key where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the average of the
- * generator's weights.
- * @throws ConfigError when there is nothing to read; CheckpointError when it is damaged or foreign.
+ * @throws ConfigError when there is nothing to read, or nothing that could be best; CheckpointError when it is damaged,
+ * foreign, or a run that kept no best checkpoint.
  */
-export async function openSource(path: string, key?: string): Promise<Opened> {
-  if (await isFolder(path)) return openRun(path, key);
+export async function openSource(path: string, { key, best = false }: SourceOptions = {}): Promise<Opened> {
+  if (await isFolder(path)) return best ? openBest(path, key) : openRun(path, key);
+  if (best)
+    throw new ConfigError(`${path} is a file, and only a run folder has a best checkpoint: leave --best out`);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
   return { kind: 'weights', ...openWeights(await readWeights(path), path, key) };
 }
@@ -51,6 +63,19 @@ async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const { config } = run;
   const source = await fromConfig(config, undefined, path);
   return { kind: 'run', step: 0, config, ...named(source, path, () => new Map()) };
+}
+
+async function openBest(path: string, key: string | undefined): Promise<Opened> {
+  const run = await RunFolder.read(path);
+  const found = await run.bestCheckpoint();
+  if (!found)
+    throw new CheckpointError(
+      `${path} has no best checkpoint: train with --keep-best, such as --keep-best frechet, or leave --best out`,
+    );
+  const { step } = found.checkpoint;
+  // What was evaluated, which need not be the networks' own weights.
+  const average = key ?? run.evaluations.read().find((line) => line.step === step)?.average;
+  return fromCheckpoint('run', found.checkpoint, average);
 }
 
 async function fromCheckpoint(

@@ -25,7 +25,9 @@ import { settleKernels } from './tuning.ts';
 import type { RunIO, TrainRun } from './types.ts';
 
 /** The signal came before the first step: nothing was trained. */
-export class StoppedError extends ForgerError {}
+export class StoppedError extends ForgerError {
+  override name = 'StoppedError';
+}
 
 const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
 
@@ -97,7 +99,8 @@ export const trainRun: TrainRun = async (given, io) => {
     if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
     const state = newState();
     drawFixed(state, batches);
-    return new Training(restarts.config, io, state, batches, hooks());
+    const dataset = Object.values(await opening)[0]!;
+    return new Training(restarts.config, io, { state, batches, dataset, hooks: hooks() });
   };
   try {
     while (true) {

@@ -1,8 +1,11 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
 import type { ON_NAN } from '@forger/dcgan/internal';
+import type { AbortSignal } from '@forger/tensor/internal';
+import type { Finding } from '../info/findings.ts';
 import type { TrainConfig } from './config.ts';
-import type { Reporter, TrainSummary } from './reporter.ts';
+import type { EvaluationLine } from './found-lines.ts';
+import type { BestCheckpoint, Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -55,6 +58,8 @@ export interface SampleOptions {
   out: string;
   /** Where in a file of several networks the generator is. */
   key?: string | undefined;
+  /** Of a run: draw with the best checkpoint in place of the last. */
+  best?: boolean | undefined;
 }
 
 /** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
@@ -102,7 +107,14 @@ export interface Description {
   networks: readonly NetworkDescription[];
   /** How the weights were understood, where that is not plain. */
   notes: readonly string[];
+  /** Of a run: its best checkpoint, its last evaluation, and what was found wrong with it. */
+  best?: BestCheckpoint;
+  evaluation?: EvaluationLine;
+  findings?: readonly Finding[];
 }
 
 /** `describe` of info/info.ts. */
-export type Describe = (source: string, options?: { key?: string | undefined }) => Promise<Description>;
+export type Describe = (
+  source: string,
+  options?: { key?: string | undefined; best?: boolean | undefined },
+) => Promise<Description>;

@@ -15,6 +15,8 @@ export interface ConvertOptions {
   readonly network?: string | undefined;
   /** Where in a file of several networks the wanted one is; of a run, 'ema' is the average of the generator's weights. */
   readonly key?: string | undefined;
+  /** Of a run: the best checkpoint in place of the last. */
+  readonly best?: boolean | undefined;
   /** ONNX only: latents [N, latentSize] to uint8 RGB pictures. */
   readonly uint8?: boolean | undefined;
 }
@@ -35,13 +37,13 @@ export interface Converted {
  * the source is damaged, foreign or not trained yet; DeviceError without an adapter, since networks live on a device.
  */
 export async function convert(from: string, to: string, options: ConvertOptions = {}): Promise<Converted> {
-  const { network: wanted, key, uint8 = false } = options;
+  const { network: wanted, key, best, uint8 = false } = options;
   const onnx = to.endsWith('.onnx');
   if (!OUTPUTS.some((extension) => to.endsWith(extension)))
     throw new ConfigError(`The output ${to} was given; expected a name that ends in ${OUTPUTS.join(' or ')}`);
   if (uint8 && !onnx)
     throw new ConfigError('uint8 pictures were asked for, which only .onnx has: name such an output');
-  const opened = await openSource(from, key);
+  const opened = await openSource(from, { key, best });
   const device = await createDevice();
   try {
     const { network, task, sizes, build, weights, notes } = wanted

@@ -3,9 +3,9 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseConfig, RunFolder, StoppedError, type TrainConfig } from '@forger/cli';
 import { DivergenceError } from '@forger/dcgan';
 import { CheckpointError, ConfigError, readSafetensors } from '@forger/tensor';
-import { parseConfig, RunFolder, StoppedError, type TrainConfig } from 'forger';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { PipelineCache } from '../../../tensor/src/device/pipelines.ts';
 import { recordText } from '../../src/train/checkpoint-store.ts';

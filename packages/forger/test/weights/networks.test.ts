@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { convert, describe as describeSource, sample } from '@forger/cli';
 import { findRecipe, recipes } from '@forger/dcgan';
 import {
   type Device,
@@ -11,7 +12,6 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { convert, describe as describeSource, sample } from 'forger';
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../../../test/support/device.ts';
 import { loadWeights } from '../../../dcgan/src/weights/load.ts';
@@ -233,9 +233,9 @@ describe('what does not fit is said', () => {
     await expect(draw(path)).rejects.toThrow(
       `${path} holds 2 networks that can be the generator, under the keys first, second: name one with --key`,
     );
-    const found = (await openSource(path, 'second')).find('generator', device);
+    const found = (await openSource(path, { key: 'second' })).find('generator', device);
     expect(found.sizes).toEqual(small);
-    await expect(openSource(path, 'third')).rejects.toThrow(
+    await expect(openSource(path, { key: 'third' })).rejects.toThrow(
       `${path} holds nothing under the key "third"; its keys are first, second`,
     );
   });

@@ -5,6 +5,7 @@
 
 import { DeviceError } from '../errors.ts';
 import { type Shape, showShape } from '../shape.ts';
+import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
 import type { PackedCopies } from './packed.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 
@@ -36,6 +37,8 @@ export interface Pooled {
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
+  /** The device that it belongs to, the only one that may bind it. */
+  readonly owner: GPUDevice;
   /** Packed copies that kernels derived from it (Device.packed), or null. */
   packed: PackedCopies | null;
 }
@@ -165,6 +168,7 @@ export class BufferPool implements Allocator {
       return {
         id,
         gpu: createBuffer(this.#device, size, tensorOf(shape)),
+        owner: this.#device,
         bytes: size,
         lastBatch: -1,
         packed: null,

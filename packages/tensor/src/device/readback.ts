@@ -1,8 +1,11 @@
 // Reads buffers back to the host: copies into a staging buffer, then maps it. Staging buffers are reused.
+
 import { DeviceError } from '../errors.ts';
 import { type BufferRange, labelOf } from './buffers.ts';
+import { copyCommand } from './command.ts';
+import type { GPUBuffer, GPUDevice } from './globals.ts';
 import type { Waiting } from './platform.ts';
-import { copyCommand, type Recorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 
 /** Most free staging buffers that are kept. */
