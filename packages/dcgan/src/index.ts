@@ -106,7 +106,18 @@ export {
   type TrainResult,
 } from './train/trainer.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
-export { type FoundNetwork, findEither, type NetworkFinder, openWeights } from './weights/find-network.ts';
+export { parseActivation } from './weights/assumptions.ts';
+export { checkFinite, nonFinite } from './weights/finite.ts';
+export {
+  type FoundNetwork,
+  findEither,
+  type NetworkFinder,
+  openWeights,
+  type WeightOptions,
+} from './weights/find-network.ts';
+export type { Hints } from './weights/infer-network.ts';
+export { parseNetworkJson, writeNetworkJson } from './weights/network-json.ts';
+export type { LayerPlan, NetworkPlan } from './weights/network-plan.ts';
 export { loadWeights } from './weights/load.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
 export { parseWeights } from './weights/parse.ts';

@@ -2,6 +2,7 @@
 
 import { CheckpointError } from '@forger/tensor';
 import type { WeightEntries } from './entry.ts';
+import { foreignArchive, refuseForeign } from './foreign.ts';
 import { isNpz, readNpz } from './npz.ts';
 import { isPickle, readLegacyTorch } from './pytorch-legacy.ts';
 import { isTorchArchive, readTorchArchive } from './pytorch-zip.ts';
@@ -35,10 +36,13 @@ async function parse(bytes: Uint8Array, name: string): Promise<WeightEntries> {
     const archive = new ZipArchive(bytes);
     if (isTorchArchive(archive)) return readTorchArchive(archive, bytes.byteLength);
     if (isNpz(archive)) return readNpz(archive, bytes.byteLength);
+    const foreign = foreignArchive(archive.names());
+    if (foreign) throw new CheckpointError(foreign);
     throw new CheckpointError(
       "it is a ZIP archive, but neither PyTorch's (which holds a data.pkl) nor numpy's (which holds .npy files)",
     );
   }
+  refuseForeign(bytes, name);
   if (isPickle(bytes)) return readLegacyTorch(bytes);
   if (/\.(pth?|ckpt|bin|npz)$/i.test(name))
     throw new CheckpointError(
