@@ -17,8 +17,8 @@ export default defineConfig({
     setupFiles: ['test/variant-setup.ts'],
     // One process per file.
     pool: 'forks',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     projects: [
       {
         extends: true,

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runOrExplain, SetupError } from '../packages/forger/setup/say.mjs';
 import { runSource } from './run.mjs';
-import { runOrExplain, SetupError } from './setup/say.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../examples');
 

@@ -1,6 +1,7 @@
 // `npm run quickstart [-- ARGS]`: the set-up, then `forger train ARGS`, which trains the default recipe.
+
+import { runOrExplain, say } from '../packages/forger/setup/say.mjs';
 import { runSource } from './run.mjs';
-import { runOrExplain, say } from './setup/say.mjs';
 import { setUp } from './setup.mjs';
 
 await runOrExplain(async () => {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { runOrExplain, SetupError } from './setup/say.mjs';
+import { runOrExplain, SetupError } from '../packages/forger/setup/say.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 

@@ -2,11 +2,10 @@
 // says what it does, and does nothing the second time. quickstart.mjs and test.mjs begin with it.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { installDependencies } from './setup/dependencies.mjs';
-import { runCommand } from './setup/processes.mjs';
-import { runOrExplain, SetupError, say } from './setup/say.mjs';
-import { installPrivateVulkan } from './setup/vulkan.mjs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setUpAdapter } from '../packages/forger/setup/adapter.mjs';
+import { runOrExplain, SetupError, say } from '../packages/forger/setup/say.mjs';
+import { installDependencies } from './dependencies.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OLDEST_NODE = [20, 9];
@@ -23,36 +22,8 @@ export async function setUp(options = {}) {
     );
   }
   await installDependencies(root, options);
-  say(`WebGPU adapter: ${await findAdapter()}`);
-}
-
-/** The name of the adapter that Forger will use, after installing a driver if that is what it takes. */
-async function findAdapter() {
-  const before = await probe();
-  if (before.name) return before.name;
-  if (process.platform !== 'linux') {
-    throw new SetupError(
-      'no WebGPU adapter answers. Forger needs a GPU with Metal (macOS) or Direct3D 12 (Windows) and its current driver.',
-    );
-  }
-  if (process.env.FORGER_VULKAN === 'system') {
-    throw new SetupError(
-      "no WebGPU adapter answers among the system's, and FORGER_VULKAN=system rules out a private driver. Unset it, or install a Vulkan driver, and run this again.",
-    );
-  }
-  await installPrivateVulkan();
-  const after = await probe();
-  if (after.name) return after.name;
-  throw new SetupError(
-    `a Vulkan driver is installed, yet no WebGPU adapter answers:\n${after.complaint || '  Dawn gave no reason'}`,
-  );
-}
-
-async function probe() {
-  const script = join(root, 'scripts/setup/probe.mjs');
-  const { status, stdout, stderr } = await runCommand(process.execPath, [script], { cwd: root });
-  const complaint = stderr.trim().replace(/^/gm, '  ');
-  return status === 0 ? { ...JSON.parse(stdout), complaint } : { name: null, complaint };
+  const vulkanModule = pathToFileURL(join(root, 'packages/tensor/src/device/vulkan.ts')).href;
+  say(`WebGPU adapter: ${await setUpAdapter(vulkanModule)}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,5 +1,5 @@
 // `npm test [-- ARGS]` and `pnpm test [ARGS]`: the set-up, then `vitest run ARGS`.
-import { runOrExplain } from './setup/say.mjs';
+import { runOrExplain } from '../packages/forger/setup/say.mjs';
 import { setUp } from './setup.mjs';
 
 await runOrExplain(async () => {

@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type AnyTask, openGlyphs, sampleEvery, type TrainEvent, train } from '@forger/dcgan';
-import { createDevice, type Device } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '@forger/tensor';
+import { afterAll, describe, expect, test } from 'vitest';
 import conditional from '../examples/conditional.ts';
 import residual from '../examples/residual.ts';
 import twoDomains from '../examples/two-domains.ts';
 import wganGp from '../examples/wgan-gp.ts';
+import { useDevice } from './support/device.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'forger-examples-'));
@@ -48,10 +49,9 @@ describe('scripts', () => {
 
 describe('tasks, through the public API', () => {
   let device: Device;
-  beforeAll(async () => {
-    device = await createDevice();
+  useDevice((opened) => {
+    device = opened;
   });
-  afterAll(() => device.destroy());
 
   test.each<[string, AnyTask, string[]]>([
     ['residual', residual, ['lossD', 'lossG', 'dReal', 'dFake']],

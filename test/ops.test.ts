@@ -4,9 +4,9 @@
  *
  * With FORGER_SHOW_ERRORS the worst error of each operation is printed, in units of float32's roundoff.
  */
-import { createDevice, type Device, grad } from '@forger/tensor';
+import { type Device, grad } from '@forger/tensor';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { checkOp } from './check-op.ts';
 import { corners, kinks, magnitudes } from './op-corners.ts';
 import { deviceOps } from './ops-table.ts';
@@ -14,18 +14,18 @@ import { addScaled } from './reference/array.ts';
 import * as draw from './reference/draw.ts';
 import type { ReferenceOpName } from './reference/index.ts';
 import { referenceOp } from './reference/index.ts';
+import { useDevice } from './support/device.ts';
 import { type Deviation, deviations } from './support/errors.ts';
 import { toTensor } from './support/tensors.ts';
 import { opToleranceOf, unitRoundoff } from './support/tolerances.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await createDevice();
+useDevice((opened) => {
+  device = opened;
 });
 
 const worst = new Map<string, number>();
 afterAll(() => {
-  device.destroy();
   if (!process.env.FORGER_SHOW_ERRORS) return;
   for (const [name, error] of worst) process.stdout.write(`${name} ${(error / unitRoundoff).toFixed(1)}\n`);
 });

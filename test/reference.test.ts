@@ -12,15 +12,13 @@ import { numericalGradient, secondDirectional, secondGradients } from './referen
 import { referenceOp, referenceOps } from './reference/index.ts';
 import { updatedRunningStats } from './reference/norm.ts';
 import { erf } from './reference/unary.ts';
+import { relativeError } from './support/errors.ts';
 import { opNames } from './verify/cases.ts';
 import { samplesOf } from './verify/samples.ts';
 
-/** The largest difference, relative to the largest expected magnitude; NaN when anything is. */
-function relativeError(actual: Ref, expected: Ref): number {
-  if (!sameShape(actual.shape, expected.shape)) return Number.NaN;
-  const largest = (values: Float64Array) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-  return largest(map(actual, (v, i) => v - expected.data[i]!).data) / (largest(expected.data) || 1);
-}
+/** The error of a reference array; NaN for another shape. */
+const errorOf = (actual: Ref, expected: Ref): number =>
+  sameShape(actual.shape, expected.shape) ? relativeError(actual.data, expected.data) : Number.NaN;
 
 const runs = { numRuns: 20, seed: 1 };
 
@@ -105,9 +103,9 @@ describe('second derivatives by finite differences agree with closed forms', () 
   ] as const)('%s', (name, second) => {
     const found = secondGradients(referenceOp(name), [x], {}, gy, [v]);
     const expected = map(x, (t, i) => gy.data[i]! * v.data[i]! * second(t));
-    expect(relativeError(found.inputs[0]!, expected)).toBeLessThan(1e-9);
+    expect(errorOf(found.inputs[0]!, expected)).toBeLessThan(1e-9);
     const gradient = referenceOp(name).backward([x], {}, v)[0]!;
-    expect(relativeError(found.gy, gradient)).toBeLessThan(1e-9);
+    expect(errorOf(found.gy, gradient)).toBeLessThan(1e-9);
   });
 
   test('conv2d, whose gradients are themselves convolutions', () => {
@@ -119,15 +117,13 @@ describe('second derivatives by finite differences agree with closed forms', () 
     const found = secondGradients(conv2d, [image, kernel], {}, upstream, [vImage, null]);
     // <∂/∂image, v> = <conv(v, kernel), gy>: no curvature in the image, the weight gradient of v in the kernel.
     expect(
-      relativeError(
+      errorOf(
         found.inputs[0]!,
         map(image, () => 0),
       ),
     ).toBeLessThan(1e-12);
-    expect(relativeError(found.inputs[1]!, conv2d.backward([vImage, kernel], {}, upstream)[1]!)).toBeLessThan(
-      1e-9,
-    );
-    expect(relativeError(found.gy, conv2d.forward([vImage, kernel], {}))).toBeLessThan(1e-9);
+    expect(errorOf(found.inputs[1]!, conv2d.backward([vImage, kernel], {}, upstream)[1]!)).toBeLessThan(1e-9);
+    expect(errorOf(found.gy, conv2d.forward([vImage, kernel], {}))).toBeLessThan(1e-9);
   });
 });
 
@@ -219,17 +215,17 @@ describe.skipIf(!existsSync(golden))('golden cases computed by PyTorch', () => {
       '%s',
       (_title, entry) => {
         const { op, inputs, inputNames, args, y, gy, grads, extra } = goldenCase(file, entry);
-        expect(relativeError(referenceOp(op).forward(inputs, args), y), 'result').toBeLessThan(tolerance);
+        expect(errorOf(referenceOp(op).forward(inputs, args), y), 'result').toBeLessThan(tolerance);
         const gradients = referenceOp(op).backward(inputs, args, gy);
         for (const [name, expected] of Object.entries(grads)) {
           const gradient = gradients[inputNames.indexOf(name)]!;
-          expect(relativeError(gradient, expected), `gradient of ${name}`).toBeLessThan(tolerance);
+          expect(errorOf(gradient, expected), `gradient of ${name}`).toBeLessThan(tolerance);
         }
         if (extra.newRunningMean && extra.newRunningVar) {
           const batchNormArgs = args as Parameters<typeof updatedRunningStats>[1];
           const [mean, variance] = updatedRunningStats(inputs, batchNormArgs);
-          expect(relativeError(mean, extra.newRunningMean), 'running mean').toBeLessThan(tolerance);
-          expect(relativeError(variance, extra.newRunningVar), 'running variance').toBeLessThan(tolerance);
+          expect(errorOf(mean, extra.newRunningMean), 'running mean').toBeLessThan(tolerance);
+          expect(errorOf(variance, extra.newRunningVar), 'running variance').toBeLessThan(tolerance);
         }
       },
     );

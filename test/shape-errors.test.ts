@@ -4,17 +4,17 @@
  */
 import * as forger from '@forger/tensor';
 import { type Device, ShapeError, type Tensor } from '@forger/tensor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deviceOps } from './ops-table.ts';
 import type { ReferenceOpName } from './reference/index.ts';
 import { unaryOps } from './reference/unary.ts';
+import { useDevice } from './support/device.ts';
 import { untyped } from './support/tensors.ts';
 
 let device: Device;
-beforeAll(async () => {
-  device = await forger.createDevice();
+useDevice((opened) => {
+  device = opened;
 });
-afterAll(() => device.destroy());
 
 const of = (...shape: number[]): Tensor => forger.zeros(shape);
 const integers = (...shape: number[]): Tensor => untyped(forger.zeros(shape, { dtype: 'int32' }));

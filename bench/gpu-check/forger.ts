@@ -77,6 +77,15 @@ export function allowedDifference(algorithm: AlgorithmName, terms: number): numb
   return (allowedUnits(bound, terms) + allowedUnits(plainSums, terms)) * 2 ** -24;
 }
 
+/** The same between an algorithm and what the rules take, which may be any that computes in float32. */
+export function allowedFromRules(algorithm: AlgorithmName, terms: number): number {
+  const float32 = algorithms.filter(({ name }) => name !== halfAlgorithm);
+  return Math.max(
+    ...float32.map(({ name }) => allowedDifference(name, terms)),
+    allowedDifference(algorithm, terms),
+  );
+}
+
 /** As `onAlgorithm`, until the promise is settled. */
 export async function onAlgorithmThroughout<T>(
   device: Device,

@@ -3,6 +3,7 @@
 // steps, to a band around what the recorded runs did, which differ from each other in nothing but rounding.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { TOLERANCE } from '../peers.ts';
 import type { Losses, TrainingRun } from './training-run.ts';
 
 /** Recorded losses of a run. */
@@ -53,6 +54,9 @@ export interface Comparison {
 
 const which = ["the discriminator's loss", "the generator's loss"] as const;
 
+/** Where only one run was recorded: what bench/peers.ts allows between libraries, and nothing step by step after it. */
+const OF_ONE_RUN = TOLERANCE.float32;
+
 /** How far apart the recorded runs are at each step: the largest relative difference from the first, so far. */
 function spreads({ runs }: Recorded): number[] {
   const [first, ...others] = runs;
@@ -68,6 +72,7 @@ function spreads({ runs }: Recorded): number[] {
 
 /** What each step's losses may differ by, relatively, for as many steps as are compared one by one. */
 export function tolerances(recorded: Recorded): number[] {
+  if (recorded.runs.length === 1) return OF_ONE_RUN.map((least) => Math.max(LEAST_TOLERANCE, least));
   const spread = spreads(recorded);
   const all = spread.map((_, step) =>
     Math.max(LEAST_TOLERANCE, SPREAD_FACTOR * spread[Math.min(step + STEPS_LATER, spread.length - 1)]!),
@@ -106,7 +111,7 @@ export function compareLosses(recorded: Recorded, losses: readonly Losses[], loo
       const found = of(losses);
       const known = recorded.runs.map((run) => of(run.losses));
       const apart = Math.max(...known) / Math.min(...known);
-      const factor = Math.min(MOST_BAND, BAND_SHARE * apart ** 2);
+      const factor = known.length === 1 ? MOST_BAND : Math.min(MOST_BAND, BAND_SHARE * apart ** 2);
       const [low, high] = [Math.min(...known) / factor, Math.max(...known) * factor];
       if (found >= low && found <= high) continue;
       wrong.push(

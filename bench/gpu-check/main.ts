@@ -170,7 +170,9 @@ async function runAll(request: Request): Promise<number> {
   });
   for (const line of results.table()) console.log(line);
   if (save && results.machine)
-    console.log(`Saved as ${saveResult('gpu-check', results.machine, results.body)}.`);
+    console.log(
+      `Saved as ${saveResult(rules === 'own' ? 'gpu-check' : `gpu-check-rules-${rules}`, results.machine, results.body)}.`,
+    );
   return all.some(isWrong) ? 1 : 0;
 }
 

@@ -1,6 +1,5 @@
 // The products of a DCGAN's step at 64×64, width 64, batch 128, and square matrix products, on random operands.
 import { conv2d, convTranspose2d, type Device, grad, matmul, type Tensor, tensor } from '@forger/tensor';
-import { Draw } from '../../test/verify/draw.ts';
 
 /** One product of a layer, or a matrix product. */
 export interface Product {
@@ -10,8 +9,15 @@ export interface Product {
   readonly brief: string;
   readonly shape: string;
   readonly flop: number;
+  /** Of its longest sum. */
   readonly terms: number;
-  readonly run: () => Tensor;
+  /** Makes its operands. */
+  open(): OpenProduct;
+}
+
+export interface OpenProduct {
+  run(): Tensor;
+  dispose(): void;
 }
 
 export const BATCH = 128;
@@ -26,69 +32,97 @@ const layers = [
 
 const squares = [512, 1024, 2048, 4096];
 
-/** Random numbers in [-1/2, 1/2). */
+/** Random numbers in [-1, 1). */
 export function noise(shape: readonly number[], device: Device): Tensor {
-  const draw = new Draw(shape.length);
-  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draw.uniform() - 0.5);
+  let state = shape.length;
+  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0; // Numerical Recipes' generator
+    return state / 2 ** 31;
+  });
   return tensor(values, shape, { device }).keep();
 }
 
-/** The three products of a layer with 4×4 kernels. */
-function* layerProducts(
+function opened(run: () => Tensor, ...operands: readonly Tensor[]): OpenProduct {
+  return {
+    run,
+    dispose: () => {
+      for (const t of operands) t.dispose();
+    },
+  };
+}
+
+/** The three products of a layer with square images and 4×4 kernels. */
+function layerProducts(
   device: Device,
-  brief: string,
-  xShape: readonly number[],
+  [n, c, side]: readonly [number, number, number],
   filters: number,
-  slide: { stride?: number; padding?: number },
-): Iterable<Product> {
-  const [n, c, h] = xShape as [number, number, number];
-  const x = noise(xShape, device);
-  const w = noise([filters, c, 4, 4], device);
-  const leaf = w.detach().requiresGrad_().keep();
-  const output = conv2d(x, leaf, slide).keep();
-  const y = noise(output.shape, device);
-  const side = output.shape[2]!;
-  const flop = 2 * y.size * c * 16;
-  const shape = `${n}×${c}×${h}×${h} → ${filters}`;
-  yield { kind: 'forward', brief, shape, flop, terms: 16 * c, run: () => conv2d(x, w, slide) };
-  yield {
-    kind: 'input gradient',
-    brief,
-    shape,
-    flop,
-    terms: 16 * filters,
-    run: () => convTranspose2d(y, w, slide),
+  { stride = 1, padding = 0 }: { stride?: number; padding?: number },
+): Product[] {
+  const slide = { stride, padding };
+  const out = Math.floor((side + 2 * padding - 4) / stride) + 1;
+  const makeX = (): Tensor => noise([n, c, side, side], device);
+  const makeW = (): Tensor => noise([filters, c, 4, 4], device);
+  const makeY = (): Tensor => noise([n, filters, out, out], device);
+  const about = {
+    brief: `${c}→${filters}`,
+    shape: `${n}×${c}×${side}×${side} → ${filters}`,
+    flop: 2 * n * filters * out * out * c * 16,
   };
-  yield {
-    kind: 'weight gradient',
-    brief,
-    shape,
-    flop,
-    terms: n * side * side,
-    run: () => grad(output, [leaf], { gradOutputs: [y] })[0]!,
-  };
-  for (const t of [x, w, leaf, output, y]) t.dispose();
+  return [
+    {
+      ...about,
+      kind: 'forward',
+      terms: 16 * c,
+      open: () => {
+        const [x, w] = [makeX(), makeW()];
+        return opened(() => conv2d(x, w, slide), x, w);
+      },
+    },
+    {
+      ...about,
+      kind: 'input gradient',
+      terms: 16 * filters,
+      open: () => {
+        const [y, w] = [makeY(), makeW()];
+        return opened(() => convTranspose2d(y, w, slide), y, w);
+      },
+    },
+    {
+      ...about,
+      kind: 'weight gradient',
+      terms: n * out * out,
+      open: () => {
+        const [x, y, w] = [makeX(), makeY(), makeW().requiresGrad_()];
+        const output = conv2d(x, w, slide).keep();
+        return opened(() => grad(output, [w], { gradOutputs: [y] })[0]!, x, y, w, output);
+      },
+    },
+  ];
 }
 
-function* squareProducts(device: Device): Iterable<Product> {
-  for (const side of squares) {
-    const [a, b] = [noise([side, side], device), noise([side, side], device)];
-    const flop = 2 * side ** 3;
-    const shape = `${side}³`;
-    yield { kind: 'matmul', brief: shape, shape, flop, terms: side, run: () => matmul(a, b) };
-    for (const t of [a, b]) t.dispose();
-  }
+function squareProduct(device: Device, side: number): Product {
+  const shape = `${side}³`;
+  return {
+    kind: 'matmul',
+    brief: shape,
+    shape,
+    flop: 2 * side ** 3,
+    terms: side,
+    open: () => {
+      const [a, b] = [noise([side, side], device), noise([side, side], device)];
+      return opened(() => matmul(a, b), a, b);
+    },
+  };
 }
 
-/** All of them, the most work first; the operands of each live until the next is asked for. */
-export function* products(device: Device): Iterable<Product> {
-  for (const [c, side, filters] of layers.toReversed())
-    yield* layerProducts(device, `${c}→${filters}`, [BATCH, c, side, side], filters, {
-      stride: 2,
-      padding: 1,
-    });
-  yield* squareProducts(device);
-  yield* layerProducts(device, '512→1', [BATCH, 512, 4, 4], 1, {});
-  // A generator's first layer is the input gradient of a convolution that ends in one value.
-  yield* layerProducts(device, '512→100', [BATCH, 512, 4, 4], 100, {});
+/** All of them. */
+export function productsOn(device: Device): readonly Product[] {
+  const slide = { stride: 2, padding: 1 };
+  return [
+    ...layers.toReversed().flatMap(([c, side, k]) => layerProducts(device, [BATCH, c, side], k, slide)),
+    ...squares.map((side) => squareProduct(device, side)),
+    ...layerProducts(device, [BATCH, 512, 4], 1, {}),
+    // A generator's first layer is the input gradient of a convolution that ends in one value.
+    ...layerProducts(device, [BATCH, 512, 4], 100, {}),
+  ];
 }

@@ -8,7 +8,7 @@ import { input, type NoArgs, type ReferenceOp } from './op.ts';
 
 /** What tests need to know of a function besides its values. */
 export interface UnaryOp<A> extends ReferenceOp<A> {
-  /** Where the function or its slope jumps, if anywhere; empty where that depends on the arguments. */
+  /** Where the function or its derivative jumps, if anywhere; empty where that depends on the arguments. */
   readonly kinks?: readonly number[];
   /** Whether it is one of positive numbers only. */
   readonly positive: boolean;

@@ -4,7 +4,7 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RunFolder } from 'forger';
+import { RunFolder } from '@forger/cli';
 import { describe, expect, test } from 'vitest';
 import { emptyFolder } from '../../packages/forger/test/cli/folders.ts';
 import { checkpointBytes, runTraining, tiny } from '../../packages/forger/test/train/helpers.ts';

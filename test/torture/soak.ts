@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { newConfig, type Reporter, RunFolder, type StartInfo, trainRun } from '@forger/cli';
 import { findRecipe } from '@forger/dcgan';
 import { type Device, getDefaultDevice } from '@forger/tensor';
-import { newConfig, type Reporter, RunFolder, type StartInfo, trainRun } from 'forger';
 import { fitSlope, type Slope } from './slope.ts';
 
 export interface SoakOptions {

@@ -32,7 +32,7 @@ const found: readonly Found[] = [
   },
   {
     op: 'gelu',
-    what: 'slopes beyond 1e19 were 0 · ∞',
+    what: 'gradients beyond 1e19 were 0 · ∞',
     inputs: [row(1e20, -1e20, 3e38)],
     kind: 'magnitudes',
   },
@@ -69,14 +69,14 @@ const found: readonly Found[] = [
   },
   {
     op: 'elu',
-    what: 'the slope at NaN was that at 0',
+    what: 'the gradient at NaN was that at 0',
     inputs: [row(Number.NaN, 1, -1)],
     args: { alpha: 2 },
     kind: 'special',
   },
   {
     op: 'relu',
-    what: 'the slope at NaN was 0, not 1 as in PyTorch',
+    what: 'the gradient at NaN was 0, not 1 as in PyTorch',
     inputs: [row(Number.NaN, 1, -1)],
     kind: 'special',
   },

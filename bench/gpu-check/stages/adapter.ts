@@ -44,7 +44,7 @@ function describe(context: StageContext, device: Device): void {
   context.figure(
     'driver',
     driver ?? 'nvidia-smi is not there',
-    { driver, environment, adapter },
+    { driver, environment, adapter: { ...adapter, source: undefined } },
     driver !== null,
   );
   const mebibytes = (limit: string): string => `${Math.floor((limits[limit] ?? 0) / 2 ** 20)} MiB`;

@@ -102,7 +102,16 @@ async function algorithms(context: StageContext): Promise<number> {
   const names: AlgorithmName[] = [];
   const cases: EdgeCase[] = [];
   await context.attempt('the plain algorithm at tile edges', { halfMatrices: true }, async (device) => {
-    for (const edge of edges) cases.push(await EdgeCase.open(device, edge));
+    let longest = 0;
+    for (const edge of edges) {
+      const before = context.left();
+      if (before < 2 * longest) {
+        context.note(`No time was left for ${edge.name} and the edges after it.`);
+        break;
+      }
+      cases.push(await EdgeCase.open(device, edge));
+      longest = Math.max(longest, before - context.left());
+    }
     names.push(...algorithmsOf(device));
   });
   for (const algorithm of names) {
@@ -167,11 +176,13 @@ async function random(context: StageContext): Promise<number> {
     context.note('No time was left for random products against float64.');
     return calls;
   }
+  let longest = 0;
   await context.attempt('random products', { halfMatrices: true }, async (device) => {
     for (const algorithm of [...algorithmsOf(device), plainAlgorithm]) {
       for (const op of ['conv2d', 'convTranspose2d', 'matmul'] as const) {
         if (!variantsOf(op).includes(algorithm)) continue;
-        if (context.left() < 3) {
+        const before = context.left();
+        if (before < Math.max(3, longest)) {
           context.note(`No time was left for random products on ${algorithm} and what comes after it.`);
           return;
         }
@@ -183,6 +194,7 @@ async function random(context: StageContext): Promise<number> {
           name,
         });
         calls += cases;
+        longest = Math.max(longest, before - context.left());
       }
     }
   });

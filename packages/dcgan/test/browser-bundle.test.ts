@@ -46,7 +46,7 @@ it('is small enough for a page', async () => {
 });
 
 it('would be found out: the command, which needs Node, has it', async () => {
-  const { imports, text } = await bundle("export * from 'forger';", {
+  const { imports, text } = await bundle("export * from '@forger/cli';", {
     platform: 'node',
     conditions: ['@forger/source'],
     external: ['webgpu', 'sharp'],

@@ -23,35 +23,45 @@ export interface ForgerErrorOptions extends ErrorOptions {
 
 /** Base class of every error that Forger throws on purpose; anything else that escapes is a bug. */
 export class ForgerError extends Error {
+  // Names are literals, since minifiers rename classes.
+  override name = 'ForgerError';
   readonly code: ErrorCode | undefined;
 
   constructor(message: string, options?: ForgerErrorOptions) {
     super(message, options);
     this.code = options?.code;
-    this.name = new.target.name;
   }
 }
 
 /** Shapes, dimensions or dtypes that do not fit an operation. */
-export class ShapeError extends ForgerError {}
+export class ShapeError extends ForgerError {
+  override name = 'ShapeError';
+}
 
 /** Input data (files, folders, values) that cannot be used. */
-export class DataError extends ForgerError {}
+export class DataError extends ForgerError {
+  override name = 'DataError';
+}
 
 /** A checkpoint or weight file that is damaged, foreign or does not fit the model. */
-export class CheckpointError extends ForgerError {}
+export class CheckpointError extends ForgerError {
+  override name = 'CheckpointError';
+}
 
 /**
  * An error of the device: no adapter, device loss, a shader that does not compile, lack of memory, use after
  * free.
  */
-export class DeviceError extends ForgerError {}
+export class DeviceError extends ForgerError {
+  override name = 'DeviceError';
+}
 
 /**
  * The device is gone: its driver was reset, it was removed, or it was destroyed from elsewhere. A new one can
  * be created.
  */
 export class DeviceLostError extends DeviceError {
+  override name = 'DeviceLostError';
   /** The platform's reason. */
   readonly why: string;
 
@@ -66,6 +76,7 @@ export class DeviceLostError extends DeviceError {
 
 /** The device has no memory left. */
 export class OutOfMemoryError extends DeviceError {
+  override name = 'OutOfMemoryError';
   /** @param what the memory was for, with its size. */
   constructor(what: string, options?: ErrorOptions) {
     super(
@@ -76,4 +87,6 @@ export class OutOfMemoryError extends DeviceError {
 }
 
 /** Options or settings that are out of range or contradict each other. */
-export class ConfigError extends ForgerError {}
+export class ConfigError extends ForgerError {
+  override name = 'ConfigError';
+}

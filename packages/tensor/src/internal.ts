@@ -3,6 +3,7 @@
 // the library computes: which kernel computes a product, what is compiled when, how optimizers lay out their
 // memory, how a window slides. Nothing here is kept stable between versions. The modules are the same
 // instances as the public entry's.
+export type { AbortSignal } from './device/globals.ts';
 export { kernelSources } from './device/pipelines.ts';
 export { type Timing, timeInterleaved } from './device/timing.ts';
 export type { NeededKernel, WarmUpOptions } from './device/warm-up.ts';

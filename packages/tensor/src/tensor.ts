@@ -230,6 +230,22 @@ export class Tensor<D extends DType = 'float32'> {
     return this;
   }
 
+  /**
+   * Copies another tensor's values into this one, on the device; not recorded for gradients. For state that a
+   * captured step changes, such as a pool of earlier images.
+   * @throws ShapeError when shape or dtype differ, or this is the result of an operation that is recorded.
+   */
+  copy_(source: Tensor<D>): this {
+    if (this.gradFunction)
+      throw new ShapeError('copy_() is for leaves; this tensor is the result of an operation.');
+    if (showShape(source.shape) !== showShape(this.shape) || source.dtype !== this.dtype)
+      throw new ShapeError(
+        `copy_(): a tensor of ${source.dtype} with shape ${showShape(source.shape)} was given; expected ${this.dtype} with ${showShape(this.shape)}.`,
+      );
+    this.device.copy(source.range, this.range, this.bytes);
+    return this;
+  }
+
   toString(): string {
     return `Tensor(${this.dtype}, ${showShape(this.shape)}${this.requiresGrad ? ', requiresGrad' : ''})`;
   }

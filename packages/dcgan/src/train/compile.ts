@@ -1,6 +1,7 @@
 // Compiles the kernels of a run before its first step, with a word to whoever waits for it.
 
 import { type Device, empty } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import { type Batch, GRID_PICTURES, type TrainState } from './state.ts';
 
 /** Silence is never longer than this, in milliseconds. */

@@ -11,7 +11,9 @@ const STEPS_UNDER_WAY = 3;
 const RATE_WINDOW_SECONDS = 5;
 
 /** A loss or weight became NaN or infinite. */
-export class DivergenceError extends ForgerError {}
+export class DivergenceError extends ForgerError {
+  override name = 'DivergenceError';
+}
 
 /** One training step. The values may arrive some steps late, since they are read back without stalling. */
 export interface StepMetrics {

@@ -1,6 +1,7 @@
 // `train`: from a task and data to a trained GAN, as a row of events. It runs in Node, in a page and in a worker.
 
 import { ConfigError, type Device, getDefaultDevice, tensor } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import { type Batches, DatasetBatches } from '../data/batches.ts';
 import type { Dataset } from '../data/types.ts';
 import type { Checkpoint } from './checkpoint.ts';

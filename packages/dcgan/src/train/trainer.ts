@@ -2,6 +2,7 @@
 // everything else: previews, checkpoints, evaluation, progress, early stopping.
 
 import { ConfigError, type Device, type DType, type Tensor } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import type { Batches } from '../data/batches.ts';
 import { type Checkpoint, HOOK, type HookState, loadArrays, saveArrays } from './checkpoint.ts';
 import type { TrainState } from './state.ts';
@@ -90,7 +91,7 @@ export class Trainer<T extends AnyTask = AnyTask> {
   readonly batches: Batches;
   readonly device: Device;
   /** Steps at which the run ends; undefined when it ends by the clock or the signal. */
-  readonly totalSteps: number | undefined;
+  totalSteps: number | undefined;
   readonly #goal: Goal;
   readonly #hooks: readonly Hook[];
   readonly #signal: AbortSignal | undefined;
@@ -220,6 +221,12 @@ export class Trainer<T extends AnyTask = AnyTask> {
     }
     loadArrays(this.state, checkpoint, this.#hookTensors());
     this.batches.restore(data);
+    const { steps, epochs } = this.#goal;
+    if (steps === undefined && epochs !== undefined) {
+      // Steps before may have been of another batch size, so epochs are counted from here.
+      const left = (epochs - data.epoch) * this.batches.batchesPerEpoch - data.position;
+      this.totalSteps = this.stepsDone + Math.max(left, 0);
+    }
     for (const hook of this.#hooks) if (Object.hasOwn(hooks, hook.name)) hook.restore?.(hooks[hook.name]);
     this.#before = {
       seconds,

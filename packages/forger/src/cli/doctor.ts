@@ -76,7 +76,7 @@ function environmentAdvice(): string[] {
 }
 
 function machineRows(): [string, string][] {
-  const require = createRequire(import.meta.resolve('@forger/tensor'));
+  const require = createRequire(import.meta.url);
   const gibibytes = (totalmem() / 2 ** 30).toFixed(0);
   return [
     ['forger', version],

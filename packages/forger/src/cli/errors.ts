@@ -1,5 +1,6 @@
 // How the command ends when something is wrong: 2 for wrong usage, 1 for everything else, one message each.
 
+import { existsSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { printable, shown } from '@forger/dcgan/printable';
 import type { DeviceLostError, ForgerError } from '@forger/tensor';
@@ -9,7 +10,9 @@ import { CommanderError } from 'commander';
 const MOST_CHARACTERS = 4000;
 
 /** A flag or argument that cannot be meant. The message names it. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
 
 /**
  * Prints one message to stderr, with a hint where there is one.
@@ -47,7 +50,12 @@ const SMALLER = 'A smaller --batch-size, --width or --image-size needs less.';
 export function messageFor(error: ForgerError, command: string | undefined): string {
   switch (error.code) {
     case 'no-adapter':
-      return `${error.message} In a clone of Forger, \`npm run setup\` fetches one without root.${command === 'doctor' ? '' : ' `forger doctor` shows what was found.'}`;
+      return [
+        error.message,
+        // The set-up takes drivers from apt.
+        ...(existsSync('/usr/bin/apt-get') ? ['`forger setup` fetches a driver without root.'] : []),
+        ...(command === 'doctor' ? [] : ['`forger doctor` shows what was found.']),
+      ].join(' ');
     case 'precision':
       return `${error.message} \`forger doctor\` shows what the adapter offers.`;
     case 'device-lost':

@@ -49,6 +49,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
   addConvert(program, finish);
   addRecipes(program, finish);
   addDoctor(program, finish);
+  addSetup(program, finish);
   for (const command of program.commands)
     command.option('--debug', 'show the stack of errors, check more, run slower');
   return program;
@@ -279,6 +280,15 @@ function addDoctor(program: Command, finish: (exitCode: number) => void): void {
     .command('doctor')
     .description('Check the graphics adapter, its driver and the installation, and say what to mend.')
     .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
+}
+
+function addSetup(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('setup')
+    .description(
+      'Look for a graphics adapter; on Debian and Ubuntu, fetch a driver for this user alone when there is none.',
+    )
+    .action(async () => finish(await (await import('./setup.ts')).runSetup()));
 }
 
 const SOURCE = 'a run folder, a checkpoint, or weights: safetensors, .pth, .npz';

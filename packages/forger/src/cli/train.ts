@@ -2,9 +2,10 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
-import { NAMED_SETS } from '../data/named.ts';
-import { absoluteRecipe, isTaskFile, loadTask } from '../recipes/load.ts';
+import { absoluteRecipe, loadTask } from '../recipes/load.ts';
+import { isTaskFile } from '../recipes/task-file.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
+import { findPlaces, isNamedSet } from '../train/places.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { sourcesOf, trainRun, withOptions } from '../train/train.ts';
@@ -62,7 +63,11 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
       ...(maxRestarts !== undefined && { maxRestarts }),
       ...(onNan !== undefined && { onNan }),
     };
-    const io = { run, reporter, signal: stop.signal, debug, eager, resume: resume !== undefined };
+    const dataNamed = overrides.data !== undefined || overrides.dataB !== undefined;
+    const io = {
+      ...{ run, reporter, signal: stop.signal, debug, eager },
+      ...{ resume: resume !== undefined, dataNamed },
+    };
     await trainAndReport(config, { ...io, ...options });
   } finally {
     reporter.close();
@@ -114,7 +119,7 @@ async function reopenRun(
   const run = await RunFolder.open(dir);
   try {
     const config = resumeConfig(run.config, overrides, dir);
-    const { task } = await loadTask(config.recipe);
+    const { task } = await loadTask((await findPlaces(config, dir, true)).config.recipe);
     task.checkSizes?.(config);
     await run.saveConfig(config);
     return { run, config };
@@ -153,13 +158,9 @@ function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
   const { data, dataB, dataDir, recipe } = given;
   return {
     ...given,
-    ...(data !== undefined && { data: isNamed(data) ? data : resolve(data) }),
-    ...(dataB !== undefined && { dataB: isNamed(dataB) ? dataB : resolve(dataB) }),
+    ...(data !== undefined && { data: isNamedSet(data) ? data : resolve(data) }),
+    ...(dataB !== undefined && { dataB: isNamedSet(dataB) ? dataB : resolve(dataB) }),
     ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
   };
-}
-
-function isNamed(data: string): boolean {
-  return data === 'glyphs' || NAMED_SETS.some(({ name }) => name === data);
 }

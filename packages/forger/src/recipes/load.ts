@@ -9,17 +9,13 @@ import { checkTask, shown } from '@forger/dcgan/internal';
 import * as nn from '@forger/nn';
 import * as tensor from '@forger/tensor';
 import { ConfigError } from '@forger/tensor';
+import { isTaskFile } from './task-file.ts';
 
 /** What a recipe's file gives. */
 export interface LoadedTask {
   readonly task: AnyTask;
   /** New hooks for a run. */
   readonly hooks: () => readonly Hook[];
-}
-
-/** Whether --recipe names a file: it has a path's separators or a script's ending. */
-export function isTaskFile(recipe: string): boolean {
-  return /[\\/]/.test(recipe) || /\.[cm]?[jt]s$/.test(recipe);
 }
 
 /**

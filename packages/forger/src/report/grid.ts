@@ -7,7 +7,7 @@ import { writeAtomic } from '../atomic-file.ts';
 export type { GridOptions } from '@forger/dcgan';
 
 /** The grid as the bytes of a PNG. */
-export async function gridBuffer(images: Float32Array, options: GridOptions): Promise<Buffer> {
+export async function gridBuffer(images: Float32Array, options: GridOptions): Promise<Uint8Array> {
   return encodePng(gridPixels(images, options));
 }
 

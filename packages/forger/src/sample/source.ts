@@ -2,6 +2,7 @@
 // in any format that weights/read.ts reads.
 
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { InputInfos } from '@forger/dcgan';
 import {
   type FoundNetwork,
@@ -20,6 +21,7 @@ import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
 import type { TrainConfig } from '../train/config.ts';
+import { findRecipeOf } from '../train/places.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { withOptions } from '../train/train.ts';
 import { readWeights } from '../weights/read.ts';
@@ -48,7 +50,7 @@ async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const found = await run.latestCheckpoint();
   if (found) return fromCheckpoint('run', found.checkpoint, key);
   const { config } = run;
-  const source = await fromConfig(config, undefined);
+  const source = await fromConfig(config, undefined, path);
   return { kind: 'run', step: 0, config, ...named(source, path, () => new Map()) };
 }
 
@@ -59,7 +61,7 @@ async function fromCheckpoint(
 ): Promise<Opened> {
   const { config, inputs } = readMeta(checkpoint);
   const entries = readSafetensorsWeights(checkpoint.bytes);
-  const source = await fromConfig(config, inputs);
+  const source = await fromConfig(config, inputs, dirname(dirname(checkpoint.path)));
   const averages = source.task.averages ?? {};
   const average = key === undefined ? undefined : averages[key];
   if (key !== undefined && average === undefined)
@@ -104,8 +106,9 @@ function named(
 async function fromConfig(
   config: TrainConfig,
   saved: InputInfos | undefined,
+  folder: string,
 ): Promise<Omit<FoundNetwork, 'weights' | 'all'>> {
-  const { task: published } = await loadTask(config.recipe);
+  const { task: published } = await loadTask(await findRecipeOf(config, folder));
   const task = withOptions(published, config);
   task.checkSizes?.(config);
   const sizes = networkSizes(task, config);

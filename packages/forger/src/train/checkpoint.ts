@@ -4,6 +4,7 @@ import type { Trainer, Checkpoint as TrainerCheckpoint, CheckpointMeta as Traine
 import { CheckpointError, ConfigError } from '@forger/tensor';
 import { z } from 'zod';
 import { describeFaults } from '../schema-faults.ts';
+import { type Before, isRecorded, otherData, placeInData } from './changes.ts';
 import type { Checkpoint } from './checkpoint-store.ts';
 import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -66,12 +67,17 @@ export function restoreCheckpoint(
       `${checkpoint.path} was trained with ${differences(changed, meta.config, config)}: put these back into config.json, or start a new run`,
     );
   }
-  if (meta.data.fingerprint !== trainer.batches.fingerprint) {
-    throw new ConfigError(
-      `${dir} was trained on other pictures than ${config.data} holds now: put the old ones back, or start a new run`,
-    );
-  }
-  trainer.restore({ step: checkpoint.step, bytes: checkpoint.bytes, meta });
+  const { fingerprint } = trainer.batches;
+  if (meta.data.fingerprint !== fingerprint && !isRecorded(config, checkpoint.step, fingerprint))
+    throw otherData({ config, folder: dir });
+  const data = { ...placeInData({ step: checkpoint.step, meta }, config, trainer.batches), fingerprint };
+  trainer.restore({ step: checkpoint.step, bytes: checkpoint.bytes, meta: { ...meta, data } });
+}
+
+/** What a run goes on from: its newest whole checkpoint. @throws CheckpointError when all are damaged. */
+export async function lastCheckpoint(run: RunFolder): Promise<Before | undefined> {
+  const found = await run.latestCheckpoint();
+  return found && { step: found.checkpoint.step, meta: readMeta(found.checkpoint) };
 }
 
 /** @throws CheckpointError when the checkpoint was not saved by training. */

@@ -5,10 +5,29 @@ import type { TrainingOptions } from '@forger/dcgan/internal';
 import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
 import { z } from 'zod';
+import { isTaskFile } from '../recipes/task-file.ts';
 import { describeFaults } from '../schema-faults.ts';
 
 const GOALS = ['epochs', 'steps', 'minutes'] as const;
 const whole = ({ least, most }: WholeRange) => z.int().min(least).max(most);
+
+/** Settings that may be changed on resuming, and that the run's record then names. */
+export const RECORDED = ['batchSize', 'lr', 'dLr', 'gLr'] as const;
+
+const setting = z.union([z.string(), z.number(), z.null()]);
+const changeSchema = z.strictObject({
+  /** From this step on. */
+  step: z.int().min(0),
+  setting: z.literal([...RECORDED, 'data']),
+  /** null where it was not set. */
+  from: setting,
+  to: setting,
+  /** Of the new data. */
+  fingerprint: z.string().exactOptional(),
+});
+
+/** What a resumed run does otherwise than before, and from which step on (train/changes.ts). */
+export type Change = z.infer<typeof changeSchema>;
 
 const schema = z
   .strictObject({
@@ -55,6 +74,17 @@ const schema = z
      * half of what they were.
      */
     rollbacks: z.array(z.int().min(0)).exactOptional(),
+    /** The same paths as seen from the run folder, which may be copied with its data (train/places.ts). */
+    fromRun: z
+      .strictObject({
+        recipe: z.string().exactOptional(),
+        data: z.string().exactOptional(),
+        dataB: z.string().exactOptional(),
+        dataDir: z.string().exactOptional(),
+      })
+      .exactOptional(),
+    /** What was changed when the run was resumed. */
+    changes: z.array(changeSchema).exactOptional(),
     /** The kernels that were found fastest when the run began, by problem: it goes on with the same (train/tuning.ts). */
     kernels: z.record(z.string(), z.string()).exactOptional(),
   })
@@ -66,7 +96,9 @@ const schema = z
 export type TrainConfig = z.infer<typeof schema>;
 
 /** Settings that a person gave; the rest come from the recipe, or from the run that is resumed. */
-export type TrainOverrides = Partial<Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks'>>;
+export type TrainOverrides = Partial<
+  Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks' | 'fromRun' | 'changes'>
+>;
 
 /** What a task of one's own gets where it says nothing. */
 const FALLBACK = { imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4 } as const;
@@ -86,21 +118,18 @@ const OPTIONS = [
   'noise',
 ] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
 
-// Where the data lie, how long the run goes on and what is written when do not change any weight.
+// How long the run goes on and what is written when do not change any weight. Data are told by their fingerprint, wherever
+// they lie; what is in RECORDED may change.
 const CHANGES_TRAINING = [
   'recipe',
-  'data',
-  'dataB',
   'background',
   'imageSize',
   'width',
   'channels',
-  'batchSize',
-  'lr',
   'seed',
   'precision',
-  ...OPTIONS,
-] as const satisfies readonly (keyof TrainConfig)[];
+  ...OPTIONS.filter((name) => !isRecorded(name)),
+] satisfies readonly (keyof TrainConfig)[];
 
 type Goals = { [goal in (typeof GOALS)[number]]?: number };
 
@@ -146,7 +175,8 @@ export function newConfig(task: Pick<AnyTask, 'name' | 'defaults'>, given: Train
 }
 
 /**
- * The settings of a resumed run: those saved, with a new end or new intervals where given.
+ * The settings of a resumed run: those saved, with a new end, new intervals, another place of the data, or one of the
+ * settings that may change (`RECORDED`) where given.
  * @throws ConfigError when what was given would train differently from what was saved.
  */
 export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: string): TrainConfig {
@@ -167,9 +197,14 @@ export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: 
   return config;
 }
 
-/** The settings in which two runs differ and that make their weights differ; empty when one can go on from the other. */
+/** The settings in which two runs differ and that keep one from going on from the other. A recipe's own file may move. */
 export function sameTraining(a: TrainConfig, b: TrainConfig): (typeof CHANGES_TRAINING)[number][] {
-  return CHANGES_TRAINING.filter((field) => a[field] !== b[field]);
+  const moved = isTaskFile(a.recipe) && isTaskFile(b.recipe);
+  return CHANGES_TRAINING.filter((field) => a[field] !== b[field] && !(field === 'recipe' && moved));
+}
+
+function isRecorded(name: string): boolean {
+  return RECORDED.some((recorded) => recorded === name);
 }
 
 /** The fields with both values, for messages. */

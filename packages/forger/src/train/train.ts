@@ -13,14 +13,19 @@ import { compileKernels, drawFixed, everything, imageInputs, MAIN_SOURCE } from 
 import { ConfigError, type Device, ForgerError } from '@forger/tensor';
 import { openDataset } from '../data/dataset.ts';
 import { loadTask } from '../recipes/load.ts';
+import { changesOf, sentenceOf } from './changes.ts';
+import { lastCheckpoint } from './checkpoint.ts';
 import { optionsOf, type TrainConfig } from './config.ts';
+import { findPlaces } from './places.ts';
 import { Restarts } from './restarts.ts';
 import { Training } from './training.ts';
 import { settleKernels } from './tuning.ts';
 import type { RunIO, TrainRun } from './types.ts';
 
 /** The signal came before the first step: nothing was trained. */
-export class StoppedError extends ForgerError {}
+export class StoppedError extends ForgerError {
+  override name = 'StoppedError';
+}
 
 const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
 
@@ -32,8 +37,10 @@ const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
  * DivergenceError when a loss or a weight becomes NaN or infinite, the checkpoints before it kept; StoppedError when the
  * signal comes while the data are opened or kernels are compiled.
  */
-export const trainRun: TrainRun = async (config, io) => {
+export const trainRun: TrainRun = async (given, io) => {
   performance.mark('forger:imported'); // marks are for bench/startup.ts
+  const { config, notes } = await findPlaces(given, io.run.dir, io.resume);
+  for (const note of notes) io.reporter.note(note);
   const { task: published, hooks } = await loadTask(config.recipe);
   const task = withOptions(published, config);
   task.checkSizes?.(config);
@@ -46,13 +53,27 @@ export const trainRun: TrainRun = async (config, io) => {
   const restarts = new Restarts(config, io);
   // Once settled they stay, so that the run computes the same bits on another device.
   // A run that was stopped before its first checkpoint begins anew, so it settles them as a new one does.
-  const begun = io.resume && (await io.run.checkpointSteps()).length > 0;
-  let kernels = begun ? (config.kernels ?? {}) : config.kernels;
+  const before = io.resume ? await lastCheckpoint(io.run) : undefined;
+  let kernels = before ? (config.kernels ?? {}) : config.kernels;
   const openBatches = async (): Promise<DatasetBatches> => {
     const datasets = await opening;
     const { batchSize, seed } = config;
     const { pixelRange: range = 'tanh', shuffle, channelOrder, inputs } = task;
     return new DatasetBatches(datasets, { batchSize, seed, range, shuffle, channelOrder, inputs });
+  };
+  // Once, before the first attempt: later ones find it in the settings.
+  let recorded = false;
+  const record = async (fingerprint: string): Promise<void> => {
+    if (recorded) return;
+    recorded = true;
+    const { config } = restarts;
+    const now = { config, fingerprint, folder: io.run.dir, named: io.dataNamed ?? false };
+    const changes = before ? changesOf(before, now) : [];
+    for (const change of changes.slice(before?.meta.config.changes?.length ?? 0))
+      io.reporter.note(sentenceOf(change));
+    // With the paths that were found, too.
+    if (changes.length > 0) await restarts.changeConfig({ changes });
+    else if (config.fromRun) await restarts.changeConfig({});
   };
   const prepare = async (device: Device): Promise<Training> => {
     const { lr, seed, batchSize } = config;
@@ -72,6 +93,7 @@ export const trainRun: TrainRun = async (config, io) => {
     const batches = await openBatches();
     performance.mark('forger:data');
     if (io.signal.aborted) throw new StoppedError(STOPPED_EARLY);
+    await record(batches.fingerprint);
     if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
     const state = newState();
     drawFixed(state, batches);

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { TUNING } from '@forger/dcgan/internal';
 import { defaultChoices, kernelDefaults } from '@forger/dcgan/internal';
 import type { Device } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 import { getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor/internal';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';

@@ -1,6 +1,7 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
 import type { ON_NAN } from '@forger/dcgan/internal';
+import type { AbortSignal } from '@forger/tensor/internal';
 import type { TrainConfig } from './config.ts';
 import type { Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -21,6 +22,8 @@ export interface RunIO {
   profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
+  /** The data were named when the run was resumed: other ones than before are taken, and config.json says so. */
+  dataNamed?: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
   /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */

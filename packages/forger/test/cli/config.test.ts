@@ -82,20 +82,32 @@ describe('resuming', () => {
   });
 
   test.each([
+    ['data', '/elsewhere/photos'],
+    ['batchSize', 32],
+    ['lr', 1e-3],
+    ['dLr', 1e-4],
+    ['gLr', 1e-4],
+  ] as const)('may change %s', (field, value) => {
+    expect(resumeConfig(config, { [field]: value }, 'runs/a')).toEqual({ ...config, [field]: value });
+    expect(sameTraining(config, { ...config, [field]: value })).toEqual([]);
+  });
+
+  test("may move a recipe's own file, but not put it in place of a recipe", () => {
+    const own = { ...config, recipe: '/a/own.ts' };
+    expect(resumeConfig(own, { recipe: '/b/own.ts' }, 'runs/a').recipe).toBe('/b/own.ts');
+    expect(() => resumeConfig(config, { recipe: '/b/own.ts' }, 'runs/a')).toThrow('recipe quick');
+  });
+
+  test.each([
     ['recipe', 'pytorch'],
-    ['data', 'mnist'],
     ['background', 'black'],
     ['imageSize', 64],
     ['width', 64],
     ['channels', 3],
-    ['batchSize', 32],
-    ['lr', 1e-3],
     ['seed', 1],
     ['loss', 'hinge'],
     ['labelSmoothing', 0.1],
     ['nDis', 5],
-    ['dLr', 1e-4],
-    ['gLr', 1e-4],
     ['ema', 0.99],
     ['spectralNorm', true],
     ['noise', 0.1],

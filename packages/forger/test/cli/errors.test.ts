@@ -8,7 +8,6 @@ const coded = (code: ErrorCode): ForgerError => new ForgerError('What is wrong.'
 describe('the advice for an error', () => {
   test.each<[ErrorCode, string | undefined, string]>([
     ['no-adapter', 'train', 'forger doctor'],
-    ['no-adapter', 'doctor', 'npm run setup'],
     ['precision', 'train', 'forger doctor'],
     ['out-of-memory', 'train', '--batch-size'],
     ['too-large', 'train', '--image-size'],

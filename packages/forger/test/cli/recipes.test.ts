@@ -1,7 +1,7 @@
 // What `forger recipes` and `forger info NAME` say of the recipes.
 
+import { describeRecipe, describeRecipes } from '@forger/cli';
 import { recipes } from '@forger/dcgan';
-import { describeRecipe, describeRecipes } from 'forger';
 import { expect, test } from 'vitest';
 import { recipeLines } from '../../src/cli/recipes.ts';
 

@@ -199,7 +199,7 @@ describe.runIf(process.platform === 'linux')('with no adapter', () => {
     const cwd = emptyFolder();
     const { status, stderr } = forgerIn(cwd, hidden, 'train', '--out', 'run');
     expect(status).toBe(1);
-    expect(stderr).toContain('forger: No WebGPU adapter answers: install your GPU');
+    expect(stderr).toMatch(/^forger: No WebGPU adapter answers.*: .+$/m);
     expect(stderr).toContain('`forger doctor` shows what was found.');
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(readdirSync(cwd)).toEqual([]);
@@ -211,5 +211,15 @@ describe.runIf(process.platform === 'linux')('with no adapter', () => {
     expect(stdout).toMatch(/Adapter\n {2}found +none/);
     expect(stdout).toContain('FORGER_VULKAN=system is set');
     expect(stdout).toContain(`allows no drivers but ${none}`);
+    expect(stdout).not.toContain('forger doctor');
+  });
+
+  test('setup says how to install a driver, and does not name itself', () => {
+    const { status, stderr } = forgerIn(emptyFolder(), hidden, 'setup');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^Forger: no WebGPU adapter answers among the system's, and FORGER_VULKAN=system /,
+    );
+    expect(stderr).not.toMatch(/forger setup|npm run setup|\n\s+at /);
   });
 });

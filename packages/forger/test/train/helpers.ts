@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, trainRun } from '@forger/cli';
 import type { StepMetrics } from '@forger/dcgan';
-import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, trainRun } from 'forger';
 import type { Tuning } from '../../src/train/tuning.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';
@@ -38,12 +38,22 @@ export interface RunOptions {
   /** How kernels are chosen (default off), and the folder where choices are kept. */
   tuning?: Tuning;
   tuningFolder?: string;
+  /** The data were named on resuming. */
+  dataNamed?: boolean;
 }
 
 /** Trains in a new folder, or goes on in an old one, as the command does. */
 export async function runTraining(
   settings: TrainConfig,
-  { resume, stopAt, eager = false, profile, tuning = 'off', tuningFolder }: RunOptions = {},
+  {
+    resume,
+    stopAt,
+    eager = false,
+    profile,
+    tuning = 'off',
+    tuningFolder,
+    dataNamed = false,
+  }: RunOptions = {},
 ): Promise<{ dir: string; summary: TrainSummary; told: Told }> {
   const dir = resume ?? join(emptyFolder(), 'run');
   const run =
@@ -80,6 +90,7 @@ export async function runTraining(
       eager,
       tuning,
       ...folder,
+      dataNamed,
       resume: resume !== undefined,
     };
     return {

@@ -2,8 +2,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describe as describeSource, RunFolder, sample } from '@forger/cli';
 import { CheckpointError, ConfigError, readSafetensors, writeSafetensors } from '@forger/tensor';
-import { describe as describeSource, RunFolder, sample } from 'forger';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';

@@ -3,9 +3,9 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseConfig, RunFolder, StoppedError, type TrainConfig } from '@forger/cli';
 import { DivergenceError } from '@forger/dcgan';
 import { CheckpointError, ConfigError, readSafetensors } from '@forger/tensor';
-import { parseConfig, RunFolder, StoppedError, type TrainConfig } from 'forger';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { PipelineCache } from '../../../tensor/src/device/pipelines.ts';
 import { recordText } from '../../src/train/checkpoint-store.ts';
@@ -180,7 +180,7 @@ describe('a run of six steps', () => {
   test('refuses to be resumed in another way, on other pictures, or from something else', async () => {
     const { dir } = await runTraining({ ...tiny, steps: 3 });
     const resume = (changes: Partial<TrainConfig>) => runTraining({ ...tiny, ...changes }, { resume: dir });
-    await expect(resume({ lr: 1e-3 })).rejects.toThrow('was trained with lr 0.0002 (now 0.001)');
+    await expect(resume({ width: 8 })).rejects.toThrow('was trained with width 4 (now 8)');
     await expect(resume({ recipe: 'pytorch' })).rejects.toThrow(
       'was trained with recipe quick (now pytorch)',
     );

@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { convert, describe as describeSource, sample } from '@forger/cli';
 import { findRecipe, recipes } from '@forger/dcgan';
 import {
   type Device,
@@ -11,7 +12,6 @@ import {
   tensor,
   writeSafetensors,
 } from '@forger/tensor';
-import { convert, describe as describeSource, sample } from 'forger';
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../../../test/support/device.ts';
 import { loadWeights } from '../../../dcgan/src/weights/load.ts';

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { convert } from '@forger/cli';
 import { drawLatents, exportOnnx, findRecipe, PIXELS, recipes } from '@forger/dcgan';
 import {
   BatchNorm1d,
@@ -26,7 +27,6 @@ import {
   ZeroPad2d,
 } from '@forger/nn';
 import { type Device, normal, Rng, type Tensor } from '@forger/tensor';
-import { convert } from 'forger';
 import { describe, expect, test } from 'vitest';
 import { useDevice } from '../../../../test/support/device.ts';
 import { generate } from '../../../dcgan/test/helpers.ts';

@@ -1,6 +1,8 @@
 // What an adapter offers, as a report for people, benchmarks and the choice of kernels; and the features and
 // limits that devices request from it.
+
 import { DeviceError } from '../errors.ts';
+import type { GPUAdapter, GPUDevice } from './globals.ts';
 
 /** The description, features and limits of an adapter, as plain data. */
 export interface AdapterReport {

@@ -1,6 +1,8 @@
 // Parameter buffers and bind groups of dispatches, cached by content.
+
 import { OutOfMemoryError } from '../errors.ts';
 import type { Pooled } from './buffers.ts';
+import type { GPUBindGroup, GPUBuffer, GPUDevice } from './globals.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import { bindGroupOf, type Operand } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';

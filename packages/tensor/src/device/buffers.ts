@@ -5,6 +5,7 @@
 
 import { DeviceError } from '../errors.ts';
 import { type Shape, showShape } from '../shape.ts';
+import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
 import type { PackedCopies } from './packed.ts';
 import { bufferUsage, textureUsage } from './webgpu-constants.ts';
 

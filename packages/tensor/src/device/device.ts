@@ -1,5 +1,6 @@
 // A device: one adapter's queue with our buffer pool, pipeline cache, recorder and scopes around it. Knows
 // buffers, not tensors.
+
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
 import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
@@ -17,6 +18,7 @@ import {
 } from './buffers.ts';
 import { Plan } from './capture.ts';
 import { Failures } from './failure.ts';
+import type { GPUDevice } from './globals.ts';
 import { PackedCopies } from './packed.ts';
 import { type KernelSource, kernelKey, PipelineCache } from './pipelines.ts';
 import { PlanMemory } from './plan-memory.ts';

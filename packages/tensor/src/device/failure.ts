@@ -1,7 +1,9 @@
 // Errors that a device reports asynchronously: invalid calls, shaders that do not compile, lack of memory,
 // device loss. Dawn reports them after the call that caused them. The first report becomes an error with one
 // sentence, which the next call or wait throws. A wait ends when the device is lost.
+
 import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
+import type { GPUDevice } from './globals.ts';
 
 export class Failures {
   #first: DeviceError | null = null;

@@ -1,9 +1,11 @@
 // Compiled kernels. A kernel is a list of WGSL files behind a header of constants. WGSL allows declarations
 // in any order, so concatenation links the files. The constants (sizes, switches) specialise the code at
 // compile time.
+
 import { DeviceError } from '../errors.ts';
 import { type ShaderFile, shaderSources } from '../shaders.generated.ts';
 import { notCompiled } from './failure.ts';
+import type { GPUBindGroupLayout, GPUComputePipeline, GPUDevice } from './globals.ts';
 import type { Waiting } from './platform.ts';
 import { computeStage } from './webgpu-constants.ts';
 

@@ -1,6 +1,7 @@
 // The memory of captured steps. Between replays only the buffers that a step returned or kept hold values
 // that matter. All plans of a device therefore share the memory of their other buffers: replays run one after
 // another.
+
 import {
   count,
   createBuffer,
@@ -10,6 +11,7 @@ import {
   type Pooled,
   textureRowBytes,
 } from './buffers.ts';
+import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
 import { place } from './placement.ts';
 import { WantedBuffer, type WantedTexture } from './trace.ts';
 

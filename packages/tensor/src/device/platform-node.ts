@@ -8,8 +8,10 @@
 //    timer of one millisecond.
 import { availableParallelism } from 'node:os';
 import { DeviceError } from '../errors.ts';
+import { adviceText, driverAdvice } from './driver-advice.ts';
+import { print, stderrCapture, withoutLimitWarnings } from './native-stderr.ts';
 import type { Platform, PlatformOptions } from './platform.ts';
-import { hasSystemVulkanLoader, separateShaderCaches, usePrivateVulkan } from './vulkan.ts';
+import { hasSystemVulkanLoader, separateShaderCaches, setRuntimeFolder, usePrivateVulkan } from './vulkan.ts';
 
 const instances: unknown[] = [];
 
@@ -48,10 +50,7 @@ const halfMatrixToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
 /** Imports Dawn at the first use, so that a platform without a binary gets a clear error. */
 async function createInstance(options: PlatformOptions): Promise<GPU> {
   const { create } = await import('webgpu').catch((cause: unknown) => {
-    throw new DeviceError(
-      `Dawn (npm package webgpu) does not load on ${process.platform} ${process.arch}; it has binaries for Linux with glibc, macOS and Windows: ${(cause as Error).message}`,
-      { cause },
-    );
+    throw new DeviceError(whyNotLoaded(cause as NodeJS.ErrnoException), { cause });
   });
   const toggles: string[] = [];
   if (!(options.validation ?? process.env.FORGER_VALIDATION !== 'off')) toggles.push(...uncheckedToggles);
@@ -64,30 +63,45 @@ async function createInstance(options: PlatformOptions): Promise<GPU> {
   return instance;
 }
 
+function whyNotLoaded({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_MODULE_NOT_FOUND' && message.includes("'webgpu'"))
+    return 'In Node, tensors need Dawn, the npm package webgpu, which is not installed: npm install webgpu@0.6.2';
+  return `Dawn (npm package webgpu) does not load on ${process.platform} ${process.arch}; it has binaries for Linux with glibc, macOS and Windows: ${message}`;
+}
+
+/** The first line that Dawn or a driver wrote when no adapter answered. */
+let complaint: string | undefined;
+
 export const nodePlatform: Platform = {
   name: 'node',
   compilers: Math.min(availableParallelism(), mostCompilers),
-  noAdapterHelp:
-    "No WebGPU adapter answers: install your GPU's Vulkan driver or a software one (Debian and Ubuntu: mesa-vulkan-drivers).",
+  get noAdapterHelp() {
+    const reason = complaint === undefined ? '' : ` (Dawn says: ${complaint})`;
+    return `No WebGPU adapter answers${reason}: ${adviceText(driverAdvice())}.`;
+  },
   async requestAdapter(options) {
+    const capture = await stderrCapture();
+    complaint = undefined;
     const request = async (): Promise<GPUAdapter | null> => {
       const gpu = await createInstance(options);
-      return withGentlePolling(() =>
-        gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }),
+      const { value, text } = withGentlePolling(() =>
+        capture(() => gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' })),
       );
+      const adapter = await value;
+      if (adapter) {
+        print(withoutLimitWarnings(text));
+        instances.push(adapter);
+      } else complaint ??= /^(?:Warning|Error): (.+)$/m.exec(text)?.[1];
+      return adapter;
     };
     separateShaderCaches();
+    setRuntimeFolder();
     const adapter = hasSystemVulkanLoader() ? await request() : null;
-    if (adapter) {
-      instances.push(adapter);
-      return { adapter, detail: "the system's driver" };
-    }
+    if (adapter) return { adapter, detail: "the system's driver" };
     const copy = usePrivateVulkan();
-    if (!copy) return null;
-    const fallback = await request();
-    if (!fallback) return null;
-    instances.push(fallback);
-    return { adapter: fallback, detail: `the private Vulkan driver in ${copy.folder}` };
+    const fallback = copy ? await request() : null;
+    if (copy && fallback) return { adapter: fallback, detail: `the private Vulkan driver in ${copy.folder}` };
+    return null;
   },
   asynchronous: (call) => withGentlePolling(call),
 };

@@ -1,4 +1,5 @@
 // The interface between the device layer and its platform: Node (Dawn) or a browser.
+import type { GPUAdapter } from './globals.ts';
 
 /** Options for the choice of an adapter and for validation. */
 export interface PlatformOptions {
@@ -7,7 +8,7 @@ export interface PlatformOptions {
    * environment variable FORGER_VALIDATION is 'off'.
    */
   readonly validation?: boolean;
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: 'low-power' | 'high-performance';
   /**
    * Request products of small matrices (AdapterReport.halfMatrix). They are experimental, and in Node behind
    * toggles of Dawn. Default: true if precision is 'mixed', and in Node if the environment variable

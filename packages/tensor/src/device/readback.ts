@@ -1,6 +1,8 @@
 // Reads buffers back to the host: copies into a staging buffer, then maps it. Staging buffers are reused.
+
 import { DeviceError } from '../errors.ts';
 import { type BufferRange, labelOf } from './buffers.ts';
+import type { GPUBuffer, GPUDevice } from './globals.ts';
 import type { Waiting } from './platform.ts';
 import { copyCommand, type Recorder } from './recorder.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';

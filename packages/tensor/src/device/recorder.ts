@@ -10,6 +10,14 @@ import {
   textureRowBytes,
   textureWidth,
 } from './buffers.ts';
+import type {
+  GPUBindGroup,
+  GPUBuffer,
+  GPUCommandEncoder,
+  GPUComputePipeline,
+  GPUDevice,
+  GPUTexture,
+} from './globals.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { CommandTimer } from './profile.ts';
 import type { Work } from './work.ts';

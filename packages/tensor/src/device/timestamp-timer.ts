@@ -1,7 +1,9 @@
 // Times commands with timestamp queries. Every dispatch gets its own compute pass, at whose start and end the
 // device writes a timestamp. Copies and clears have none: their time is the gap between the passes before and
 // after them.
+
 import type { Device } from './device.ts';
+import type { GPUBuffer } from './globals.ts';
 import type { CommandTimer, DeviceSpan, HostSpan } from './profile.ts';
 import { type Command, encodeTransfer } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';

@@ -1,5 +1,6 @@
 // The trace of a step that is being captured: commands are recorded without running, and buffers have no
 // memory yet. From the whole trace follow the first and the last use of each buffer (see plan-memory.ts).
+
 import type { Shape } from '../shape.ts';
 import type { FloatParam } from './bindings.ts';
 import {
@@ -15,6 +16,7 @@ import {
   textureWidth,
   whereAmI,
 } from './buffers.ts';
+import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
 import type { PackedCopies } from './packed.ts';
 import type { CompiledKernel } from './pipelines.ts';
 import type { Lifetime } from './placement.ts';

@@ -1,11 +1,13 @@
 // Node only. Prepares the process for Vulkan drivers before Dawn loads them. Dawn then finds the private copy
-// of Mesa's drivers that `npm run setup` puts into the user's cache (scripts/setup/vulkan.mjs), without an
+// of Mesa's drivers that `forger setup` puts into the user's cache (packages/forger/setup), without an
 // installed package, LD_LIBRARY_PATH or a second process. When a library is requested by its soname
 // ("libvulkan.so.1"), the dynamic linker uses one that is already loaded under that soname. So it is enough
 // to load the copy's libraries by full path, dependencies first.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants, homedir, tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+
+export { adviceText, type DriverAdvice, driverAdvice } from './driver-advice.ts';
 
 /**
  * Gives each width of llvmpipe's vectors (`LP_NATIVE_VECTOR_WIDTH`, in bits) its own shader cache in Forger's
@@ -87,9 +89,13 @@ function load(): { folder: string } | null {
     process.env.VK_DRIVER_FILES = files;
     process.env.VK_ICD_FILENAMES = files;
   }
-  // Without it Mesa prints a warning to stderr. It writes nothing there.
-  process.env.XDG_RUNTIME_DIR ??= tmpdir();
+  setRuntimeFolder();
   return { folder };
+}
+
+/** Sets `XDG_RUNTIME_DIR` if unset: Mesa complains on stderr without one, and puts nothing there. */
+export function setRuntimeFolder(): void {
+  if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ||= tmpdir();
 }
 
 function userCache({ XDG_CACHE_HOME: cache }: NodeJS.ProcessEnv): string {

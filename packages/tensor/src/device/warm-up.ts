@@ -5,7 +5,9 @@
 // takes from a tenth of a second to several seconds. The code is then in a cache on disk, for all devices and
 // later processes. So each kernel is dispatched once here, with one workgroup on scratch memory. Where the
 // code is not in the cache yet, further devices are opened to share the work.
+
 import type { Device, FloatParam } from './device.ts';
+import type { AbortSignal } from './globals.ts';
 import { type KernelSource, kernelCode } from './pipelines.ts';
 
 /** A kernel that work will dispatch, and the parameters of one of its dispatches. */

@@ -4,11 +4,11 @@ import type { ShaderFile } from '../shaders.generated.ts';
 import type { Tensor } from '../tensor.ts';
 
 export interface Algorithm {
-  /** What `device.withAlgorithm`, `--variant`, the tuner's records and profiles call it. */
+  /** Its name in `device.withAlgorithm`, variants of tests, the tuner's records and profiles. */
   readonly name: string;
   /** Allowed error of short sums, in units of `unitRoundoff` of the result's largest magnitude; see `allowedUnits`. */
   readonly errorUnits: number;
-  /** What each unit of a sum's random walk adds to it; 0 where sums are carried in twice the precision. */
+  /** What each unit of a sum's random walk adds to it; little where sums are carried in twice the precision. */
   readonly errorGrowth: number;
   /** What becomes of NaN and infinity among the operands: of all three products of a convolution, or of each. */
   readonly specialValues: SpecialValues | Readonly<Record<ConvProduct, SpecialValues>>;

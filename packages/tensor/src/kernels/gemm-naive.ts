@@ -33,7 +33,7 @@ export const compensated: GemmCore = {
   ...naive,
   name: 'compensated',
   errorUnits: 2,
-  errorGrowth: 0,
+  errorGrowth: 1 / 16, // parts of at least 128 terms round once each: about √(terms / 128)
   specialValues: 'in place',
   shaders: ['gemm/core_compensated.wgsl'],
   untuned: true,

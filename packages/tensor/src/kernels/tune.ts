@@ -1,7 +1,9 @@
 // The tuner: finds the fastest algorithm for each convolution and matrix product that some work needs, on this device. An
 // algorithm is proven before it is timed: against the plain one where that is quick, and against the one that rules would take
 // at full size. Candidates are timed in turn, so that what else the machine does falls on all alike.
+
 import type { Device } from '../device/device.ts';
+import type { AbortSignal } from '../device/globals.ts';
 import { timeInterleaved } from '../device/timing.ts';
 import { type Tensor, tensor } from '../tensor.ts';
 import { type Algorithm, allowedUnits, unitRoundoff } from './algorithm.ts';

@@ -7,14 +7,22 @@ import { backportsSuite, selectSources } from './apt-sources.mjs';
 import { runCommand } from './processes.mjs';
 import { SetupError, showProgress } from './say.mjs';
 
-/** What of this system matters to apt. Throws a SetupError where there is no apt. */
-export function describeSystem() {
-  if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg')) throw new SetupError(withoutApt());
+/**
+ * What of this system matters to apt.
+ *
+ * @param byHand what to type to install the drivers into the system, for errors
+ * @throws SetupError where there is no apt
+ */
+export function describeSystem(byHand) {
+  if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg')) {
+    throw new SetupError(`no WebGPU adapter answers; ${byHand}`);
+  }
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   const value = (name) => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(release)?.[1];
   const codename = value('UBUNTU_CODENAME') || value('VERSION_CODENAME') || null;
   return {
     codename,
+    byHand,
     backports: backportsSuite(codename),
     architecture: execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim(),
   };
@@ -130,28 +138,6 @@ function fetchFailed(system, ...results) {
     .filter((line) => /^(E|W|Err):/.test(line));
   const shown = [...new Set(reasons)].slice(-4).map((line) => `  ${line}\n`);
   return new SetupError(
-    `could not fetch a Vulkan driver:\n${shown.join('') || '  apt-get failed and gave no reason\n'}Check the network and the sources in /etc/apt and run this again, or install the driver yourself:\n${byHand(system)}`,
+    `could not fetch a Vulkan driver:\n${shown.join('') || '  apt-get failed and gave no reason\n'}Check the network and the sources in /etc/apt and run this again, or, as an administrator, ${system.byHand}`,
   );
-}
-
-/** What to type to install the drivers into the system. */
-export function byHand({ backports }) {
-  const sudo = process.getuid() === 0 ? '' : 'sudo ';
-  const from = backports ? `-t ${backports} ` : '';
-  const source = `  in /etc/apt, add the suite ${backports} to the entry of your Debian mirror, then type\n`;
-  return `${backports ? source : ''}  ${sudo}apt-get update && ${sudo}apt-get install ${from}mesa-vulkan-drivers libvulkan1`;
-}
-
-function withoutApt() {
-  const found = [
-    ['dnf', 'sudo dnf install mesa-vulkan-drivers vulkan-loader'],
-    ['pacman', 'sudo pacman -S vulkan-swrast vulkan-icd-loader'],
-    ['zypper', 'sudo zypper install libvulkan_lvp libvulkan1'],
-  ].find(([tool]) => existsSync(`/usr/bin/${tool}`));
-  if (found)
-    return `no WebGPU adapter answers. Install Mesa's Vulkan drivers and run this again:\n  ${found[1]}`;
-  if (existsSync('/sbin/apk')) {
-    return 'no WebGPU adapter answers: Dawn, which drives the GPU, needs glibc, and Alpine has musl. Use a Debian or Ubuntu container instead, such as node:22-bookworm.';
-  }
-  return "no WebGPU adapter answers. Install your GPU's Vulkan driver, or Mesa's software driver (lavapipe) with a Vulkan loader (libvulkan.so.1), and run this again.";
 }

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
-import { byHand, describeSystem, fetchPackages } from './apt.mjs';
+import { describeSystem, fetchPackages } from './apt.mjs';
 import { interruptible, runCommand } from './processes.mjs';
 import { SetupError, say } from './say.mjs';
 
@@ -36,11 +36,11 @@ export function vulkanFolder() {
 /**
  * Fetches the drivers and puts them in place, in the stead of any earlier copy.
  *
- * @param options `etc`: where apt's sources are, /etc/apt unless told
+ * @param options `byHand`: what to type instead, for errors; `etc`: where apt's sources are, /etc/apt unless told
  * @throws SetupError that says what to type, where that cannot work
  */
-export async function installPrivateVulkan(options = {}) {
-  const system = describeSystem();
+export async function installPrivateVulkan(options) {
+  const system = describeSystem(options.byHand);
   const base = vulkanFolder();
   try {
     await installInto(base, system, options);
@@ -102,9 +102,7 @@ async function describeCopy(tree, system) {
     binaries.push(library);
   }
   if (!drivers.some((path) => basename(path).startsWith('lvp'))) {
-    throw new SetupError(
-      `the fetched packages hold no software Vulkan driver. Install one yourself:\n${byHand(system)}`,
-    );
+    throw new SetupError(`the fetched packages hold no software Vulkan driver; ${system.byHand}`);
   }
   const loader = locate('libvulkan.so.1');
   const needed = await neededFrom(tree, loader ? [loader, ...binaries] : binaries, folders);

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { interruptible, runCommand } from './processes.mjs';
-import { SetupError, say } from './say.mjs';
+import { interruptible, runCommand } from '../packages/forger/setup/processes.mjs';
+import { SetupError, say } from '../packages/forger/setup/say.mjs';
 
 /** ONNX Runtime, 110 MB to fetch, which only tests need. */
 const FOR_TESTS = '@forger/test-onnxruntime';
