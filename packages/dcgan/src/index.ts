@@ -105,9 +105,8 @@ export {
   type TrainerOptions,
   type TrainResult,
 } from './train/trainer.ts';
+export { type ActivationPlan, parseActivation } from './weights/activation-name.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
-export { parseActivation } from './weights/assumptions.ts';
-export { checkFinite, nonFinite } from './weights/finite.ts';
 export {
   type FoundNetwork,
   findEither,
@@ -115,10 +114,11 @@ export {
   openWeights,
   type WeightOptions,
 } from './weights/find-network.ts';
+export { checkFinite, nonFinite } from './weights/finite.ts';
 export type { Hints } from './weights/infer-network.ts';
+export { loadWeights } from './weights/load.ts';
 export { parseNetworkJson, writeNetworkJson } from './weights/network-json.ts';
 export type { LayerPlan, NetworkPlan } from './weights/network-plan.ts';
-export { loadWeights } from './weights/load.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
 export { parseWeights } from './weights/parse.ts';
 export { type SampledPictures, type SamplePicturesOptions, samplePictures } from './weights/sample.ts';

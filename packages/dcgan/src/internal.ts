@@ -31,6 +31,7 @@ export * from './train/train.ts';
 export * from './weights/entry.ts';
 export * from './weights/find-network.ts';
 export * from './weights/load.ts';
+export * from './weights/network-json.ts';
 export * from './weights/npz.ts';
 export * from './weights/onnx.ts';
 export * from './weights/parse.ts';

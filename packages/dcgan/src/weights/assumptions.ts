@@ -1,9 +1,9 @@
 // What was assumed of a network that was read from bare weights, in sentences: shapes tell channels and kernels; strides,
 // paddings, activations, latents and the range of pictures they do not.
 
-import { ConfigError } from '@forger/tensor';
+import type { ActivationPlan } from './activation-name.ts';
 import type { Reading } from './infer-network.ts';
-import type { ActivationPlan, LayerPlan, NetworkPlan } from './network-plan.ts';
+import type { LayerPlan, NetworkPlan } from './network-plan.ts';
 
 const OUTPUTS = ['Tanh', 'Sigmoid'];
 
@@ -68,7 +68,9 @@ export function assumptions(plan: NetworkPlan, how: string): string[] {
       ? `guessed, as shapes do not tell: strides and paddings (--image-size, --reading, or --network FILE), activations (--activation relu|leaky-relu:0.2), latents (--latent uniform), pixels (--pixel-range sigmoid)${norms}`
       : `guessed, as shapes do not tell: strides and paddings (--image-size, --reading, or --network FILE), activations (--activation)${norms}, and whether a sigmoid follows`;
   const mixed = layers.some(({ type }) => type === 'InstanceNorm2d')
-    ? ['norms without running statistics are read as instance norms, which batch or layer norms would look like']
+    ? [
+        'norms without running statistics are read as instance norms, which batch or layer norms would look like',
+      ]
     : [];
   return [`${how}: ${parts.join('; ')}`, guesses, ...mixed];
 }
@@ -126,15 +128,4 @@ export function withHints(
     ...(latent && { latent: { ...plan.latent, distribution: latent } }),
     ...(pixelRange && { pixelRange }),
   };
-}
-
-/** `relu`, `leaky-relu`, `leaky-relu:0.1`, `elu`, `gelu`, `silu`, `tanh`, `sigmoid`. @throws ConfigError */
-export function parseActivation(text: string): ActivationPlan {
-  const plain = { relu: 'ReLU', elu: 'ELU', gelu: 'GELU', silu: 'SiLU', tanh: 'Tanh', sigmoid: 'Sigmoid', softplus: 'Softplus' } as const;
-  if (Object.hasOwn(plain, text)) return { type: plain[text as keyof typeof plain] };
-  const leaky = /^leaky-relu(?::(\d*\.?\d+))?$/.exec(text);
-  if (leaky) return { type: 'LeakyReLU', negativeSlope: Number(leaky[1] ?? 0.2) };
-  throw new ConfigError(
-    `The activation ${text} was given; expected ${Object.keys(plain).join(', ')} or leaky-relu:SLOPE`,
-  );
 }

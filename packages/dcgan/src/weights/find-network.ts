@@ -1,7 +1,15 @@
 // Which network a file's weights are, ready to be built: a recipe's, where its layers fit exactly, else what the shapes
 // alone tell, or what the user describes.
 
-import { CheckpointError, ConfigError, type Device, ForgerError, Rng, type Shape, showShape } from '@forger/tensor';
+import {
+  CheckpointError,
+  ConfigError,
+  type Device,
+  ForgerError,
+  Rng,
+  type Shape,
+  showShape,
+} from '@forger/tensor';
 import { shown } from '../printable.ts';
 import { imageInputs } from '../train/state.ts';
 import type { AnyTask, InputInfos, Networks, Sizes } from '../train/task.ts';
@@ -85,7 +93,7 @@ export function openWeights(
       const exact = pick(name, recognize(entries, probes, wanted, 'exact'), wanted);
       if (exact) return fromRecipe(name, entries, exact, hints, device);
       const inferred = pick(name, inferParts(entries, wanted, hints), wanted);
-      if (inferred) return fromReadings(name, wanted, inferred, hints, device);
+      if (inferred) return fromReadings(name, inferred, hints, device);
       if (hints.imageSize !== undefined) refuseSize(name, entries, wanted, hints);
       for (const closeness of ['layers', 'names'] as const) {
         const near = pick(name, recognize(entries, probes, wanted, closeness), wanted);
@@ -111,7 +119,7 @@ function fromRecipe(
   if (otherSize || hints.reading !== undefined) {
     const wanted = otherSize ? inferNetwork(part, network, hints) : readings;
     if (wanted.length === 0) refuseSize(name, all, network, hints, [sizes.imageSize]);
-    return fromReadings(name, network, { path, readings: wanted }, hints, device);
+    return fromReadings(name, { path, readings: wanted }, hints, device);
   }
   const build = (random: Rng): Networks => recipe.build(sizes, random);
   const own = new Map(Array.from(renamed, ([given, ours]) => [ours, given]));
@@ -140,10 +148,7 @@ function fromRecipe(
   }
   const what = `${name}: the ${network} of recipe ${recipe.name}`;
   checkHeld(what, network, build, weights, device);
-  const notes = [
-    ...(plan ? assumptions(plan, how) : [how]),
-    ...(plan ? otherReadings(readings, plan) : []),
-  ];
+  const notes = [...(plan ? assumptions(plan, how) : [how]), ...(plan ? otherReadings(readings, plan) : [])];
   return {
     task: recipe,
     sizes,
@@ -162,7 +167,6 @@ const place = (name: string, path: string): string => (path === '' ? name : `${n
 /** The reading that was asked for, or the most usual one. */
 function fromReadings(
   name: string,
-  network: NetworkName,
   { path, readings }: { path: string; readings: readonly Reading[] },
   { reading = 1 }: Hints,
   device: Device,
@@ -182,7 +186,9 @@ function described(
   device: Device,
 ): FoundNetwork {
   if (plan.network !== wanted)
-    throw new CheckpointError(`${name}: the network described is a ${plan.network}, and a ${wanted} is wanted`);
+    throw new CheckpointError(
+      `${name}: the network described is a ${plan.network}, and a ${wanted} is wanted`,
+    );
   const names = plan.layers.flatMap((layer) => ('name' in layer ? [layer.name] : []));
   const holds = (part: WeightEntries): boolean => {
     const layers = new Set(layersOf(part).map((layer) => layer.name));

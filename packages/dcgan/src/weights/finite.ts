@@ -1,8 +1,8 @@
 // Weights that are not numbers: a network with one draws black pictures, so they are looked for before it is used.
 
 import { CheckpointError } from '@forger/tensor';
-import type { WeightEntries } from './entry.ts';
 import { shown } from '../printable.ts';
+import type { WeightEntries } from './entry.ts';
 
 /** One sentence on NaN and infinite values among the weights; undefined when there are none. */
 export async function nonFinite(entries: WeightEntries): Promise<string | undefined> {
@@ -30,11 +30,7 @@ export async function nonFinite(entries: WeightEntries): Promise<string | undefi
  * @returns what to say when the user goes on with such weights.
  * @throws CheckpointError for NaN or infinite values, unless they are allowed.
  */
-export async function checkFinite(
-  name: string,
-  entries: WeightEntries,
-  allowed: boolean,
-): Promise<string[]> {
+export async function checkFinite(name: string, entries: WeightEntries, allowed: boolean): Promise<string[]> {
   const found = await nonFinite(entries);
   if (found === undefined) return [];
   if (allowed) return [`${name}: ${found}`];

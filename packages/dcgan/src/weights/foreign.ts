@@ -2,7 +2,8 @@
 
 import { CheckpointError } from '@forger/tensor';
 
-const PYTORCH = 'in Python, load it with the program that wrote it and save its weights as safetensors or .npz';
+const PYTORCH =
+  'in Python, load it with the program that wrote it and save its weights as safetensors or .npz';
 
 function starts(bytes: Uint8Array, ...first: number[]): boolean {
   return first.every((byte, i) => bytes[i] === byte);
@@ -59,7 +60,8 @@ export function isOnnx(bytes: Uint8Array, name: string): boolean {
   return /\.onnx$/i.test(name) || (bytes[0] === 0x08 && bytes[1]! > 0 && bytes[1]! < 20 && bytes[2] === 0x12);
 }
 
-const base = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+const base = (path: string): string =>
+  path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 /** @throws CheckpointError for a file of another program. */
 export function refuseForeign(bytes: Uint8Array, name: string): void {

@@ -30,7 +30,10 @@ export function itemOrders(entries: WeightEntries): LayerItem[][] {
   const found = new Map<string, LayerItem[]>();
   for (const order of orders(layers)) {
     const key = order.map(({ name }) => name).join('\n');
-    found.set(key, order.map(({ name }) => items.get(name)!));
+    found.set(
+      key,
+      order.map(({ name }) => items.get(name)!),
+    );
   }
   return [...found.values()];
 }
@@ -53,7 +56,8 @@ function itemOf({ name, tensors: all }: Layer<WeightEntry>): LayerItem | undefin
   const bias = tensors.get('bias')?.shape;
   const shared = { name, tensors, bias: bias?.[0], affine: true, spectralNorm: false };
   if (bias && bias.length !== 1) return undefined;
-  const spectralNorm = has('weight_orig', 'weight_u', 'weight_v') || has('bias', 'weight_orig', 'weight_u', 'weight_v');
+  const spectralNorm =
+    has('weight_orig', 'weight_u', 'weight_v') || has('bias', 'weight_orig', 'weight_u', 'weight_v');
   if (weight && (spectralNorm || has('weight') || has('bias', 'weight'))) {
     if (weight.length === 4) return { kind: 'conv', shape: weight, ...shared, spectralNorm };
     if (weight.length === 2) {
@@ -65,9 +69,9 @@ function itemOf({ name, tensors: all }: Layer<WeightEntry>): LayerItem | undefin
     return undefined;
   }
   const mean = tensors.get('running_mean')?.shape;
-  if (mean?.length !== 1 || names.some((key) => tensors.get(key)!.shape.join() !== mean.join())) return undefined;
-  if (has('running_mean', 'running_var'))
-    return { kind: 'batchNorm', shape: mean, ...shared, affine: false };
+  if (mean?.length !== 1 || names.some((key) => tensors.get(key)!.shape.join() !== mean.join()))
+    return undefined;
+  if (has('running_mean', 'running_var')) return { kind: 'batchNorm', shape: mean, ...shared, affine: false };
   if (has('bias', 'running_mean', 'running_var', 'weight'))
     return { kind: 'batchNorm', shape: mean, ...shared };
   return undefined;

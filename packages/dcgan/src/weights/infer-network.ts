@@ -2,7 +2,8 @@
 // padding, direction of a square kernel, an upsampling between) every consistent one is followed, each at its cost, and
 // what is left at the end are the readings of the file, the most usual first.
 
-import { LABEL_JOINS } from './label-embedding.ts';
+import type { ActivationPlan } from './activation-name.ts';
+import type { WeightEntries, WeightEntry } from './entry.ts';
 import { gapsOf, itemOrders, type LayerItem } from './infer-layers.ts';
 import {
   halvingChoices,
@@ -11,8 +12,8 @@ import {
   TRIED_SIZES,
   transposedChoices,
 } from './infer-sizes.ts';
-import type { WeightEntries, WeightEntry } from './entry.ts';
-import type { ActivationPlan, LayerPlan, NetworkPlan } from './network-plan.ts';
+import { LABEL_JOINS } from './label-embedding.ts';
+import type { LayerPlan, NetworkPlan } from './network-plan.ts';
 
 /** What the user says of a network, which shapes do not tell. */
 export interface Hints {
@@ -52,7 +53,7 @@ const MOST_OF_A_SHAPE = 4;
 const MOST_READINGS = 12;
 const SMALLEST_IMAGE = 8;
 /** Readings that cost this much more than the cheapest are no longer believed. */
-const MOST_COST = 3.2;
+const MOST_COST = 2.4;
 const EPS = 1e-5;
 /** https://github.com/chainer/chainer/blob/master/chainer/links/normalization/batch_normalization.py */
 const CHAINER_EPS = 2e-5;
@@ -156,32 +157,23 @@ function cheapest(states: readonly State[]): State[] {
   return [...shapes.values()].flat();
 }
 
+/** Stands for the hidden activation until the whole network is known. */
+const HIDDEN: ActivationPlan = { type: 'ReLU' };
+const LEAKY: ActivationPlan = { type: 'LeakyReLU', negativeSlope: 0.2 };
+
 class Reader {
   readonly #items: readonly LayerItem[];
   readonly #gaps: readonly (number | undefined)[];
   readonly #generator: boolean;
   readonly #hints: Hints;
   readonly #eps: number;
-  readonly #hidden: ActivationPlan;
 
-  constructor(
-    items: readonly LayerItem[],
-    wanted: 'generator' | 'discriminator',
-    hints: Hints,
-    eps: number,
-  ) {
+  constructor(items: readonly LayerItem[], wanted: 'generator' | 'discriminator', hints: Hints, eps: number) {
     this.#items = items;
     this.#gaps = gapsOf(items);
     this.#generator = wanted === 'generator';
     this.#hints = hints;
     this.#eps = eps;
-    // Transposed convolutions come with ReLU, as in Radford et al.; discriminators, upsampling and plain Linear layers
-    // mostly with leaky ones.
-    const [lastShape, before] = items.filter(({ kind }) => kind === 'conv').map(({ shape }) => shape).slice(-2).reverse();
-    const transposed = lastShape && lastShape[1]! < lastShape[0]! && (!before || before[1] === lastShape[0]);
-    this.#hidden =
-      hints.activation ??
-      (this.#generator && transposed ? { type: 'ReLU' } : { type: 'LeakyReLU', negativeSlope: 0.2 });
   }
 
   /** The states after layer i and what follows it without weights. */
@@ -235,7 +227,13 @@ class Reader {
       const type = kind === 'affineNorm' ? 'InstanceNorm2d' : pictures ? 'BatchNorm2d' : 'BatchNorm1d';
       // Its first norm, right behind the Linear layer, says nothing.
       const own = this.#eps === PYTORCH_GAN_EPS && name === 'conv_blocks.0' ? EPS : this.#eps;
-      return { type, name, features, affine, eps: this.#hints.normEps ?? (kind === 'affineNorm' ? EPS : own) };
+      return {
+        type,
+        name,
+        features,
+        affine,
+        eps: this.#hints.normEps ?? (kind === 'affineNorm' ? EPS : own),
+      };
     };
     if (state.flat && state.channels === features && kind === 'batchNorm')
       yield { ...state, layers: [...state.layers, norm(false)] };
@@ -299,7 +297,7 @@ class Reader {
     let gap = this.#gaps[i];
     // A vector that becomes a picture within one Sequential passes a Reshape, which counts.
     if (gap !== undefined && gap > 0 && state.flat && next.kind === 'conv') gap--;
-    const activated = { ...state, layers: [...state.layers, this.#hidden] };
+    const activated = { ...state, layers: [...state.layers, HIDDEN] };
     if (toNorm) {
       // Straight to its norm, unless the numbers leave room for an activation between.
       if (gap === undefined || gap === 0) yield state;
@@ -320,7 +318,8 @@ class Reader {
       const atOnce = before || this.#items[i - 1]?.kind === 'linear';
       const other = mayGrow && atOnce ? 0.5 : 0;
       yield before ? { ...state, cost: state.cost + other } : { ...activated, cost: activated.cost + other };
-      if (mayGrow) for (const grown of grow(state, next)) yield { ...grown, cost: grown.cost + (atOnce ? 0 : 2) };
+      if (mayGrow)
+        for (const grown of grow(state, next)) yield { ...grown, cost: grown.cost + (atOnce ? 0 : 2) };
       return;
     }
     const cost = gap === undefined ? 0.02 * i : 0.5;
@@ -331,7 +330,14 @@ class Reader {
 
   /** The finished networks of a state: pictures of a believable size, or scores. */
   *finish(state: State): Iterable<Omit<Reading, 'entries'>> {
-    const { latentSize, layers, cost } = state;
+    const { latentSize, cost } = state;
+    // Transposed convolutions come with ReLU, as in Radford et al.; discriminators, upsampling and plain Linear layers
+    // mostly with leaky ones.
+    const transposed = state.layers.some(({ type }) => type === 'ConvTranspose2d');
+    const hidden = this.#hints.activation ?? (transposed ? HIDDEN : LEAKY);
+    const activated = (all: readonly LayerPlan[]): LayerPlan[] =>
+      all.map((layer) => (layer === HIDDEN ? hidden : layer));
+    const layers = activated(state.layers);
     const { latent = 'normal', pixelRange = 'tanh', imageSize: wanted } = this.#hints;
     const shared = {
       latent: { size: latentSize, distribution: latent },
@@ -354,7 +360,7 @@ class Reader {
       if (wanted !== undefined && picture.size !== wanted) continue;
       const total = cost + (wanted === undefined ? imageSizeCost(picture.size) : 0);
       const plan = { network: 'generator', imageSize: picture.size, channels, ...shared } as const;
-      yield { cost: total, plan: { ...plan, layers: [...picture.layers, end] } };
+      yield { cost: total, plan: { ...plan, layers: [...activated(picture.layers), end] } };
     }
   }
 }
@@ -367,7 +373,13 @@ function isPictureNorm(state: State, { shape }: LayerItem): boolean {
 function asPicture(state: State, channels: number): State | undefined {
   const size = Math.sqrt(state.channels / channels);
   if (!Number.isInteger(size)) return undefined;
-  return { ...state, flat: false, channels, size, layers: [...state.layers, { type: 'Reshape', shape: [channels, size, size] }] };
+  return {
+    ...state,
+    flat: false,
+    channels,
+    size,
+    layers: [...state.layers, { type: 'Reshape', shape: [channels, size, size] }],
+  };
 }
 
 /** The state enlarged twofold before the next convolution. */
@@ -376,9 +388,6 @@ function grow(state: State, { shape }: LayerItem): State[] {
   // Transposed convolutions enlarge by themselves.
   if (!picture || picture.channels !== shape[1]) return [];
   const unlikely = picture.channels === shape[0] && shape[2]! % 2 === 0 ? 2 : 0;
-  const layers: LayerPlan[] = [
-    ...picture.layers,
-    { type: 'Upsample', scaleFactor: 2, mode: 'nearest' },
-  ];
+  const layers: LayerPlan[] = [...picture.layers, { type: 'Upsample', scaleFactor: 2, mode: 'nearest' }];
   return [{ ...picture, size: 2 * picture.size, cost: picture.cost + unlikely, layers }];
 }

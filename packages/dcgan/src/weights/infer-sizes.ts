@@ -42,7 +42,7 @@ interface Transposed {
 function transposedCost({ kernel, stride, padding, outputPadding, size, out }: Transposed): number {
   if (size === 1) return padding === 0 ? 0 : 1.2 + padding;
   if (stride > 1 && out === stride * size) {
-    const usual = stride === 2 ? 0 : 1;
+    const usual = stride === 2 ? 0 : 2.2;
     // An odd kernel doubles with one row added (3×3 padding 1, 5×5 padding 2), an even one without.
     if (outputPadding === 0) return usual;
     return outputPadding === 1 && kernel % 2 === 1 ? usual + 0.3 : 4;
@@ -81,7 +81,8 @@ export function halvingChoices(kernel: number, size: number): SizeChoice[] {
       if (size + 2 * padding < kernel || out < 1) continue;
       let cost = 2;
       if (kernel === size && padding === 0) cost = stride === 1 ? 0 : 0.5;
-      else if (stride === 2 && out === Math.ceil(size / 2)) cost = 2 * padding + 2 >= kernel && 2 * padding < kernel ? 0 : 1.5;
+      else if (stride === 2 && out === Math.ceil(size / 2))
+        cost = 2 * padding + 2 >= kernel && 2 * padding < kernel ? 0 : 1.5;
       else if (stride === 1 && out === size) cost = 0.4;
       else if (padding === 0) cost = 1;
       choices.push({ stride, padding, outputPadding: 0, size: out, cost });

@@ -74,9 +74,7 @@ function misfits(expected: Shaped, given: Shaped, optional: (name: string) => bo
   const table = [['tensor', 'in the file', 'expected', ''], ...rows.slice(0, MOST_ROWS)];
   const widths = [0, 1, 2].map((i) => Math.max(...table.map((row) => row[i]!.length)));
   return [
-    ...table.map((row) =>
-      `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd(),
-    ),
+    ...table.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd()),
     ...more,
   ];
 }

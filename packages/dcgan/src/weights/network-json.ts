@@ -8,7 +8,9 @@ import type { LayerPlan, NetworkPlan } from './network-plan.ts';
 /** The text of a description, one layer a line. */
 export function writeNetworkJson({ layers, ...plan }: NetworkPlan): string {
   const head = JSON.stringify(plan, null, 2).slice(0, -2);
-  const lines = layers.map((layer) => `    ${JSON.stringify(layer).replaceAll(':', ': ').replaceAll(',', ', ')}`);
+  const lines = layers.map(
+    (layer) => `    ${JSON.stringify(layer).replaceAll(':', ': ').replaceAll(',', ', ')}`,
+  );
   return `${head},\n  "layers": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
@@ -71,8 +73,7 @@ const PLAN: Readonly<Record<string, Check>> = {
   network: oneOf('generator', 'discriminator'),
   imageSize: count,
   channels: count,
-  latent: (value) =>
-    isRecord(value) && count(value.size) && oneOf('normal', 'uniform')(value.distribution),
+  latent: (value) => isRecord(value) && count(value.size) && oneOf('normal', 'uniform')(value.distribution),
   pixelRange: oneOf('tanh', 'sigmoid'),
   channelOrder: oneOf('rgb', 'bgr'),
   layers: (value) => Array.isArray(value) && value.length > 0,
@@ -87,9 +88,12 @@ export function parseNetworkJson(text: string, from: string): NetworkPlan {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ConfigError(`${from} is no JSON (${shown((error as Error).message)}); expected a network as forger info --describe writes it`);
+    throw new ConfigError(
+      `${from} is no JSON (${shown((error as Error).message)}); expected a network as forger info --describe writes it`,
+    );
   }
-  if (!isRecord(value)) throw new ConfigError(`${from}: expected an object with ${Object.keys(PLAN).join(', ')}`);
+  if (!isRecord(value))
+    throw new ConfigError(`${from}: expected an object with ${Object.keys(PLAN).join(', ')}`);
   checkFields(value, PLAN, from);
   for (const [i, layer] of (value.layers as unknown[]).entries()) {
     const type = isRecord(layer) ? String(layer.type) : '';
@@ -115,5 +119,7 @@ function checkFields(
       );
   const other = Object.keys(value).find((field) => !Object.hasOwn(checks, field));
   if (other !== undefined)
-    throw new ConfigError(`${where}: there is no ${shown(other)}; the fields are ${Object.keys(checks).join(', ') || 'none'}`);
+    throw new ConfigError(
+      `${where}: there is no ${shown(other)}; the fields are ${Object.keys(checks).join(', ') || 'none'}`,
+    );
 }

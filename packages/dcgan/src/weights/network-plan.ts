@@ -28,6 +28,7 @@ import {
   WeightedLayer,
 } from '@forger/nn';
 import type { Rng, Shape } from '@forger/tensor';
+import type { ActivationPlan } from './activation-name.ts';
 import { LabelEmbedding, type LabelJoin } from './label-embedding.ts';
 
 type Pair = readonly [number, number];
@@ -71,10 +72,6 @@ export interface EmbeddingPlan {
   readonly features: number;
   readonly join: LabelJoin;
 }
-
-export type ActivationPlan =
-  | { readonly type: 'ReLU' | 'Tanh' | 'Sigmoid' | 'ELU' | 'GELU' | 'SiLU' | 'Softplus' }
-  | { readonly type: 'LeakyReLU'; readonly negativeSlope: number };
 
 export type LayerPlan =
   | ConvPlan
@@ -155,7 +152,9 @@ export function planLayers(network: Module, nameOf: (path: string) => string): L
   const layers: LayerPlan[] = [];
   const walk = (path: string, module: Module): boolean => {
     if (module instanceof Sequential)
-      return module.namedChildren().every(([key, child]) => walk(path === '' ? key : `${path}.${key}`, child));
+      return module
+        .namedChildren()
+        .every(([key, child]) => walk(path === '' ? key : `${path}.${key}`, child));
     if (module instanceof Identity || module instanceof Dropout) return true;
     const layer = planLayer(nameOf(path), module);
     if (layer) layers.push(layer);
@@ -169,7 +168,16 @@ function planLayer(name: string, module: Module): LayerPlan | undefined {
   if (module instanceof Conv2d || module instanceof ConvTranspose2d) {
     const { inChannels, outChannels, kernelSize, stride, padding, groups, dilation, bias } = module;
     if (groups !== 1 || dilation.some((d) => d !== 1)) return undefined;
-    const shared = { name, inChannels, outChannels, kernelSize, stride, padding, bias: bias !== null, ...spectral };
+    const shared = {
+      name,
+      inChannels,
+      outChannels,
+      kernelSize,
+      stride,
+      padding,
+      bias: bias !== null,
+      ...spectral,
+    };
     return module instanceof Conv2d
       ? { type: 'Conv2d', ...shared }
       : { type: 'ConvTranspose2d', ...shared, outputPadding: module.outputPadding };
@@ -183,14 +191,17 @@ function planLayer(name: string, module: Module): LayerPlan | undefined {
     const tracked = module instanceof InstanceNorm2d || module.runningMean !== null;
     if ((weight === null) !== (bias === null) || !tracked) return undefined;
     const type =
-      module instanceof BatchNorm1d ? 'BatchNorm1d' : module instanceof BatchNorm2d ? 'BatchNorm2d' : 'InstanceNorm2d';
+      module instanceof BatchNorm1d
+        ? 'BatchNorm1d'
+        : module instanceof BatchNorm2d
+          ? 'BatchNorm2d'
+          : 'InstanceNorm2d';
     return { type, name, features, affine: weight !== null, eps };
   }
   if (module instanceof Upsample)
     return { type: 'Upsample', scaleFactor: module.scaleFactor, mode: module.mode };
   if (module instanceof Reshape) return { type: 'Reshape', shape: [...module.shape] };
   if (module instanceof LeakyReLU) return { type: 'LeakyReLU', negativeSlope: module.negativeSlope };
-  for (const [type, kind] of Object.entries(SIMPLE))
-    if (module instanceof kind) return { type } as LayerPlan;
+  for (const [type, kind] of Object.entries(SIMPLE)) if (module instanceof kind) return { type } as LayerPlan;
   return undefined;
 }

@@ -1,9 +1,9 @@
 // What `forger sample`, `forger info` and `forger convert` are pointed at: a run folder, a checkpoint, or bare weights
 // in any format that weights/read.ts reads.
 
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { InputInfos } from '@forger/dcgan';
+import { type InputInfos, type NetworkPlan, parseNetworkJson } from '@forger/dcgan';
 import {
   type FoundNetwork,
   imageInputs,
@@ -14,8 +14,9 @@ import {
   readSafetensorsWeights,
   under,
   type WeightEntries,
+  type WeightOptions,
 } from '@forger/dcgan/internal';
-import { CheckpointError, type Device, Rng } from '@forger/tensor';
+import { CheckpointError, ConfigError, type Device, Rng } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
 import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
@@ -33,16 +34,45 @@ export interface Opened extends NetworkFinder {
   step?: number;
 }
 
+/** How to read bare weights; a run and its checkpoints say all of it but the key. */
+export interface SourceOptions extends Omit<WeightOptions, 'plan'> {
+  /** A JSON file that describes the network, as `info --describe` writes it. */
+  readonly network?: string | undefined;
+}
+
+/** @throws ConfigError when the file cannot be read or is no description. */
+async function readNetworkFile(path: string): Promise<NetworkPlan> {
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw fileError('read', path, error);
+  });
+  return parseNetworkJson(text, path);
+}
+
+const HINTS = ['imageSize', 'activation', 'latent', 'pixelRange', 'normEps', 'reading', 'network'] as const;
+
+/** @throws ConfigError for flags that only bare weights take. */
+function refuseHints(path: string, options: SourceOptions): void {
+  if (HINTS.some((hint) => options[hint] !== undefined))
+    throw new ConfigError(
+      `${path} is a run or a checkpoint, which says itself what its network is: leave out the flags that describe bare weights (--image-size, --activation, --latent, --pixel-range, --norm-eps, --reading, --network FILE)`,
+    );
+}
+
 /**
  * Reads a path.
- * @param key where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the average of the
- * generator's weights.
+ * @param given the key, or `key`: where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the
+ * average of the generator's weights. The others say of bare weights what shapes do not.
  * @throws ConfigError when there is nothing to read; CheckpointError when it is damaged or foreign.
  */
-export async function openSource(path: string, key?: string): Promise<Opened> {
-  if (await isFolder(path)) return openRun(path, key);
+export async function openSource(path: string, given: string | SourceOptions = {}): Promise<Opened> {
+  const options = typeof given === 'string' ? { key: given } : given;
+  const { key, network, ...hints } = options;
+  const folder = await isFolder(path);
+  if (folder || isCheckpoint(path)) refuseHints(path, options);
+  if (folder) return openRun(path, key);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
-  return { kind: 'weights', ...openWeights(await readWeights(path), path, key) };
+  const plan = network === undefined ? undefined : await readNetworkFile(network);
+  return { kind: 'weights', ...openWeights(await readWeights(path), path, { key, plan, ...hints }) };
 }
 
 async function openRun(path: string, key: string | undefined): Promise<Opened> {

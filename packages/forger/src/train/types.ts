@@ -1,7 +1,9 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
+import type { NetworkPlan } from '@forger/dcgan';
 import type { ON_NAN } from '@forger/dcgan/internal';
 import type { AbortSignal } from '@forger/tensor/internal';
+import type { SourceOptions } from '../sample/source.ts';
 import type { TrainConfig } from './config.ts';
 import type { Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -49,13 +51,13 @@ export interface RunIO {
  */
 export type TrainRun = (config: TrainConfig, io: RunIO) => Promise<TrainSummary>;
 
-export interface SampleOptions {
+export interface SampleOptions extends SourceOptions {
   count: number;
   seed: number;
   /** The PNG to write. */
   out: string;
-  /** Where in a file of several networks the generator is. */
-  key?: string | undefined;
+  /** Go on when NaN or infinity is among the weights. */
+  allowNan?: boolean | undefined;
 }
 
 /** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
@@ -101,9 +103,11 @@ export interface Description {
   /** Steps trained. */
   step?: number;
   networks: readonly NetworkDescription[];
+  /** Of bare weights: the network as `--network` takes it; absent where it has layers that this has no words for. */
+  plan?: NetworkPlan;
   /** How the weights were understood, where that is not plain. */
   notes: readonly string[];
 }
 
 /** `describe` of info/info.ts. */
-export type Describe = (source: string, options?: { key?: string | undefined }) => Promise<Description>;
+export type Describe = (source: string, options?: SourceOptions) => Promise<Description>;
