@@ -67,10 +67,22 @@ export function inferNetwork(
   hints: Hints = {},
 ): Reading[] {
   for (const items of itemOrders(entries)) {
-    const readings = read(items, wanted, hints, hints.normEps ?? usualEps(items, entries));
-    if (readings.length > 0) return readings;
+    const eps = hints.normEps ?? usualEps(items, entries);
+    const found = [false, true].flatMap((bare) => read(items, wanted, hints, eps, bare));
+    if (found.length > 0) return best(found);
   }
   return [];
+}
+
+/** The believable ones, each once, the cheapest first. */
+function best(readings: readonly Reading[]): Reading[] {
+  const seen = new Map<string, Reading>();
+  for (const reading of readings.toSorted((a, b) => a.cost - b.cost)) {
+    const key = JSON.stringify(reading.plan.layers);
+    if (!seen.has(key)) seen.set(key, reading);
+  }
+  const least = Math.min(...readings.map(({ cost }) => cost));
+  return [...seen.values()].filter(({ cost }) => cost <= least + MOST_COST).slice(0, MOST_READINGS);
 }
 
 /** What this program's batch norms add to the variance, as far as names tell the program. */
@@ -89,13 +101,14 @@ function read(
   wanted: 'generator' | 'discriminator',
   hints: Hints,
   eps: number,
+  bare: boolean,
 ): Reading[] {
   const embeddings = all.filter(({ kind }) => kind === 'embedding');
   const items = all.filter(({ kind }) => kind !== 'embedding');
   const [first, last] = [items[0], items.at(-1)];
   if (!first || !last || items.length < 2 || embeddings.length > 1) return [];
   if (!isWeighted(first) || !isWeighted(last)) return [];
-  const reader = new Reader(items, wanted, hints, eps);
+  const reader = new Reader(items, wanted, hints, eps, bare);
   let states =
     wanted === 'generator' ? generatorStart(first, embeddings[0]) : discriminatorStart(first, hints);
   if (wanted === 'discriminator' && embeddings.length > 0) return [];
@@ -104,12 +117,9 @@ function read(
   const named = new Map<string, WeightEntry>();
   for (const { name, tensors } of all)
     for (const [tensor, entry] of tensors) named.set(name === '' ? tensor : `${name}.${tensor}`, entry);
-  const finished = states
+  return states
     .flatMap((state) => [...reader.finish(state)])
-    .sort((a, b) => a.cost - b.cost)
     .map((reading): Reading => ({ ...reading, entries: named }));
-  const least = finished[0]?.cost ?? 0;
-  return finished.filter(({ cost }) => cost <= least + MOST_COST).slice(0, MOST_READINGS);
 }
 
 const isWeighted = ({ kind }: LayerItem): boolean => kind === 'linear' || kind === 'conv';
@@ -167,8 +177,16 @@ class Reader {
   readonly #generator: boolean;
   readonly #hints: Hints;
   readonly #eps: number;
+  readonly #bare: boolean;
 
-  constructor(items: readonly LayerItem[], wanted: 'generator' | 'discriminator', hints: Hints, eps: number) {
+  constructor(
+    items: readonly LayerItem[],
+    wanted: 'generator' | 'discriminator',
+    hints: Hints,
+    eps: number,
+    bare: boolean,
+  ) {
+    this.#bare = bare;
     this.#items = items;
     this.#gaps = gapsOf(items);
     this.#generator = wanted === 'generator';
@@ -180,6 +198,24 @@ class Reader {
   *pass(state: State, i: number): Iterable<State> {
     const item = this.#items[i]!;
     for (const after of this.#apply(state, item, i)) yield* this.#between(after, i);
+  }
+
+  /** Kernels behind the first layer. */
+  get #kernels(): number[] {
+    return this.#items.slice(1).flatMap(({ kind, shape }) => (kind === 'conv' ? [shape[2]!] : []));
+  }
+
+  /**
+   * A kernel of as many channels as it takes fits both ways: it goes with the others of its size, and else even ones are
+   * mostly transposed, odd ones not.
+   */
+  #mostlyTransposed(kernel: number): boolean {
+    const alike = this.#items.filter(
+      ({ kind, shape }, i) => i > 0 && kind === 'conv' && shape[2] === kernel && shape[0] !== shape[1],
+    );
+    // Generators become narrower, so the larger of the two sizes is what enters.
+    const ways = alike.map(({ shape }) => shape[0]! > shape[1]!);
+    return ways.length > 0 ? ways.filter(Boolean).length * 2 > ways.length : kernel % 2 === 0;
   }
 
   *#apply(state: State, item: LayerItem, i: number): Iterable<State> {
@@ -252,11 +288,14 @@ class Reader {
       if (this.#generator && i === 0 && !transposed) continue;
       const picture = state.flat ? asPicture(state, inChannels) : state;
       if (picture?.channels !== inChannels) continue;
-      // A square kernel of as many channels fits both ways; even ones are mostly transposed, odd ones not.
-      const ambiguous = this.#generator && a === b && i > 0;
-      const unlikely = ambiguous && transposed !== (height % 2 === 0) ? 1.5 : 0;
+      const unlikely = this.#generator && a === b && i > 0 && transposed !== this.#mostlyTransposed(height);
+      const near = {
+        bare: this.#bare,
+        mixed: this.#kernels.some((kernel) => kernel !== height && kernel % 2 === 0),
+        afterLinear: state.flat || this.#items[i - 1]?.kind === 'linear',
+      };
       const choices = transposed
-        ? transposedChoices(height, picture.size)
+        ? transposedChoices(height, picture.size, near)
         : this.#generator
           ? keepingChoices(height, picture.size)
           : halvingChoices(height, picture.size);
@@ -279,7 +318,7 @@ class Reader {
           ...picture,
           channels: outChannels,
           size,
-          cost: picture.cost + cost + unlikely + (cost > 0 ? early : 0),
+          cost: picture.cost + cost + (unlikely ? 1.5 : 0) + (cost > 0 ? early : 0),
           layers: [...picture.layers, layer],
         };
       }
@@ -322,7 +361,8 @@ class Reader {
         for (const grown of grow(state, next)) yield { ...grown, cost: grown.cost + (atOnce ? 0 : 2) };
       return;
     }
-    const cost = gap === undefined ? 0.02 * i : 0.5;
+    // Where nothing tells, the last convolutions are those without an enlargement.
+    const cost = gap === undefined ? Math.max(0.05, 0.3 - 0.02 * i) : 0.5;
     const still = mayGrow && next.shape[2]! % 2 === 1 && !state.flat ? cost : 0;
     yield { ...activated, cost: activated.cost + still };
     if (mayGrow) for (const grown of grow(activated, next)) yield grown;

@@ -12,8 +12,18 @@ export interface SizeChoice {
 
 const LARGEST = 1024;
 
+/** What is known of a network's other transposed convolutions. */
+export interface Neighbours {
+  /** No layer has padding; then that is usual. */
+  readonly bare: boolean;
+  /** There are kernels of other sizes, even ones among them. */
+  readonly mixed: boolean;
+  /** The first convolution behind Linear layers. */
+  readonly afterLinear: boolean;
+}
+
 /** A transposed convolution of a square kernel on a picture of `size`. */
-export function transposedChoices(kernel: number, size: number): SizeChoice[] {
+export function transposedChoices(kernel: number, size: number, near: Neighbours): SizeChoice[] {
   const choices: SizeChoice[] = [];
   for (let stride = 1; stride <= 4; stride++) {
     // On one pixel every stride does the same: the kernel is the result.
@@ -22,7 +32,10 @@ export function transposedChoices(kernel: number, size: number): SizeChoice[] {
       for (let outputPadding = 0; outputPadding < stride; outputPadding++) {
         const out = (size - 1) * stride - 2 * padding + kernel + outputPadding;
         if (out < 1 || out > LARGEST) continue;
-        const cost = transposedCost({ kernel, stride, padding, outputPadding, size, out });
+        if (near.bare && (padding > 0 || outputPadding > 0 || stride > 2)) continue;
+        const cost = near.bare
+          ? 0.2
+          : transposedCost({ kernel, stride, padding, outputPadding, size, out, ...near });
         choices.push({ stride, padding, outputPadding, size: out, cost });
       }
     }
@@ -30,7 +43,7 @@ export function transposedChoices(kernel: number, size: number): SizeChoice[] {
   return choices;
 }
 
-interface Transposed {
+interface Transposed extends Neighbours {
   kernel: number;
   stride: number;
   padding: number;
@@ -39,21 +52,25 @@ interface Transposed {
   out: number;
 }
 
-function transposedCost({ kernel, stride, padding, outputPadding, size, out }: Transposed): number {
+function transposedCost(given: Transposed): number {
+  const { kernel, stride, padding, outputPadding, size, out, mixed, afterLinear } = given;
   if (size === 1) return padding === 0 ? 0 : 1.2 + padding;
   if (stride > 1 && out === stride * size) {
-    const usual = stride === 2 ? 0 : 2.2;
+    // Kernels of twice the stride: 4×4 by 2, 8×8 by 4.
+    const usual = kernel === 2 * stride ? 0 : stride === 2 ? (kernel > 6 ? 0.5 : 0) : 2.2;
     // An odd kernel doubles with one row added (3×3 padding 1, 5×5 padding 2), an even one without.
     if (outputPadding === 0) return usual;
     return outputPadding === 1 && kernel % 2 === 1 ? usual + 0.3 : 4;
   }
   if (outputPadding > 0) return 4;
   if (stride === 1) {
-    if (kernel % 2 === 1 && out === size) return 0.5;
+    if (kernel % 2 === 1 && out === size) return afterLinear ? 0.4 : 0.5;
     if (padding === 0) return 0.8;
     // A last 1×1 kernel that cuts a frame off: 32×32 to 28×28 (padding 2).
     return kernel === 1 ? 1.2 : 2;
   }
+  // One 3×3 among 4×4 kernels: 4×4 to 7×7, on the way to 28×28.
+  if (mixed && kernel === 3 && stride === 2 && padding === 1 && size === 4) return 0.2;
   if (stride === 2 && padding === 0) return 0.72;
   // One padding changed, as in many networks that make 28×28 of the example's 32×32.
   if (stride === 2 && kernel === 4) return padding === 3 ? 0.7 : 0.75;
