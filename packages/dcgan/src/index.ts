@@ -120,5 +120,5 @@ export { loadWeights } from './weights/load.ts';
 export { parseNetworkJson, writeNetworkJson } from './weights/network-json.ts';
 export type { LayerPlan, NetworkPlan } from './weights/network-plan.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
-export { parseWeights } from './weights/parse.ts';
+export { parseOnnx, parseWeights } from './weights/parse.ts';
 export { type SampledPictures, type SamplePicturesOptions, samplePictures } from './weights/sample.ts';

@@ -48,6 +48,8 @@ export interface WeightOptions extends Hints {
   readonly key?: string | undefined;
   /** The network layer by layer, instead of what the shapes tell. */
   readonly plan?: NetworkPlan | undefined;
+  /** Where the plan comes from, if not from the user, and what it does not tell. */
+  readonly planned?: { readonly by: string; readonly guesses: readonly string[] } | undefined;
 }
 
 /** Something that networks can be found in. */
@@ -73,7 +75,7 @@ export function openWeights(
   name: string,
   options: string | WeightOptions = {},
 ): NetworkFinder {
-  const { key, plan, ...hints } = typeof options === 'string' ? { key: options } : options;
+  const { key, plan, planned: origin, ...hints } = typeof options === 'string' ? { key: options } : options;
   const entries = key === undefined ? all : under(key, all);
   if (entries.size === 0)
     throw new CheckpointError(
@@ -88,11 +90,11 @@ export function openWeights(
         throw new ConfigError(
           `The network ${wanted} was asked for, and bare weights are a generator or a discriminator`,
         );
-      if (plan) return described(name, entries, wanted, plan, device);
+      if (plan) return described(name, entries, wanted, withHints(plan, hints), device, { hints, ...origin });
       probes ??= new Probes(device);
       const exact = pick(name, recognize(entries, probes, wanted, 'exact'), wanted);
       if (exact) return fromRecipe(name, entries, exact, hints, device);
-      const inferred = pick(name, inferParts(entries, wanted, hints), wanted);
+      const inferred = pick(name, likelier(entries, wanted, hints, probes), wanted);
       if (inferred) return fromReadings(name, inferred, hints, device);
       if (hints.imageSize !== undefined) refuseSize(name, entries, wanted, hints);
       for (const closeness of ['layers', 'names'] as const) {
@@ -102,6 +104,26 @@ export function openWeights(
       throw unknown(name, entries, wanted);
     },
   };
+}
+
+/** What shapes alone tell of the wanted network, less what is better read as the other one. */
+function likelier(
+  entries: WeightEntries,
+  wanted: NetworkName,
+  hints: Hints,
+  probes: Probes,
+): ReturnType<typeof inferParts> {
+  const found = inferParts(entries, wanted, hints);
+  if (found.length === 0) return found;
+  const other = NETWORKS.find((network) => network !== wanted)!;
+  const exact = new Set(recognize(entries, probes, other, 'exact').map(({ path }) => path));
+  const costs = new Map(
+    inferParts(entries, other, {}).map(({ path, readings }) => [path, readings[0]!.cost]),
+  );
+  return found.filter(
+    ({ path, readings }) =>
+      !exact.has(path) && readings[0]!.cost <= (costs.get(path) ?? Number.POSITIVE_INFINITY),
+  );
 }
 
 /** A recipe's network, or, where the user knows better, the same layers with what the user says. */
@@ -184,7 +206,12 @@ function described(
   wanted: NetworkName,
   plan: NetworkPlan,
   device: Device,
+  { hints, ...origin }: { hints: Hints; by?: string; guesses?: readonly string[] },
 ): FoundNetwork {
+  if (hints.imageSize !== undefined && hints.imageSize !== plan.imageSize)
+    throw new ConfigError(
+      `${name}: --image-size ${hints.imageSize} was given, and the network described draws ${plan.imageSize}×${plan.imageSize}`,
+    );
   if (plan.network !== wanted)
     throw new CheckpointError(
       `${name}: the network described is a ${plan.network}, and a ${wanted} is wanted`,
@@ -197,7 +224,7 @@ function described(
   const keys = [...new Set(Array.from(entries.keys(), (key) => key.split(/[./]/)[0]!))];
   const path = holds(entries) ? '' : (keys.find((key) => holds(under(key, entries))) ?? '');
   const part = path === '' ? entries : under(path, entries);
-  return planned(name, path, plan, tensorsOf(part), device, {});
+  return planned(name, path, plan, tensorsOf(part), device, origin);
 }
 
 /** Tensors under PyTorch's names for them, layers under the file's. */
@@ -209,25 +236,34 @@ function tensorsOf(entries: WeightEntries): WeightEntries {
   );
 }
 
+/** Where a plan comes from. */
+interface Origin {
+  readonly readings?: readonly Reading[];
+  readonly by?: string;
+  readonly guesses?: readonly string[];
+}
+
 function planned(
   name: string,
   path: string,
   plan: NetworkPlan,
   weights: WeightEntries,
   device: Device,
-  { readings }: { readings?: readonly Reading[] },
+  { readings, by = readings ? 'by names and shapes' : 'as it is described', guesses = [] }: Origin,
 ): FoundNetwork {
   const { network } = plan;
   const { task, sizes } = plannedTask(plan);
   const build = (random: Rng): Networks => task.build(sizes, random);
-  const by = readings ? 'by names and shapes' : 'as it is described';
   const what = `${place(name, path)}: the ${network} ${by}`;
   checkHeld(what, network, build, weights, device);
   checkOutput(what, plan, build, device);
   const how = `${place(name, path)} is read as a ${network} ${by}`;
   const notes = readings
     ? [...assumptions(plan, how), ...otherReadings(readings, plan)]
-    : assumptions(plan, how).slice(0, 1);
+    : [
+        ...assumptions(plan, how).slice(0, 1),
+        ...(guesses.length > 0 ? [`guessed, as it does not tell: ${guesses.join(', ')}`] : []),
+      ];
   const all = new Map([[network, weights]]);
   return { task, sizes, inputs: imageInputs(task, sizes), build, weights, all, notes, what, plan };
 }

@@ -42,7 +42,6 @@ export function foreignFormat(bytes: Uint8Array, name: string): string | undefin
   if (/\.pb$/i.test(name)) return `it is a TensorFlow graph (.pb), which is not read: ${PYTORCH}`;
   if (/\.(pdparams|pdopt|pdiparams|pdmodel)$/i.test(name))
     return `it is of PaddlePaddle, which is not read: in Python, numpy.savez("weights.npz", **{k: v.numpy() for k, v in paddle.load("${base(name)}").items()})`;
-  if (isOnnx(bytes, name)) return 'it is an ONNX model';
   return undefined;
 }
 
@@ -57,6 +56,7 @@ export function foreignArchive(names: readonly string[]): string | undefined {
 
 /** ONNX begins with ir_version (field 1, a small number) and, mostly, the producer's name. */
 export function isOnnx(bytes: Uint8Array, name: string): boolean {
+  if (bytes[8] === 0x7b) return false;
   return /\.onnx$/i.test(name) || (bytes[0] === 0x08 && bytes[1]! > 0 && bytes[1]! < 20 && bytes[2] === 0x12);
 }
 

@@ -3,7 +3,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type InputInfos, type NetworkPlan, parseNetworkJson } from '@forger/dcgan';
+import { type InputInfos, type NetworkPlan, parseNetworkJson, parseOnnx, parseWeights } from '@forger/dcgan';
 import {
   type FoundNetwork,
   imageInputs,
@@ -25,7 +25,7 @@ import type { TrainConfig } from '../train/config.ts';
 import { findRecipeOf } from '../train/places.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { withOptions } from '../train/train.ts';
-import { readWeights } from '../weights/read.ts';
+import { readBytes } from '../weights/read.ts';
 
 /** What a path holds. */
 export interface Opened extends NetworkFinder {
@@ -72,7 +72,14 @@ export async function openSource(path: string, given: string | SourceOptions = {
   if (folder) return openRun(path, key);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
   const plan = network === undefined ? undefined : await readNetworkFile(network);
-  return { kind: 'weights', ...openWeights(await readWeights(path), path, { key, plan, ...hints }) };
+  const bytes = await readBytes(path);
+  const onnx = parseOnnx(bytes, path);
+  const told = onnx && { plan: onnx.plan, planned: { by: 'as its ONNX graph says', guesses: onnx.guesses } };
+  const entries = onnx?.entries ?? (await parseWeights(bytes, path));
+  return {
+    kind: 'weights',
+    ...openWeights(entries, path, { key, ...told, ...(plan && { plan }), ...hints }),
+  };
 }
 
 async function openRun(path: string, key: string | undefined): Promise<Opened> {
