@@ -23,7 +23,7 @@ const cache = join(root, 'node_modules/.cache/forger');
 const keptDays = 30;
 
 /** Packages of plain JavaScript that start faster when they are joined too. All others stay where they are. */
-export const joined = /^(@forger|zod|d3-[a-z]+|internmap)(\/|$)/;
+export const joined = /^(@forger|forger|zod|d3-[a-z]+|internmap)(\/|$)/;
 
 const hash = (content) => createHash('sha256').update(content).digest('hex').slice(0, 16);
 

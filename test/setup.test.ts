@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { selectSources } from '../packages/forger/setup/apt-sources.mjs';
 import { separateShaderCaches } from '../packages/tensor/src/device/vulkan.ts';
+import { stampPackages } from '../scripts/stamp.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const runner = join(root, 'scripts/run.mjs');
@@ -315,4 +316,8 @@ test('each width of llvmpipe has a shader cache of its own, unless the user name
   const inherited = { XDG_CACHE_HOME: '/cache', MESA_SHADER_CACHE_DIR: wide };
   expect(cacheOf({ ...inherited, LP_NATIVE_VECTOR_WIDTH: '256' })).toBe('/cache/forger/shaders-256');
   expect(cacheOf({ ...inherited })).toBeUndefined();
+});
+
+test('the packages carry the origin that the repository states', () => {
+  expect(stampPackages({ write: false })).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { type Fault, forger, isUndisturbed, type Outcome, type StartOptions } fr
 import { canBeFinished, checkpoint, finishedRun, NOT_BEGUN, newestStep, RESUME, tiny } from './small-runs.ts';
 import { clockOffBy, when } from './surroundings.ts';
 
-const BEFORE = 'training goes on from the checkpoint before; the damaged one is set aside as `.damaged`';
+const BEFORE = 'training continues from the checkpoint before; the damaged one is set aside as `.damaged`';
 const SAVED = 'everything: the step under way is finished and saved, and `--resume` goes on to the same bits';
 /** A run of six steps whose newest checkpoint is then damaged; resumed. */
 async function resumeDamaged(folder: string, damage: (folder: string) => void): Promise<Outcome> {
@@ -160,12 +160,12 @@ const signals: readonly Fault[] = [
     isKept: async (folder) => expect(await newestStep(folder)).toBeGreaterThanOrEqual(4),
   },
   {
-    name: 'nobody reads its output any more (`forger train | head -1`)',
+    name: 'the reader of its output ends (`forger train | head -1`)',
     provoke: (folder) =>
       forger(folder, tiny({ steps: 100_000 }), {
         onStart: (child) => child.stdout!.once('data', () => child.stdout!.destroy()),
       }),
-    sentence: 'nobody reads standard output any more: stopping after this step and saving.',
+    sentence: 'standard output was closed: stopping after this step and saving.',
     exitCode: 141,
     kept: SAVED,
     isKept: async (folder) => {

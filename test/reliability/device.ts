@@ -32,7 +32,7 @@ const noMemory = (what: string): string =>
   `The device has no memory left for ${what} (<bytes> bytes): use smaller tensors (a smaller batch), or end other programs that use its memory. A smaller --batch-size, --width or --image-size needs less.`;
 
 const goesOn =
-  'The device was lost (<reason>) at step <step>: a new one was made, training goes on from step <step> (restart 1 of 3).';
+  'The device was lost (<reason>) at step <step>: a new device was opened, training continues from step <step> (restart 1 of 3).';
 
 export const deviceFaults: readonly Fault[] = [
   {
@@ -51,14 +51,14 @@ export const deviceFaults: readonly Fault[] = [
     name: 'the device is lost while kernels are compiled',
     provoke: loseIn({ method: 'GPUDevice.createComputePipelineAsync', at: 20 }),
     sentence:
-      'The device was lost (<reason>) while the run was prepared: a new one was made, training starts over (restart 1 of 3).',
+      'The device was lost (<reason>) while the run was prepared: a new device was opened, training starts over (restart 1 of 3).',
     ...sameBits,
   },
   {
     name: 'the device is lost before the first checkpoint',
     provoke: loseIn({ method: 'GPUQueue.submit', after: 'run/samples/step-000000.png', at: 2 }),
     sentence:
-      'The device was lost (<reason>) at step <step>: a new one was made, training starts over (restart 1 of 3).',
+      'The device was lost (<reason>) at step <step>: a new device was opened, training starts over (restart 1 of 3).',
     ...sameBits,
   },
   {
@@ -69,7 +69,7 @@ export const deviceFaults: readonly Fault[] = [
         env: ownCache(folder),
       }),
     sentence:
-      'The device was lost (<reason>) while the run was prepared: a new one was made, training starts over (restart 1 of 3).',
+      'The device was lost (<reason>) while the run was prepared: a new device was opened, training starts over (restart 1 of 3).',
     exitCode: 0,
     kept: 'everything',
   },
@@ -83,7 +83,7 @@ export const deviceFaults: readonly Fault[] = [
     name: 'the device is lost while a checkpoint is read back',
     provoke: loseIn({ method: 'GPUDevice.createBuffer', label: 'to the host (3', at: 1 }),
     sentence:
-      'The device was lost (<reason>) at step 2: a new one was made, training starts over (restart 1 of 3).',
+      'The device was lost (<reason>) at step 2: a new device was opened, training starts over (restart 1 of 3).',
     ...sameBits,
   },
   {
@@ -93,7 +93,7 @@ export const deviceFaults: readonly Fault[] = [
       { method: 'GPU.requestAdapter', ...late, at: 1, times: 9, action: 'nothing' },
     ),
     sentence:
-      'The device was lost (<reason>) at step <step>, and no new one could be made: No WebGPU adapter answers: <what to do> The checkpoint of step 2 is kept: go on with --resume run.',
+      'The device was lost (<reason>) at step <step>, and no new device could be opened: No WebGPU adapter answers: <what to do> The checkpoint of step 2 is kept: continue with --resume run.',
     exitCode: 1,
     kept: 'the last checkpoint',
   },
@@ -117,7 +117,7 @@ export const deviceFaults: readonly Fault[] = [
     name: 'the device is lost again and again',
     provoke: loseIn({ method: 'GPUQueue.submit', ...late, at: 2, times: 9 }, '--max-restarts', '2'),
     sentence:
-      'The device was lost (<reason>) <when> after 2 restarts: look after the graphics driver, which `forger doctor` names. The checkpoint of step 2 is kept: go on with --resume run.',
+      'The device was lost (<reason>) <when> after 2 restarts: update the graphics driver (`forger doctor` shows which one is in use). The checkpoint of step 2 is kept: continue with --resume run.',
     exitCode: 1,
     kept: 'the last checkpoint',
   },

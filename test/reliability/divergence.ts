@@ -47,7 +47,7 @@ export const divergenceFaults: readonly Fault[] = [
     name: 'training diverges with `--on-nan rollback`',
     provoke: (folder) => forger(folder, [...TINY, '--on-nan', 'rollback'], { inject: poisoned }),
     sentence:
-      "Training diverged: the discriminator's loss is NaN at step 3: both learning rates are halved, training goes on from step 2 (restart 1 of 3).",
+      "Training diverged: the discriminator's loss is NaN at step 3: both learning rates are halved, training continues from step 2 (restart 1 of 3).",
     exitCode: 0,
     kept: 'the last good checkpoint; `rollbacks` in config.json says where rates were halved',
     isKept: (folder) => {

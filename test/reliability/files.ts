@@ -73,7 +73,7 @@ export const fileFaults: readonly Fault[] = [
     name: 'a gzip file of 1 MB unfolds to 1 GiB',
     provoke: trainOn('train-images-idx3-ubyte.gz', () => bomb(1000)),
     sentence:
-      "'<file>' is a gzip file that unfolds to more than <bytes> bytes (64 MiB and 64 times its size), as one that was made to exhaust the memory; if it is sound, unpack it and give what comes out.",
+      "'<file>' is a gzip file that unfolds to more than <bytes> bytes (64 MiB and 64 times its size), which is how a file exhausts memory; if you trust it, unpack it and give the unpacked file.",
     ...nothing,
   },
   {
@@ -84,7 +84,7 @@ export const fileFaults: readonly Fault[] = [
     ...nothing,
   },
   {
-    name: 'a drawing is called a picture',
+    name: 'an SVG drawing has the name of a PNG',
     provoke: trainOn(
       'pictures/x.png',
       () => '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
@@ -113,7 +113,7 @@ export const fileFaults: readonly Fault[] = [
       torchZip(pickled.call(pickled.global('os', 'system'), pickled.text('true'))),
     ),
     sentence:
-      'x.pth: its pickle names "os.system", which is not among the few things that weights need; it was refused and nothing in it was run: in PyTorch, load it there if you trust it, and save the weights alone with torch.save(model.state_dict(), path)',
+      'x.pth: its pickle names "os.system", which weights do not need; it was refused and nothing in it was run: in PyTorch, load it there if you trust it, and save the weights alone with torch.save(model.state_dict(), path)',
     ...untouched,
   },
   {
@@ -124,14 +124,14 @@ export const fileFaults: readonly Fault[] = [
     ...untouched,
   },
   {
-    name: 'four numbers are a tensor of 128 GiB',
+    name: 'four numbers claim to be a tensor of 128 GiB',
     provoke: inspect('x.pth', () => {
       const storage = pickled.storage('FloatStorage', '0', 4);
       const tensor = pickled.tensor(storage, 0, [2 ** 20, 2 ** 15], [0, 0]);
       return torchZip(pickled.dict(pickled.text('main.0.weight'), tensor));
     }),
     sentence:
-      "x.pth: a tensor of shape [1048576, 32768] would take 137438953472 bytes of memory where at most <bytes> are allowed (64 MiB and 16 times the file's size), as in a file that was made to exhaust the memory: use another copy of the weights",
+      "x.pth: a tensor of shape [1048576, 32768] would take 137438953472 bytes of memory where at most <bytes> are allowed (64 MiB and 16 times the file's size), which is how a file exhausts memory: use another copy of the weights",
     ...untouched,
   },
   {
@@ -140,11 +140,11 @@ export const fileFaults: readonly Fault[] = [
       zip([{ name: 'a.npy', bytes: npy([1], Buffer.alloc(80 * 2 ** 20)), deflate: true }]),
     ),
     sentence:
-      'x.npz: the file "a.npy" of the ZIP archive would take <bytes> bytes of memory where at most <bytes> are allowed (64 MiB and 16 times the file\'s size), as in a file that was made to exhaust the memory: use another copy of the weights',
+      'x.npz: the file "a.npy" of the ZIP archive would take <bytes> bytes of memory where at most <bytes> are allowed (64 MiB and 16 times the file\'s size), which is how a file exhausts memory: use another copy of the weights',
     ...untouched,
   },
   {
-    name: "a file's name holds commands to the terminal",
+    name: "a file's name holds control characters of the terminal",
     provoke: (folder) => forger(folder, ['info', 'a\u001b[2J\u202eb.pth']),
     sentence: 'cannot read a\\u001b[2J\\u202eb.pth: there is no such file or folder: check the path',
     exitCode: 1,

@@ -57,6 +57,7 @@ export async function tuner(context: StageContext): Promise<void> {
     const sizes = stepCases[name];
     if (name === 'A') context.note(`Tuned for step A, ${showStep(sizes)}: this adapter is slow.`);
     const step = stepOf(device, sizes);
+    const about = name === 'A' ? milliseconds : await once(device, step.run);
     const { problems, left } = await tuned(device, step.run, SHARE * context.left());
     step.dispose();
     if (left > 0) context.note(`No time was left for ${left} problems of step ${name}.`);
@@ -88,6 +89,11 @@ export async function tuner(context: StageContext): Promise<void> {
     );
     context.headline(`${better.length} of ${problems.length} problems take another algorithm`);
     if (better.length === 0) return;
+    // Two captures, and a round of both for each time.
+    if ((2 * (ROUNDS + 2) * about) / 1000 > context.left()) {
+      context.note(`No time was left for step ${name} with what was chosen.`);
+      return;
+    }
     const { rules, chosen } = await wholeStep(device, sizes);
     const text = `step ${name} tuned: ${chosen.toFixed(2)} ms, by the rules ${rules.toFixed(2)} ms: ${(chosen / rules).toFixed(2)} of its time`;
     context.figure('tuned step', text, { rules, chosen, sizes }, true);

@@ -15,6 +15,8 @@ export type {
   LabelField,
   NumbersField,
 } from './data/types.ts';
+export * from './evaluate/index.ts';
+export * from './evaluate/index.ts';
 export {
   drawLatents,
   type GanContext,
@@ -53,7 +55,17 @@ export {
   updateDiscriminator,
   updateGenerator,
 } from './recipes/updates.ts';
+export { type Best, type BestState, BestTracker, type Ranked, rank } from './train/best.ts';
 export type { Checkpoint, CheckpointMeta, HookState } from './train/checkpoint.ts';
+export { type DiagnoseOptions, type DiagnosisHook, diagnose, sentence } from './train/diagnose.ts';
+export {
+  Diagnosis,
+  type DiagnosisEvent,
+  type DiagnosisOptions,
+  type DiagnosisState,
+  FINDINGS,
+  type FindingKind,
+} from './train/diagnosis.ts';
 export * from './train/hooks.ts';
 export {
   type Batch,

@@ -32,6 +32,13 @@ export { chromeTrace, type ProfileTableOptions, profileTable } from './device/pr
 export type { ProfileOptions } from './device/profiler.ts';
 export * from './errors.ts';
 export {
+  type FromImageDataOptions,
+  fromImageData,
+  type ImagePixels,
+  type ImageRange,
+  toImageData,
+} from './io/image-data.ts';
+export {
   readSafetensors,
   type SafetensorsData,
   type SafetensorsDType,

@@ -29,4 +29,5 @@ export {
   tune,
   tuneProblems,
 } from './kernels/tune.ts';
-export { type Slide, sameShape, slideSize, spreadSize } from './shape.ts';
+export { checkOptions } from './options.ts';
+export { pair, type Slide, sameShape, slideSize, spreadSize } from './shape.ts';

@@ -103,6 +103,14 @@ export type Pair = number | readonly [number, number];
  * `least`.
  */
 export function pair(value: Pair, name: string, least: number): [number, number] {
+  const given: unknown = value;
+  if (typeof given !== 'number' && !(Array.isArray(given) && given.length === 2)) {
+    const text =
+      typeof given === 'string' ? `'${given}'` : Array.isArray(given) ? `[${given}]` : String(given);
+    throw new ShapeError(
+      `${name} ${text} was given; expected a whole number of at least ${least}, or two of them: [height, width].`,
+    );
+  }
   const [h, w] = typeof value === 'number' ? [value, value] : value;
   if (!Number.isInteger(h) || !Number.isInteger(w) || h < least || w < least) {
     throw new ShapeError(

@@ -2,6 +2,7 @@
 import type { Storage } from './device/buffers.ts';
 import type { BufferRange, Device } from './device/device.ts';
 import { DeviceError, ShapeError } from './errors.ts';
+import { checkOptions } from './options.ts';
 import { checkShape, type Shape, showShape, sizeOf } from './shape.ts';
 
 export type DType = 'float32' | 'int32' | 'uint32';
@@ -86,6 +87,8 @@ export class Tensor<D extends DType = 'float32'> {
   /** The operation that computed this tensor; null for leaves. */
   gradFunction: GradFunction | null = null;
   #disposed = false;
+  /** The first values as they were last read, for toString(). */
+  #seen: readonly number[] | null = null;
 
   /** Takes over one reference to `storage`. Use `empty`, `tensor` and the operations instead. */
   constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: D) {
@@ -203,7 +206,9 @@ export class Tensor<D extends DType = 'float32'> {
    */
   async data(): Promise<TypedData<D>> {
     const [bytes] = await this.device.read([this.range]);
-    return typedArray(this.dtype, bytes!);
+    const values = typedArray(this.dtype, bytes!);
+    this.#seen = Array.from(values.subarray(0, MOST_SHOWN));
+    return values;
   }
 
   /** The value of a tensor of one element. @throws ShapeError when there are more. Otherwise as `data()`. */
@@ -227,6 +232,7 @@ export class Tensor<D extends DType = 'float32'> {
       );
     }
     this.device.upload(this.range, toTyped(this.dtype, data));
+    this.#seen = null;
     return this;
   }
 
@@ -243,12 +249,31 @@ export class Tensor<D extends DType = 'float32'> {
         `copy_(): a tensor of ${source.dtype} with shape ${showShape(source.shape)} was given; expected ${this.dtype} with ${showShape(this.shape)}.`,
       );
     this.device.copy(source.range, this.range, this.bytes);
+    this.#seen = null;
     return this;
   }
 
+  /** dtype, shape, and the first values as `data()` last read them: printing does not wait for the device. */
   toString(): string {
-    return `Tensor(${this.dtype}, ${showShape(this.shape)}${this.requiresGrad ? ', requiresGrad' : ''})`;
+    const parts = [this.dtype, showShape(this.shape)];
+    if (this.requiresGrad) parts.push('requiresGrad');
+    if (this.#disposed) parts.push('freed');
+    else if (this.#seen) parts.push(`last read: ${listed(this.#seen, this.size)}`);
+    return `Tensor(${parts.join(', ')})`;
   }
+
+  /** What console.log prints in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** How many values a printed tensor shows. */
+const MOST_SHOWN = 8;
+
+function listed(values: readonly number[], size: number): string {
+  const texts = values.map((x) => String(Number(x.toPrecision(6))));
+  return `[${texts.join(', ')}${size > values.length ? ', …' : ''}]`;
 }
 
 const arrays = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
@@ -298,6 +323,17 @@ export function empty<D extends DType = 'float32'>(shape: Shape, options: Create
   return new Tensor(device, storage, 0, [...shape], options.dtype ?? ('float32' as D));
 }
 
+/** Throws TypeError for what is no number: JavaScript would take true for 1 and "2" for 2 without a word. */
+function checkNumbers(values: readonly unknown[]): void {
+  const other = values.find((value) => typeof value !== 'number');
+  if (other === undefined && !values.includes(undefined)) return;
+  const shown = typeof other === 'string' ? JSON.stringify(other) : String(other);
+  const hint = typeof other === 'boolean' ? '; write 1 for true and 0 for false' : '';
+  throw new TypeError(
+    `tensor(): ${shown} (${other === null ? 'null' : typeof other}) was given where a number is expected${hint}.`,
+  );
+}
+
 function nestedShape(data: NestedNumbers): number[] {
   if (typeof data === 'number') return [];
   if (data.length === 0)
@@ -326,7 +362,9 @@ export function tensor<D extends DType = 'float32'>(
     ? (data as Float32Array)
     : typeof data === 'number'
       ? [data]
-      : ((data as readonly unknown[]).flat(Number.POSITIVE_INFINITY) as number[]);
+      : ((Array.isArray(data) ? data.flat(Number.POSITIVE_INFINITY) : [data]) as number[]);
+  if (!ArrayBuffer.isView(data)) checkNumbers(flat as readonly unknown[] as unknown[]);
+  checkOptions('tensor', options, { device: true, dtype: true });
   const target = shape ?? (ArrayBuffer.isView(data) ? [flat.length] : nestedShape(data as NestedNumbers));
   if (sizeOf(target) !== flat.length) {
     throw new ShapeError(

@@ -1,7 +1,7 @@
 // Gzip in memory, within bounds, by the platform's own DecompressionStream: in Node, in a page and in a worker.
 import { DataError } from '@forger/tensor';
 
-/** Bytes handed over at once: some platforms unfold all of a piece before anyone can stop them, up to 1032 times its size. */
+/** Bytes that are decompressed at once: some platforms unfold a whole piece before it can be stopped, up to 1032 times its size. */
 const PIECE_BYTES = 16 * 1024;
 
 /** A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so. */
@@ -20,8 +20,8 @@ export function isGzip(bytes: Uint8Array): boolean {
 /** The DataError for a gzip file that unfolds to more than is allowed, whatever its header claims. */
 export function exhausting(file: string, most: number, cause?: unknown): DataError {
   return new DataError(
-    `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), as one ` +
-      'that was made to exhaust the memory; if it is sound, unpack it and give what comes out.',
+    `'${file}' is a gzip file that unfolds to more than ${most} bytes (64 MiB and ${MOST_TIMES} times its size), which ` +
+      'is how a file exhausts memory; if you trust it, unpack it and give the unpacked file.',
     { cause },
   );
 }

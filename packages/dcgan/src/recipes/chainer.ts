@@ -109,9 +109,9 @@ export const chainer = gan({
   title: "the DCGAN of Chainer's examples and tutorial",
   source: 'https://github.com/chainer/chainer/tree/master/examples/dcgan',
   flaws: [
-    "Chainer's updates work in place, so its generator's gradient mixes old activations with new weights; here both gradients are taken before either update.",
-    "The generator's loss grows on and on while its pictures stay good (chainer/chainer#4812): --ema 0.999 steadies them, --label-smoothing 0.1 slows the detective.",
-    'Weight decay also pulls at biases and at the scales and shifts of batch norms.',
+    "Chainer updates weights in place, so the generator's gradient mixes old activations with new weights. Here both gradients are computed before either update.",
+    "The generator's loss keeps growing while its images stay good (chainer/chainer#4812): --ema 0.999 steadies the images, --label-smoothing 0.1 slows the discriminator.",
+    'Weight decay also applies to biases and to the scales and shifts of batch norms.',
   ],
   defaults: {
     data: 'cifar10',

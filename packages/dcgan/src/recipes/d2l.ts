@@ -91,8 +91,8 @@ export const d2l = gan({
   title: 'the DCGAN of "Dive into Deep Learning", on sprites',
   source: 'https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html',
   flaws: [
-    "A learning rate of 0.005 is 25 times the paper's: --lr 2e-4.",
-    "Batch norm after the discriminator's first layer, against the paper.",
+    "The learning rate of 0.005 is 25 times the paper's: --lr 2e-4.",
+    "The discriminator's first layer has a batch norm; the paper's has none.",
   ],
   defaults: {
     data: 'sprites',

@@ -1,4 +1,4 @@
-// Elix's DCGAN notebook (PyTorch, before 0.4): least squares on a folder of pictures, one network for each batch.
+// Elix's DCGAN notebook (PyTorch, before 0.4): least squares on a folder of images, one network for each batch.
 
 import { Sigmoid } from '@forger/nn';
 import { gan } from './gan.ts';
@@ -33,12 +33,12 @@ const updates: Updates = {
 
 export const elix = gan({
   name: 'elix',
-  title: "Elix's DCGAN notebook: least squares on a folder of pictures",
+  title: "Elix's DCGAN notebook: least squares on a folder of images",
   source: "Elix's DCGAN notebook",
   flaws: [
-    'Least squares behind a sigmoid: a sure and wrong verdict teaches nothing; --loss lsgan drops the sigmoid.',
-    "A learning rate of 1e-3 with betas of 0.9 and 0.999, Adam's defaults, is five times the paper's: --lr 2e-4.",
-    'Pictures come in the same order in each epoch, since the result of its shuffle is thrown away; red and blue are swapped (BGR).',
+    'Least squares behind a sigmoid: the gradient vanishes where the discriminator is sure and wrong; --loss lsgan drops the sigmoid.',
+    "The learning rate of 1e-3 is five times the paper's, and betas are Adam's defaults of 0.9 and 0.999: --lr 2e-4.",
+    'Images come in the same order in each epoch, since the result of the shuffle is discarded. Red and blue are swapped (BGR).',
   ],
   defaults: {
     imageSize: 64,

@@ -116,13 +116,20 @@ export interface Recipe extends GanTask, Published {
   withOptions(options: TrainingOptions): Recipe;
 }
 
-/** What GANs log. */
+/** What GANs log. The diagnosis (train/diagnosis.ts) knows metrics by these names. */
 export const GAN_METRICS = {
   lossD: { label: 'loss D', title: "the discriminator's loss", panel: 'Loss' },
   lossG: { label: 'loss G', title: "the generator's loss", panel: 'Loss' },
   dReal: { label: 'D(x)', panel: 'Output of D: probability of real, or its score', digits: 2, least: 1 },
   dFake: { label: 'D(G(z))', panel: 'Output of D: probability of real, or its score', digits: 2, least: 1 },
 } as const satisfies Record<string, MetricSpec>;
+
+/** The same, with what the discriminator's outputs are. */
+function metricsOf({ unit }: Objective): Record<keyof typeof GAN_METRICS, MetricSpec> {
+  if (unit === undefined) return GAN_METRICS;
+  const { dReal, dFake } = GAN_METRICS;
+  return { ...GAN_METRICS, dReal: { ...dReal, unit }, dFake: { ...dFake, unit } };
+}
 
 const LATENT: Latent = { size: 100, distribution: 'normal' };
 const ADAM: Omit<AdamOptions, 'lr'> = { betas: [0.5, 0.999] };
@@ -188,7 +195,7 @@ export function gan(spec: GanSpec, options: TrainingOptions = {}): GanTask {
     parts: Object.fromEntries(parts),
     schedule,
     ...(updates.scheduleReadsMetrics && { scheduleReadsMetrics: true }),
-    metrics: GAN_METRICS,
+    metrics: metricsOf(objective),
     fixed: ({ count, rng, sizes }) => ({ latents: drawLatents(latent, sizes.latentSize, count, rng) }),
     preview: ({ networks, fixed, purpose }) => {
       const mode = purpose === 'preview' ? previewMode : alwaysBatchStatistics ? 'train' : 'eval';

@@ -70,7 +70,7 @@ export const notebook = gan({
   title: "Diego Gomez Mosquera's DCGAN notebook",
   source: 'https://github.com/diegoalejogm/gans',
   flaws: [
-    'Scales of batch norms start near 0, so at first hardly any signal passes: it learns slowly for some hundred steps.',
+    'Scales of batch norms start near 0, so it learns slowly for the first few hundred steps.',
     'The discriminator ends in a sigmoid before its loss: --loss non-saturating.',
   ],
   defaults: {

@@ -125,8 +125,8 @@ export const paddle = gan({
   title: "the DCGAN of PaddlePaddle's book, chapter 9",
   source: 'https://github.com/PaddlePaddle/book/tree/develop/09.gan',
   flaws: [
-    "The discriminator's sigmoid is taken for a logit, so its loss is never below 1.0064 and gradients are small: --loss non-saturating.",
-    'Generated and real pictures update the discriminator one after the other: it leans to whichever came last.',
+    "The loss takes the discriminator's sigmoid for a logit, so it is never below 1.0064 and gradients are small: --loss non-saturating.",
+    'Generated and real images update the discriminator one after the other, which biases it towards those that came last.',
   ],
   defaults: {
     data: 'mnist',

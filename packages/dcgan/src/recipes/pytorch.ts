@@ -19,7 +19,7 @@ export const pytorch = gan({
   title: "the DCGAN of PyTorch's examples",
   source: 'https://github.com/pytorch/examples/tree/main/dcgan',
   flaws: [
-    'The discriminator ends in a sigmoid before its loss, so a verdict that is sure and wrong teaches nothing: --loss non-saturating.',
+    'The discriminator ends in a sigmoid, so its gradient vanishes where it is sure and wrong: --loss non-saturating.',
   ],
   defaults: {
     data: 'cifar10',

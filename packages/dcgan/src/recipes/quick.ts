@@ -7,7 +7,7 @@ import { pytorch } from './pytorch.ts';
 export const quick = gan({
   ...pytorch.gan,
   name: 'quick',
-  title: 'the `pytorch` recipe at 32×32, half as wide and in grey, for a first look',
+  title: 'the `pytorch` recipe at 32×32, half the width, one channel',
   defaults: {
     data: 'glyphs',
     imageSize: 32,

@@ -93,8 +93,8 @@ export const radford = gan({
   title: "the DCGAN paper's own code, for faces",
   source: 'https://github.com/Newmu/dcgan_code',
   flaws: [
-    'Batch norms have no running statistics: a picture depends on those drawn with it. Here they are followed, but not used.',
-    'Each network sees every other batch only; a variance is stabilised by no more than 1e-8.',
+    'Batch norms have no running statistics, so an image depends on the others of its batch. Here they are updated, but not used.',
+    'Each network sees only every other batch. The epsilon of batch norms is 1e-8.',
   ],
   defaults: {
     imageSize: 64,

@@ -92,7 +92,7 @@ export const tensorflow = gan({
   title: "the DCGAN of TensorFlow's tutorial",
   source: 'https://www.tensorflow.org/tutorials/generative/dcgan',
   flaws: [
-    "Half the paper's learning rate, Adam's default betas and Keras' slope of 0.3: it learns slowly; --lr 2e-4.",
+    "It learns slowly: half the paper's learning rate, Adam's default betas, and Keras' negative slope of 0.3: --lr 2e-4.",
   ],
   defaults: {
     data: 'mnist',

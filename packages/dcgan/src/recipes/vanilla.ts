@@ -51,7 +51,7 @@ export const vanilla = gan({
   title: "Diego Gomez Mosquera's plain GAN of fully connected layers",
   source: 'https://github.com/diegoalejogm/gans',
   flaws: [
-    'No convolutions: pictures stay speckled, and kinds of pictures get lost; the other recipes mend it.',
+    'No convolutions: images stay speckled, and modes get lost. The other recipes have convolutions.',
     'The discriminator ends in a sigmoid before its loss: --loss non-saturating.',
   ],
   defaults: {

@@ -1,5 +1,6 @@
 // Hooks that most runs want: previews and checkpoints every few steps, evaluation, and an end by a metric.
 
+import { type BestState, BestTracker, type Ranked } from './best.ts';
 import type { HookState } from './checkpoint.ts';
 import type { Hook, Trainer } from './trainer.ts';
 
@@ -62,45 +63,59 @@ export function checkpointEvery(steps: number): Hook {
   return every('checkpoint', steps, save);
 }
 
-/** A number for the state of a run, such as a distance of generated images from real ones. */
-export type Evaluate = (trainer: Trainer) => Promise<number> | number;
-
-/** The best value so far, and when it was found. */
-export interface Best {
-  readonly step: number;
-  readonly value: number;
-}
+/** A number for the state of a run, such as a distance of generated images from real ones; alone, or with what is better. */
+export type Evaluate = (trainer: Trainer) => Promise<number | Ranked> | number | Ranked;
 
 /**
- * Evaluates every `steps` steps and at the end, and emits `{ type: 'hook', hook: name, value: { step, value, best } }`.
- * The best value is part of the checkpoint.
- * @param better whether smaller or larger values are better. Default 'smaller'.
- * @param patience stop the run when this many evaluations in a row brought no better value. Default: never.
+ * Evaluates every `steps` steps and when the run is finished, and emits
+ * `{ type: 'hook', hook: name, value: { step, value, best } }`. The best value is part of the checkpoint, and a run that
+ * was interrupted goes on to the same evaluations.
  */
-export function evaluateEvery(
-  steps: number,
-  evaluate: Evaluate,
-  { name = 'evaluate', better = 'smaller', patience = Number.POSITIVE_INFINITY }: EvaluateOptions = {},
-): Hook {
-  let best: Best | null = null;
-  let since = 0;
-  const hook = every(name, steps, async (trainer) => {
+export function evaluateEvery(steps: number, evaluate: Evaluate, options: EvaluateOptions = {}): Hook {
+  const { name = 'evaluate', title = name, better = 'smaller', onBest } = options;
+  const { patience = Number.POSITIVE_INFINITY } = options;
+  const tracker = new BestTracker();
+  let doneAt = 0;
+  const act = async (trainer: Trainer): Promise<void> => {
+    const step = trainer.stepsDone;
+    if (doneAt === step) return;
     await trainer.settle();
-    const value = await evaluate(trainer);
-    const sign = better === 'smaller' ? 1 : -1;
-    if (best === null || sign * value < sign * best.value) {
-      best = { step: trainer.stepsDone, value };
-      since = 0;
-    } else since++;
-    trainer.emit({ type: 'hook', hook: name, value: { step: trainer.stepsDone, value, best } });
+    let found: number | Ranked;
+    try {
+      found = await evaluate(trainer);
+    } catch (error) {
+      // A run that is resumed begins with the evaluation that was broken off.
+      if (trainer.isInterrupted) return;
+      throw error;
+    }
+    const ranked = typeof found === 'number' ? { value: found, better } : found;
+    doneAt = step;
+    const isBest = tracker.add(step, ranked);
+    const { best, since } = tracker;
+    trainer.emit({ type: 'hook', hook: name, value: { step, value: ranked.value, best } });
+    if (isBest) await onBest?.(trainer);
     if (since >= patience)
-      trainer.stop(`${name} was not better than ${best.value} of step ${best.step} in ${since} evaluations`);
-  });
+      trainer.stop(
+        best === null
+          ? `${title} was no number in ${since} evaluations`
+          : `${title} was not better than ${best.value} of step ${best.step} in ${since} evaluations`,
+      );
+  };
+  const atIts = async (trainer: Trainer): Promise<void> => {
+    if (trainer.stepsDone > 0 && trainer.stepsDone % steps === 0) await act(trainer);
+  };
   return {
-    ...hook,
-    state: (): HookState => ({ values: { best, since } }),
+    name,
+    start: atIts,
+    step: atIts,
+    end: async (trainer, reason) => {
+      if (reason === 'finished') await act(trainer);
+    },
+    state: (): HookState => ({ values: { ...tracker.state(), doneAt } }),
     restore: (values) => {
-      ({ best, since } = values as { best: Best | null; since: number });
+      const { doneAt: before = 0, ...saved } = values as BestState & { doneAt?: number };
+      tracker.restore(saved);
+      doneAt = before;
     },
   };
 }
@@ -108,6 +123,12 @@ export function evaluateEvery(
 export interface EvaluateOptions {
   /** Another name for each such hook of a run. Default 'evaluate'. */
   readonly name?: string;
+  /** What the number is, for sentences. Default: the name. */
+  readonly title?: string;
+  /** Whether smaller or larger numbers are better. Default 'smaller'. */
   readonly better?: 'smaller' | 'larger';
+  /** Stop the run when this many evaluations in a row brought no better value. Default: never. */
   readonly patience?: number;
+  /** Told when a value is the best so far, as to keep a checkpoint: it then holds that value. */
+  readonly onBest?: (trainer: Trainer) => Promise<void> | void;
 }

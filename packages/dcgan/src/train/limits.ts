@@ -26,13 +26,17 @@ export const LIMITS = {
   profile: { least: 1, most: 1000 },
   nDis: { least: 1, most: 1000 },
   count: { least: 1, most: 10_000 },
+  evaluateEvery: { least: 1, most: MANY },
+  /** Images that are compared; some metrics compare each with each. */
+  evaluateCount: { least: 2, most: 100_000 },
+  stopAfter: { least: 1, most: MANY },
   maxRestarts: { least: 0, most: 1_000_000 },
 } as const satisfies Record<string, WholeRange>;
 
 /** Steps before a profile: they compile kernels and fill caches. */
 export const PROFILE_AFTER = 3;
 
-/** How often a run begins again by itself, unless told otherwise. */
+/** Default of `--max-restarts`. */
 export const MAX_RESTARTS = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
@@ -44,7 +48,7 @@ export const PRECISIONS = ['float32', 'mixed'] as const satisfies readonly Preci
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
 
-/** What to do when training has left the numbers: see train/restarts.ts. */
+/** What to do when a loss or a weight becomes NaN or infinite: see train/restarts.ts. */
 export const ON_NAN = ['stop', 'rollback'] as const;
 
 /** How a run settles on kernels: see train/tuning.ts. */

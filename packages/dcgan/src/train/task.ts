@@ -119,6 +119,8 @@ export interface MetricSpec {
   readonly digits?: number;
   /** The panel's vertical axis reaches at least from 0 to here. Default 0. */
   readonly least?: number;
+  /** Of a discriminator's outputs: numbers from 0 to 1, or scores of any size. The diagnosis of a run needs to know. */
+  readonly unit?: 'probability' | 'score';
 }
 
 /** What a preview is drawn from, and how. */
@@ -286,7 +288,7 @@ function faultOf(value: unknown): string | undefined {
 }
 
 /** A metric's names, digits and place, with what the task leaves out. */
-export function metricSpec(task: Pick<AnyTask, 'metrics'>, name: string): Required<MetricSpec> {
+export function metricSpec(task: Pick<AnyTask, 'metrics'>, name: string): Required<Omit<MetricSpec, 'unit'>> {
   const spec: MetricSpec = task.metrics?.[name] ?? {};
   const label = spec.label ?? name;
   return {

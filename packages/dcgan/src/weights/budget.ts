@@ -22,7 +22,7 @@ export class Budget {
     if (this.#spent <= this.limit) return;
     throw new CheckpointError(
       `${what} would take ${this.#spent} bytes of memory where at most ${this.limit} are allowed (64 MiB and 16 times the file's size), ` +
-        'as in a file that was made to exhaust the memory: use another copy of the weights',
+        'which is how a file exhausts memory: use another copy of the weights',
     );
   }
 }

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { printable, shown } from '@forger/dcgan/printable';
 import type { DeviceLostError, ForgerError } from '@forger/tensor';
 import { CommanderError } from 'commander';
+import { commandName } from './invocation.ts';
 
 /** The longest message that is printed: names of files, and what they say, may be of any length. */
 const MOST_CHARACTERS = 4000;
@@ -57,7 +58,9 @@ export function messageFor(error: ForgerError, command: string | undefined): str
       return [
         error.message,
         // The set-up takes drivers from apt.
-        ...(existsSync('/usr/bin/apt-get') ? ['`forger setup` fetches a driver without root.'] : []),
+        ...(existsSync('/usr/bin/apt-get')
+          ? [`\`${commandName()} setup\` fetches a driver without root.`]
+          : []),
         ...(command === 'doctor' ? [] : ['`forger doctor` shows what was found.']),
       ].join(' ');
     case 'precision':

@@ -55,6 +55,16 @@ export function nonEmpty(flag: string): Parser<string> {
   };
 }
 
+/** Names with commas between them. */
+export function names(flag: string): Parser<string[]> {
+  return (text) => {
+    const found = text.split(',').map((name) => name.trim());
+    if (found.some((name) => name === ''))
+      throw new UsageError(`${flag} ${text}: expected names with commas between them`);
+    return found;
+  };
+}
+
 /** A path with one of a few extensions, in either case. */
 export function pathEnding(...extensions: string[]): (flag: string) => Parser<string> {
   return (flag) => (text) => {

@@ -4,11 +4,14 @@ import { existsSync } from 'node:fs';
 import { recipes, writeNetworkJson } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
 import { writeAtomic } from '../atomic-file.ts';
+import { findingText } from '../info/findings.ts';
 import { describe } from '../info/info.ts';
 import { describeRecipe } from '../info/recipes.ts';
 import type { SourceOptions } from '../sample/source.ts';
 import type { Description, NetworkDescription } from '../train/types.ts';
+import { evaluationLines } from './evaluation-table.ts';
 import { remark, say } from './print.ts';
+import { bestBy } from './progress.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
@@ -32,7 +35,8 @@ export async function runInfo(
 }
 
 /** The description as lines of text. */
-export function descriptionLines({ source, kind, recipe, config, step, networks }: Description): string[] {
+export function descriptionLines(description: Description): string[] {
+  const { source, kind, recipe, config, step, networks } = description;
   const trained = step === undefined ? '' : `, ${count(step)} steps`;
   const settings =
     config === undefined
@@ -44,6 +48,18 @@ export function descriptionLines({ source, kind, recipe, config, step, networks 
       ? ['', ...tableLines(settings.map(([name, value]) => [name, String(value)]))]
       : []),
     ...networks.flatMap((network) => ['', ...networkLines(network)]),
+    ...howItWentLines(description),
+  ];
+}
+
+/** The last evaluation, the best checkpoint, and what went wrong. */
+function howItWentLines({ evaluation, best, findings = [] }: Description): string[] {
+  return [
+    ...(evaluation
+      ? ['', ...evaluationLines(evaluation, `evaluation at step ${count(evaluation.step)}`)]
+      : []),
+    ...(best ? ['', `best checkpoint: step ${count(best.step)}, ${bestBy(best)}, ${best.path}`] : []),
+    ...findings.flatMap((finding) => ['', `${finding.title}.`, `  ${findingText(finding)}`]),
   ];
 }
 

@@ -17,7 +17,7 @@ import {
 } from '@forger/dcgan/limits';
 import { Argument, Command, Option } from 'commander';
 import { explain, UsageError } from './errors.ts';
-import { nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
+import { names, nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, the program's name left out. @returns the exit code. */
@@ -37,9 +37,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 function buildProgram(finish: (exitCode: number) => void): Command {
   const program = new Command('forger')
-    .description(
-      'Trains DCGANs on WebGPU: a forger learns to draw what a detective cannot tell from real pictures.',
-    )
+    .description('Train generative adversarial networks on WebGPU, and use them.')
     .version(version)
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // errors are printed in one place, errors.ts
@@ -48,24 +46,26 @@ function buildProgram(finish: (exitCode: number) => void): Command {
     .addHelpText('after', '\nStart with: forger train');
   addTrain(program, finish);
   addSample(program, finish);
+  addEvaluate(program, finish);
+  addReport(program, finish);
   addInfo(program, finish);
   addConvert(program, finish);
   addRecipes(program, finish);
   addDoctor(program, finish);
   addSetup(program, finish);
   for (const command of program.commands)
-    command.option('--debug', 'show the stack of errors, check more, run slower');
+    command.option('--debug', 'show stack traces and run more checks; slower');
   return program;
 }
 
 function addTrain(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('train')
-    .description('Train a generator and write pictures, losses and checkpoints into a run folder.')
+    .description('Train a GAN. Sample grids, metrics and checkpoints go into a run folder.')
     .addOption(
       option(
         '--recipe <name|file>',
-        'which GAN to train: a name of `forger recipes`, or your own TypeScript or JavaScript file (default: quick)',
+        'a name that `forger recipes` lists, or a TypeScript or JavaScript file of yours (default: quick)',
         nonEmpty,
       ),
     )
@@ -81,27 +81,29 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--data-dir <dir>',
-        'folder with copies of the named data sets, instead of a download',
+        'folder that holds the named data sets, instead of downloading them',
         nonEmpty,
       ),
     )
-    .addOption(option('--background <colour>', 'laid behind transparent pictures (default: white)', nonEmpty))
+    .addOption(
+      option('--background <colour>', 'background for transparent pictures (default: white)', nonEmpty),
+    )
     .addOption(
       option(
         '--image-size <n>',
-        "height and width of the pictures (default: the recipe's)",
+        "height and width of the images in pixels (default: the recipe's)",
         whole('imageSize'),
       ),
     )
     .addOption(
-      option('--width <n>', "channels of the widest layers' base (default: the recipe's)", whole('width')),
+      option('--width <n>', "base number of channels, ngf = ndf (default: the recipe's)", whole('width')),
     )
     .addOption(
       option('--channels <n>', "1 for grey, 3 for colour (default: the recipe's)", (flag) =>
         oneOf(flag, CHANNELS),
       ),
     )
-    .addOption(option('--batch-size <n>', "pictures in a step (default: the recipe's)", whole('batchSize')))
+    .addOption(option('--batch-size <n>', "images in a batch (default: the recipe's)", whole('batchSize')))
     .addOption(option('--lr <x>', "Adam's learning rate (default: the recipe's)", positiveNumber))
     .addOption(
       option(
@@ -113,23 +115,23 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--steps <n>',
-        'stop once n steps are done, those before a resume included',
+        'stop after n steps in all, counting those before a resume',
         whole('steps'),
       ).conflicts(['minutes']),
     )
     .addOption(
       option(
         '--minutes <m>',
-        'stop after m minutes of training, those before a resume included',
+        'stop after m minutes of training in all, counting those before a resume',
         positiveNumber,
       ),
     )
     .addOption(option('--seed <n>', 'seed of all random numbers (default: 0)', whole('seed')))
-    .addOption(option('--out <dir>', 'run folder to make (default: runs/<recipe>-<time>)', nonEmpty))
+    .addOption(option('--out <dir>', 'run folder to create (default: runs/<recipe>-<time>)', nonEmpty))
     .addOption(
       option(
         '--resume <dir>',
-        'continue the run in this folder; its settings stay, its end may move',
+        'continue the run in this folder, with its settings; --epochs, --steps or --minutes set a new end',
         nonEmpty,
       ).conflicts('out'),
     )
@@ -149,45 +151,90 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     )
     .addOption(
       option(
+        '--evaluate-every <n>',
+        'steps between evaluations of the generated images (default: none; with --keep-best, as often as checkpoints)',
+        whole('evaluateEvery'),
+      ),
+    )
+    .addOption(
+      option(
+        '--evaluate-count <n>',
+        'images that an evaluation compares with as many real ones (default: 2000)',
+        whole('evaluateCount'),
+      ),
+    )
+    .addOption(
+      option('--metrics <names>', 'metrics of evaluations, as frechet,prdc (default: frechet,kid)', names),
+    )
+    .addOption(
+      option(
+        '--evaluate-network <name>',
+        'whose features evaluations compare: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      option(
+        '--keep-best <value>',
+        'keep the checkpoint whose evaluation was best in this value, such as frechet, beside the last ones',
+        nonEmpty,
+      ),
+    )
+    .addOption(
+      option(
+        '--stop-after <n>',
+        'stop after n evaluations in a row without a better --keep-best value (default value: frechet)',
+        whole('stopAfter'),
+      ),
+    )
+    .addOption(
+      option(
         '--precision <which>',
-        'float32, or mixed: large products in float16 with sums in float32, where the adapter can (default: float32)',
+        'float32, or mixed: large matrix products of float16 operands with float32 sums, if the adapter has them (default: float32)',
         (flag) => oneOf(flag, PRECISIONS),
       ),
     )
     .addOption(
-      option('--loss <name>', `instead of the recipe's own: ${LOSS_NAMES.join(', ')}`, (flag) =>
+      option('--loss <name>', `loss, instead of the recipe's own: ${LOSS_NAMES.join(', ')}`, (flag) =>
         oneOf(flag, LOSS_NAMES),
       ),
     )
     .addOption(
-      option('--label-smoothing <x>', 'the detective takes real pictures for real by 1 - x only', (flag) =>
+      option('--label-smoothing <x>', 'label of real images is 1 - x (one-sided label smoothing)', (flag) =>
         numberFrom(flag, 0, 1),
       ),
     )
     .addOption(
       option(
         '--n-dis <n>',
-        "updates of the detective for one of the forger (default: the recipe's)",
+        "discriminator updates for each generator update (default: the recipe's)",
         whole('nDis'),
       ),
     )
-    .addOption(option('--d-lr <x>', 'learning rate of the detective (default: --lr)', positiveNumber))
-    .addOption(option('--g-lr <x>', 'learning rate of the forger (default: --lr)', positiveNumber))
+    .addOption(option('--d-lr <x>', 'learning rate of the discriminator (default: --lr)', positiveNumber))
+    .addOption(option('--g-lr <x>', 'learning rate of the generator (default: --lr)', positiveNumber))
     .addOption(
-      option('--ema <decay>', "also average the forger's weights, such as 0.999", (flag) =>
-        numberFrom(flag, 0, 1),
+      option(
+        '--ema <decay>',
+        "keep an exponential moving average of the generator's weights, such as 0.999",
+        (flag) => numberFrom(flag, 0, 1),
       ),
     )
-    .option('--spectral-norm', "divide the detective's weights by their largest singular value")
+    .option(
+      '--spectral-norm',
+      'spectral normalisation: divide each weight of the discriminator by its largest singular value',
+    )
     .addOption(
-      option('--noise <std>', "add noise to the detective's pictures (chainer: to its layers)", (flag) =>
-        numberFrom(flag, 0),
+      option(
+        '--noise <std>',
+        "standard deviation of noise on the discriminator's input (chainer: on all of its layers)",
+        (flag) => numberFrom(flag, 0),
       ),
     )
     .addOption(
       new Option(
         '--tune <how>',
-        'find the fastest kernels for this adapter when a run begins: off, on (within 20 s, where none are known or ship with Forger) or thorough',
+        'time the kernels on this adapter before training and use the fastest: off, on (at most 20 s, and only on adapters that were not measured before) or thorough',
       )
         .choices(TUNING)
         .default('on'),
@@ -195,19 +242,19 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--max-restarts <n>',
-        `how often to begin again from the last checkpoint when the graphics device is lost, or after --on-nan rollback (default: ${MAX_RESTARTS})`,
+        `how often to restart from the last checkpoint after the graphics device is lost or after --on-nan rollback (default: ${MAX_RESTARTS})`,
         whole('maxRestarts'),
       ),
     )
     .addOption(
       new Option(
         '--on-nan <what>',
-        'when a loss or a weight becomes NaN or infinite: stop, or rollback to the last checkpoint and go on with both learning rates halved',
+        'when a loss or a weight becomes NaN or infinite: stop, or rollback (restart from the last checkpoint with halved learning rates)',
       )
         .choices(ON_NAN)
         .default('stop'),
     )
-    .option('--eager', 'record every step anew instead of replaying it: the same pictures, slower')
+    .option('--eager', 'record every step anew instead of replaying it: the same results, slower')
     .addOption(
       option(
         '--profile [steps]',
@@ -216,21 +263,20 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       ).preset('10'),
     )
     .option('--quiet', 'print only how the run ended')
-    .addOption(new Option('--json', 'print one JSON object a line').conflicts('quiet'))
+    .addOption(new Option('--json', 'print one JSON object per line').conflicts('quiet'))
     .action(async (flags) => finish(await (await import('./train.ts')).runTrain(flags)));
 }
 
 function addSample(program: Command, finish: (exitCode: number) => void): void {
   const command = program
     .command('sample')
-    .description('Draw new pictures with a trained generator.')
+    .description('Generate images with a trained generator.')
     .argument('<source>', SOURCE)
-    .addOption(option('--count <n>', 'pictures in the grid', whole('count')).default(64))
-    .addOption(option('--seed <n>', 'seed of the noise', whole('seed')).default(0))
-    .addOption(
-      option('--out <file.png>', 'the picture to write (default: sample-<seed>.png)', pathEnding('.png')),
-    )
-    .addOption(key());
+    .addOption(option('--count <n>', 'images in the grid', whole('count')).default(64))
+    .addOption(option('--seed <n>', 'seed of the latents', whole('seed')).default(0))
+    .addOption(option('--out <file.png>', 'file to write (default: sample-<seed>.png)', pathEnding('.png')))
+    .addOption(key())
+    .addOption(best());
   for (const flag of weightFlags()) command.addOption(flag);
   command
     .addOption(networkFile())
@@ -238,12 +284,62 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
     .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
 }
 
+function addEvaluate(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('evaluate')
+    .description(
+      'Compare generated images, or a folder of pictures, with real ones: distances, diversity, copies.',
+    )
+    .argument('<source>', `${SOURCE}; or a data set: a name, a folder of pictures, an archive`)
+    .addOption(
+      option('--data <name|path>', 'the real images (default: those that a run was trained on)', nonEmpty),
+    )
+    .addOption(option('--data-dir <dir>', 'folder with copies of the named data sets', nonEmpty))
+    .addOption(option('--count <n>', 'images on each side', whole('evaluateCount')).default(10_000))
+    .addOption(option('--metrics <names>', 'such as frechet,kid,prdc (default: all that fit)', names))
+    .addOption(
+      option(
+        '--network <name>',
+        'whose features are compared: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        nonEmpty,
+      ),
+    )
+    .addOption(option('--seed <n>', 'seed of everything random', whole('seed')).default(0))
+    .addOption(
+      option(
+        '--image-size <n>',
+        'height and width of the images, for a folder of pictures',
+        whole('imageSize'),
+      ),
+    )
+    .addOption(
+      option('--channels <n>', '1 for grey, 3 for colour, for a folder of pictures', (flag) =>
+        oneOf(flag, CHANNELS),
+      ),
+    )
+    .addOption(key())
+    .addOption(best())
+    .option('--json', 'print one JSON object')
+    .action(async (source, flags) =>
+      finish(await (await import('./evaluate.ts')).runEvaluate(source, flags)),
+    );
+}
+
+function addReport(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('report')
+    .description('Write the report of a run anew, also of one that was killed or is still training.')
+    .argument('<run>', 'a run folder')
+    .action(async (run) => finish(await (await import('./report.ts')).runReport(run)));
+}
+
 function addInfo(program: Command, finish: (exitCode: number) => void): void {
   const command = program
     .command('info')
     .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
     .argument('<source>', `a recipe, ${SOURCE}`)
-    .addOption(key());
+    .addOption(key())
+    .addOption(best());
   for (const flag of weightFlags()) command.addOption(flag);
   command
     .addOption(networkFile())
@@ -265,19 +361,20 @@ function addConvert(program: Command, finish: (exitCode: number) => void): void 
     )
     .argument('<source>', SOURCE)
     .addArgument(
-      new Argument('<out>', 'what to write: a name that ends in .safetensors or .onnx').argParser(
+      new Argument('<out>', 'file to write; its name ends in .safetensors or .onnx').argParser(
         pathEnding('.safetensors', '.onnx')('<out>'),
       ),
     )
     .addOption(
       option(
         '--network <name>',
-        'which network, where there are several, such as generator or discriminator (default: generator); or FILE.json, which describes that of bare weights',
+        'network to write, such as generator or discriminator (default: generator); or FILE.json, which describes that of bare weights',
         nonEmpty,
       ),
     )
     .addOption(key())
-    .option('--uint8', 'ONNX from flat latents to uint8 RGB pictures, as torch-fidelity takes it')
+    .addOption(best())
+    .option('--uint8', 'ONNX from flat latents to uint8 RGB images, as torch-fidelity expects')
     .option('--allow-nan', 'go on when NaN or infinity is among the weights');
   for (const flag of weightFlags()) command.addOption(flag);
   command.action(async (source, out, flags) =>
@@ -289,7 +386,7 @@ function addRecipes(program: Command, finish: (exitCode: number) => void): void 
   program
     .command('recipes')
     .description(
-      'List the recipes: sizes, losses, optimizers, sources, known flaws and which flag mends them.',
+      'List the recipes: sizes, losses, optimizers, sources, known flaws and the flags that fix them.',
     )
     .action(async () => finish(await (await import('./recipes.ts')).runRecipes()));
 }
@@ -297,7 +394,7 @@ function addRecipes(program: Command, finish: (exitCode: number) => void): void 
 function addDoctor(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('doctor')
-    .description('Check the graphics adapter, its driver and the installation, and say what to mend.')
+    .description('Check the graphics adapter, its driver and the installation, and say what to fix.')
     .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
 }
 
@@ -315,7 +412,7 @@ const SOURCE = 'a run folder, a checkpoint, or weights: safetensors, .pth, .npz'
 function key(): Option {
   return option(
     '--key <path>',
-    'where in a file of several networks the wanted one is, as state_dict.netG',
+    'which network of a file that holds several, such as state_dict.netG',
     nonEmpty,
   );
 }
@@ -359,6 +456,10 @@ function activation(flag: string): (text: string) => ActivationPlan {
     if (!found) throw new UsageError(`${flag} ${text}: expected ${ACTIVATION_NAMES}`);
     return found;
   };
+}
+
+function best(): Option {
+  return new Option('--best', 'of a run: the checkpoint that --keep-best kept, instead of the last one');
 }
 
 // An option whose value is parsed by a parser that knows the flag's name.

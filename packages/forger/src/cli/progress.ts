@@ -1,11 +1,19 @@
 // How a training run shows itself: a progress bar, plain lines where there is no terminal, JSON lines, or nearly nothing.
 
-import { metricSpec, type StepMetrics } from '@forger/dcgan';
+import { type EvaluationProgress, metricSpec, type StepMetrics } from '@forger/dcgan';
 import { printable } from '@forger/dcgan/printable';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../duration.ts';
+import { findValue, withError, written } from '../evaluate/values.ts';
 import type { ProfileReport } from '../train/profile.ts';
-import type { Reporter, ReportPaths, StartInfo, TrainSummary } from '../train/reporter.ts';
+import type {
+  BestCheckpoint,
+  Evaluated,
+  Reporter,
+  ReportPaths,
+  StartInfo,
+  TrainSummary,
+} from '../train/reporter.ts';
 import { commandName, shellPath } from './invocation.ts';
 
 /** A Reporter that remembers what it was told at the start, and can be closed before the run is over. */
@@ -45,6 +53,8 @@ class QuietReporter implements CommandReporter {
   step(_metrics: StepMetrics): void {}
   note(_message: string): void {}
   hook(_name: string, _value: unknown): void {}
+  evaluation(_evaluated: Evaluated): void {}
+  evaluating(_progress: EvaluationProgress): void {}
   sample(_path: string): void {}
   checkpoint(_path: string): void {}
   profile(_report: ProfileReport): void {}
@@ -80,6 +90,10 @@ class PlainReporter extends QuietReporter {
 
   override hook(name: string, value: unknown): void {
     this.note(`${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  }
+
+  override evaluation(evaluated: Evaluated): void {
+    this.note(evaluationLine(evaluated));
   }
 
   override profile({ steps, table, paths }: ProfileReport): void {
@@ -120,6 +134,10 @@ class BarReporter extends PlainReporter {
     this.#measures?.update(0, { text: measures(metrics, this.info) });
   }
 
+  override evaluating(progress: EvaluationProgress): void {
+    this.#measures?.update(0, { text: `evaluating: ${evaluatingLine(progress)}` });
+  }
+
   override note(message: string): void {
     if (this.#bars) this.#bars.log(`${printable(message)}\n`);
     else super.note(message);
@@ -153,6 +171,9 @@ class JsonReporter extends QuietReporter {
   }
   override hook(name: string, value: unknown): void {
     this.#event('hook', { name, value });
+  }
+  override evaluation({ line, judged, best }: Evaluated): void {
+    this.#event('evaluation', { ...line, judgedBy: judged.name, best });
   }
   override sample(path: string): void {
     this.#event('sample', { path });
@@ -209,6 +230,24 @@ function measures({ imagesPerSecond, metrics }: StepMetrics, info: StartInfo | u
   return [`${rate} images/s`, ...values].join('  ');
 }
 
+/** The values with their floors, and the best so far. */
+function evaluationLine({ line: { step, count: n, values }, judged, best }: Evaluated): string {
+  const shown = Object.values(values).map((value) => {
+    const floor = value.floor === undefined ? '' : ` (floor ${written(value.floor, value.digits)})`;
+    return `${value.title} ${withError(value)}${floor}`;
+  });
+  const better =
+    best === null || best.step === step
+      ? ', the best so far'
+      : `; best ${judged.spec.title} ${written(best.value, judged.spec.digits)} at step ${count(best.step)}`;
+  return `Evaluation at step ${count(step)}, ${count(n)} images: ${shown.join(', ')}${better}.`;
+}
+
+/** `generated images 1,280 of 2,000`, or the share done of a metric. */
+export function evaluatingLine({ stage, done, total }: EvaluationProgress): string {
+  return total > 1 ? `${stage} ${count(done)} of ${count(total)}` : `${stage} ${Math.round(100 * done)} %`;
+}
+
 function fractionDone({ step, seconds }: StepMetrics, info: StartInfo | undefined): number {
   const minutes = info?.config.minutes;
   const fraction =
@@ -222,6 +261,11 @@ function ending({ reason, because, step, seconds, imagesPerSecond }: TrainSummar
   return `${verb} at step ${count(step)} after ${duration(seconds)} of training${why}, ${count(Math.round(imagesPerSecond))} images/s.`;
 }
 
+/** `Fréchet distance 31.2`. */
+export function bestBy({ title, name, value }: BestCheckpoint): string {
+  return `${title} ${written(value, findValue(name).spec.digits)}`;
+}
+
 function conclusion(summary: TrainSummary, { gif, html }: ReportPaths): string[] {
   const resume = `${commandName()} train --resume ${shellPath(summary.run)}`;
   return [
@@ -230,6 +274,7 @@ function conclusion(summary: TrainSummary, { gif, html }: ReportPaths): string[]
     ...(gif === undefined ? [] : [`Animation   ${gif}`]),
     `Report      ${html}`,
     ...(summary.checkpoint === undefined ? [] : [`Checkpoint  ${summary.checkpoint}`]),
+    ...(summary.best === undefined ? [] : [`Best        ${summary.best.path} (${bestBy(summary.best)})`]),
     summary.reason === 'finished'
       ? `Train on with a later end, such as: ${resume} --steps ${2 * Math.max(summary.step, 1)}`
       : `Resume with: ${resume}`,

@@ -2,6 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
+import { checkNetwork } from '../evaluate/network.ts';
+import { checkMetrics, findValue } from '../evaluate/values.ts';
 import { absoluteRecipe, loadTask } from '../recipes/load.ts';
 import { isTaskFile } from '../recipes/task-file.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
@@ -85,7 +87,7 @@ async function trainAndReport(config: TrainConfig, io: RunIO & { reporter: Comma
     reporter.done(summary, await writeReports(run, facts(reporter.info), reporter.info?.task));
     run.close();
   } catch (error) {
-    // What ended the run is said, not what fails after it, such as writing the last metrics to a full disk.
+    // Report what ended the run, not errors that follow from it, such as writing the last metrics to a full disk.
     await (async () => (resume ? run.close() : run.discardIfUntrained()))().catch(() => {});
     throw error;
   }
@@ -108,6 +110,7 @@ async function startRun(
   const config = newConfig(task, { ...overrides, recipe });
   task.checkSizes?.(config);
   withOptions(task, config);
+  checkValues(config);
   const run = await RunFolder.create(config, { name: task.name, ...(out !== undefined && { out }) });
   return { run, config };
 }
@@ -121,12 +124,26 @@ async function reopenRun(
     const config = resumeConfig(run.config, overrides, dir);
     const { task } = await loadTask((await findPlaces(config, dir, true)).config.recipe);
     task.checkSizes?.(config);
+    checkValues(config);
     await run.saveConfig(config);
     return { run, config };
   } catch (error) {
     run.close();
     throw error;
   }
+}
+
+/** @throws UsageError for metrics and values of evaluations that there are not. */
+function checkValues({ keepBest, metrics = [], evaluateNetwork }: TrainConfig): void {
+  const flagged = (flag: string) =>
+    class extends UsageError {
+      constructor(message: string) {
+        super(`${flag}: ${message}`);
+      }
+    };
+  if (keepBest !== undefined) findValue(keepBest, flagged('--keep-best'));
+  checkMetrics(metrics, flagged('--metrics'));
+  if (evaluateNetwork !== undefined) checkNetwork(evaluateNetwork, flagged('--evaluate-network'));
 }
 
 /** @throws UsageError when there are more or fewer data sets than the task takes. */

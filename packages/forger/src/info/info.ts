@@ -1,10 +1,13 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
-import { findEither, type Networks, nonFinite, type Sizes } from '@forger/dcgan';
+import { type AnyTask, findEither, type Networks, nonFinite, type Sizes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, ForgerError, Rng, type Shape } from '@forger/tensor';
 import { openSource } from '../sample/source.ts';
-import type { Describe, NetworkDescription } from '../train/types.ts';
+import { bestOf } from '../train/best.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import type { Describe, Description, NetworkDescription } from '../train/types.ts';
+import { findingsOf } from './findings.ts';
 
 /**
  * Describes a run, a checkpoint or a generator's weights. A run needs no checkpoint to be described.
@@ -31,11 +34,24 @@ export const describe: Describe = async (source, options = {}) => {
       networks: kind === 'weights' ? networks.filter(({ name }) => name === network) : networks,
       ...(plan && { plan }),
       notes: faults === undefined ? notes : [...notes, `${source}: ${faults}`],
+      ...(kind === 'run' && (await howItWent(source, task))),
     };
   } finally {
     device.destroy();
   }
 };
+
+/** A run's best checkpoint, last evaluation and diagnosis. */
+async function howItWent(
+  dir: string,
+  task: AnyTask,
+): Promise<Pick<Description, 'best' | 'evaluation' | 'findings'>> {
+  const run = await RunFolder.read(dir);
+  const best = await bestOf(run);
+  const evaluation = run.evaluations.read().at(-1);
+  const findings = findingsOf(run.diagnosis.read(), run.readMetrics(), task);
+  return { ...(best && { best }), ...(evaluation && { evaluation }), findings };
+}
 
 /** A task's networks: a generator for latents, the others for images. */
 export function describeNetworks(networks: Networks, sizes: Sizes): NetworkDescription[] {

@@ -1,4 +1,4 @@
-// report.html: one page on a run that opens by itself, with its pictures inside and nothing fetched.
+// report.html: one self-contained page about a run, with its images inside.
 
 import { createHash } from 'node:crypto';
 import { escapeMarkup } from './escape.ts';
@@ -8,8 +8,11 @@ export interface ReportData {
   title: string;
   /** One line under it. */
   summary: string;
-  /** Sample grids as PNGs, in order, with a caption each. */
+  /** Sample grids as PNGs, in order, with a caption each; a grid of training images beside them. */
   samples: readonly { caption: string; png: Uint8Array }[];
+  real?: { caption: string; png: Uint8Array } | undefined;
+  /** What was found wrong with the run. */
+  findings?: readonly { title: string; text: string }[];
   /** A drawing of the losses; it is put into the page as it is. */
   lossesSvg: string;
   /** Named values, one table each. */
@@ -39,13 +42,22 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
+function figure(what: string, { caption, png }: { caption: string; png: Uint8Array }): string {
+  const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+  const text = escapeMarkup(caption);
+  return `<figure><img src="${source}" alt="${what}, ${text}"><figcaption>${text}</figcaption></figure>`;
+}
+
 /** The page. Every text but `lossesSvg` is escaped. */
 export function reportHtml(data: ReportData): string {
-  const figures = data.samples.map(({ caption, png }) => {
-    const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
-    const text = escapeMarkup(caption);
-    return `<figure><img src="${source}" alt="Generated pictures, ${text}"><figcaption>${text}</figcaption></figure>`;
-  });
+  const { real, findings = [] } = data;
+  const figures = [
+    ...data.samples.map((grid) => figure('Generated pictures', grid)),
+    ...(real ? [figure('Training images', real)] : []),
+  ];
+  const found = findings.map(
+    ({ title, text }) => `<p><strong>${escapeMarkup(title)}</strong>. ${escapeMarkup(text)}</p>`,
+  );
   const tables = data.tables.map(({ heading, rows }) => {
     const lines = rows.map(
       ([name, value]) => `<tr><th scope="row">${escapeMarkup(name)}</th><td>${escapeMarkup(value)}</td></tr>`,
@@ -64,7 +76,7 @@ export function reportHtml(data: ReportData): string {
 <body>
 <h1>${escapeMarkup(data.title)}</h1>
 <p>${escapeMarkup(data.summary)}</p>
-<h2>Samples from fixed noise</h2>
+${found.length > 0 ? `<h2>Diagnosis</h2>\n${found.join('\n')}\n` : ''}<h2>Samples from fixed noise</h2>
 <div class="samples">
 ${figures.join('\n') || '<p>No sample grid was written.</p>'}
 </div>

@@ -1,11 +1,13 @@
-// losses.svg: the metrics of a run over its steps, a panel for each kind: of a GAN the two losses, and below them the
-// discriminator's outputs.
+// losses.svg: the metrics of a run over its steps, a panel for each kind: of a GAN the two losses, below them the
+// discriminator's outputs, and below these what evaluations gave.
 
 import { type AnyTask, metricSpec } from '@forger/dcgan';
 import { GAN_METRICS } from '@forger/dcgan/internal';
 import { type ScaleLinear, scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
 import { writeAtomic } from '../atomic-file.ts';
+import { written } from '../evaluate/values.ts';
+import type { EvaluationLine } from '../train/found-lines.ts';
 import type { MetricsLine } from '../train/metrics-log.ts';
 import { escapeMarkup } from './escape.ts';
 
@@ -16,6 +18,10 @@ interface Series {
   label: string;
   colour: string;
   points: Point[];
+  /** Few points, each drawn as it is. */
+  exact?: boolean;
+  /** What real images give. */
+  floor?: number | undefined;
 }
 
 interface Panel {
@@ -44,18 +50,23 @@ const LABEL_GAP = 16;
 /** What is beyond this, or no number, is not drawn; sums of a long run's values below it stay numbers. */
 const MOST = 1e100;
 
+/** Values that have a panel of their own: as many metrics as are worth a look. */
+const MOST_EVALUATED = 4;
+
 /**
- * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving mean.
+ * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving mean. Values of
+ * evaluations are points, with a broken line for what real images give.
  * @param title a name to put on top, such as the run folder's.
  */
 export function lossesSvg(
   metrics: readonly MetricsLine[],
   title: string,
   task: Pick<AnyTask, 'metrics'> = { metrics: GAN_METRICS },
+  evaluations: readonly EvaluationLine[] = [],
 ): string {
-  const panels = panelsOf(metrics, task);
+  const panels = placed([...panelsOf(metrics, task), ...evaluationPanels(evaluations)]);
   const height = panels.length === 0 ? 120 : panels.at(-1)!.top + panels.at(-1)!.height + BETWEEN;
-  const x = stepScale(metrics);
+  const x = stepScale(Math.max(metrics.at(-1)?.step ?? 1, evaluations.at(-1)?.step ?? 1));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ` +
       `font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="13" fill="${INK}">`,
@@ -67,14 +78,47 @@ export function lossesSvg(
   ].join('\n');
 }
 
+/** Panels one below the other, the first the largest. */
+function placed(panels: readonly Omit<Panel, 'top' | 'height'>[]): Panel[] {
+  let top = TOP;
+  return panels.map((panel, place) => {
+    const height = place === 0 ? FIRST_HEIGHT : FURTHER_HEIGHT;
+    const whole = { ...panel, top, height };
+    top += height + BETWEEN;
+    return whole;
+  });
+}
+
+/** The main value of each metric of the evaluations. */
+function evaluationPanels(evaluations: readonly EvaluationLine[]): Omit<Panel, 'top' | 'height'>[] {
+  const last = evaluations.at(-1);
+  if (!last) return [];
+  const values = Object.entries(last.values);
+  const main = values.filter(([, { metric }], i) => values.findIndex(([, v]) => v.metric === metric) === i);
+  return main.slice(0, MOST_EVALUATED).map(([name, { title, floor }]) => {
+    const points = evaluations
+      .map(({ step, values }) => [step, values[name]?.value ?? Number.NaN] as const)
+      .filter(([, y]) => Math.abs(y) < MOST);
+    const series = [{ label: name, colour: COLOURS[2]!, points, exact: true, floor }];
+    const of = `${last.count.toLocaleString('en')} images, ${last.network.name}`;
+    return {
+      title: `${title} (${of}${floor === undefined ? '' : '; broken line: real images'})`,
+      domain: frame(series, floor ?? 0),
+      series,
+    };
+  });
+}
+
 /** The task's metrics by panel, in the order in which they are logged. */
-function panelsOf(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'>): Panel[] {
+function panelsOf(
+  metrics: readonly MetricsLine[],
+  task: Pick<AnyTask, 'metrics'>,
+): Omit<Panel, 'top' | 'height'>[] {
   const measured = metrics.flatMap((line) => Object.keys(line.metrics));
   const names = [...new Set([...Object.keys(task.metrics ?? {}), ...measured])];
   const specs = names.map((name) => ({ name, ...metricSpec(task, name) }));
   const titles = [...new Set(specs.map(({ panel }) => panel))].slice(0, MOST_PANELS);
-  let top = TOP;
-  return titles.map((title, place) => {
+  return titles.map((title) => {
     const own = specs.filter(({ panel }) => panel === title).slice(0, COLOURS.length);
     const series = own.map(
       ({ name, label }, i): Series => ({
@@ -85,16 +129,7 @@ function panelsOf(metrics: readonly MetricsLine[], task: Pick<AnyTask, 'metrics'
           .filter(([, y]) => Math.abs(y) < MOST),
       }),
     );
-    const height = place === 0 ? FIRST_HEIGHT : FURTHER_HEIGHT;
-    const panel = {
-      title,
-      top,
-      height,
-      domain: frame(series, Math.max(...own.map(({ least }) => least))),
-      series,
-    };
-    top += height + BETWEEN;
-    return panel;
+    return { title, domain: frame(series, Math.max(...own.map(({ least }) => least))), series };
   });
 }
 
@@ -118,8 +153,7 @@ export function movingMean(points: readonly Point[], reach: number): Point[] {
   });
 }
 
-function stepScale(metrics: readonly MetricsLine[]): Scale {
-  const last = metrics.at(-1)?.step ?? 1;
+function stepScale(last: number): Scale {
   return scaleLinear([0, Math.max(last, 1)], [LEFT, WIDTH - RIGHT]);
 }
 
@@ -162,17 +196,31 @@ function drawPanel(panel: Panel, x: Scale, id: string): string {
     `<path d="M${LEFT} ${top}V${bottom}H${right}" fill="none" stroke="${INK}"/>`,
     `<clipPath id="${id}"><rect x="${LEFT}" y="${top}" width="${right - LEFT}" height="${height}"/></clipPath>`,
     `<g clip-path="url(#${id})" fill="none" stroke-linejoin="round" stroke-linecap="round">`,
-    ...series.map((s) => drawPath(envelope(s.points), x, y, `stroke="${s.colour}" stroke-opacity=".35"`)),
+    ...series
+      .filter(({ exact }) => !exact)
+      .map((s) => drawPath(envelope(s.points), x, y, `stroke="${s.colour}" stroke-opacity=".35"`)),
     ...series.map((s) =>
-      drawPath(every(smooth(s.points), BUCKETS), x, y, `stroke="${s.colour}" stroke-width="2.2"`),
+      drawPath(every(smooth(s), BUCKETS), x, y, `stroke="${s.colour}" stroke-width="2.2"`),
     ),
+    ...series.filter(({ exact }) => exact).flatMap((s) => drawPoints(s, x, y)),
     '</g>',
     ...endLabels(series, y, top, bottom),
   ].join('\n');
 }
 
-function smooth(points: readonly Point[]): Point[] {
-  return movingMean(points, Math.ceil(points.length / 40));
+function smooth({ points, exact = false }: Series): Point[] {
+  return exact ? points : movingMean(points, Math.ceil(points.length / 40));
+}
+
+/** A mark for each value, and the floor. */
+function drawPoints({ points, colour, floor }: Series, x: Scale, y: Scale): string[] {
+  const marks = every(points, BUCKETS).map(
+    ([step, value]) =>
+      `<circle cx="${x(step).toFixed(1)}" cy="${y(value).toFixed(1)}" r="2.5" fill="${colour}"/>`,
+  );
+  if (floor === undefined) return marks;
+  const at = y(floor).toFixed(1);
+  return [...marks, `<path d="M${LEFT} ${at}H${WIDTH - RIGHT}" stroke="${INK}" stroke-dasharray="5 4"/>`];
 }
 
 function drawPath(points: readonly Point[], x: Scale, y: Scale, style: string): string {
@@ -204,7 +252,7 @@ function every(points: readonly Point[], most: number): readonly Point[] {
 function endLabels(series: readonly Series[], y: Scale, top: number, bottom: number): string[] {
   const labels = series
     .filter(({ points }) => points.length > 0)
-    .map((s) => ({ ...s, value: smooth(s.points).at(-1)![1] }))
+    .map((s) => ({ ...s, value: smooth(s).at(-1)![1] }))
     .map((s) => ({ ...s, at: Math.min(Math.max(y(s.value), top), bottom) }))
     .sort((a, b) => a.at - b.at);
   for (let i = 1; i < labels.length; i++) {
@@ -212,8 +260,8 @@ function endLabels(series: readonly Series[], y: Scale, top: number, bottom: num
   }
   const overflow = Math.max(0, (labels.at(-1)?.at ?? 0) - bottom);
   return labels.map(
-    ({ label, value, colour, at }) =>
+    ({ label, value, colour, at, exact }) =>
       `<text x="${WIDTH - RIGHT + 8}" y="${(at - overflow).toFixed(1)}" dy=".35em" fill="${colour}" ` +
-      `font-weight="600">${escapeMarkup(label)} ${value.toFixed(2)}</text>`,
+      `font-weight="600">${escapeMarkup(label)} ${exact ? written(value) : value.toFixed(2)}</text>`,
   );
 }

@@ -6,9 +6,13 @@ import { type AnyTask, metricSpec } from '@forger/dcgan';
 import { GAN_METRICS } from '@forger/dcgan/internal';
 import { writeAtomic } from '../atomic-file.ts';
 import { duration } from '../duration.ts';
+import { findValue, withError, written } from '../evaluate/values.ts';
+import { findingsOf, findingText } from '../info/findings.ts';
+import { bestOf } from '../train/best.ts';
 import type { TrainConfig } from '../train/config.ts';
+import type { EvaluationLine } from '../train/found-lines.ts';
 import type { MetricsLine } from '../train/metrics-log.ts';
-import type { ReportPaths } from '../train/reporter.ts';
+import type { BestCheckpoint, ReportPaths } from '../train/reporter.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { decodeGrid, thin, writeGif } from './gif.ts';
 import { reportHtml } from './html.ts';
@@ -30,7 +34,10 @@ export async function writeReports(
   const title = basename(resolve(run.dir));
   const metrics = run.readMetrics();
   const samples = await run.samples();
-  const svg = lossesSvg(metrics, title, task);
+  const evaluations = run.evaluations.read();
+  const best = await bestOf(run);
+  const findings = findingsOf(run.diagnosis.read(), metrics, task);
+  const svg = lossesSvg(metrics, title, task, evaluations);
   const losses = run.path('losses.svg');
   const html = run.path('report.html');
   const gif = run.path('samples.gif');
@@ -46,12 +53,19 @@ export async function writeReports(
     if (await decodeGrid(path))
       grids.push({ caption: `step ${step.toLocaleString('en')}`, png: await readFile(path) });
   }
+  const real = (await decodeGrid(run.realPath)) && {
+    caption: 'training images',
+    png: await readFile(run.realPath),
+  };
   const page = reportHtml({
     title,
     summary: summaryLine(metrics, task),
     samples: grids,
+    real,
+    findings: findings.map((finding) => ({ title: finding.title, text: findingText(finding) })),
     lossesSvg: svg,
     tables: [
+      ...evaluationTables(evaluations, best),
       { heading: 'Settings', rows: settings(run.config) },
       { heading: 'Timings', rows: timings(metrics, run.config.batchSize) },
       ...(facts.length > 0 ? [{ heading: 'Made with', rows: facts }] : []),
@@ -59,6 +73,40 @@ export async function writeReports(
   });
   await writeAtomic(html, page);
   return { ...(frames > 0 && { gif }), losses, html };
+}
+
+/** The last evaluation, and the best checkpoint. */
+function evaluationTables(
+  evaluations: readonly EvaluationLine[],
+  best: BestCheckpoint | undefined,
+): { heading: string; rows: [string, string][] }[] {
+  const last = evaluations.at(-1);
+  if (!last) return [];
+  const { step, values, count, network, seed, average } = last;
+  const rows: [string, string][] = Object.values(values).map((value) => [
+    value.title,
+    `${withError(value)}${value.floor === undefined ? '' : `; real images ${written(value.floor, value.digits)}`}`,
+  ]);
+  return [
+    {
+      heading: `Evaluation at step ${step.toLocaleString('en')}`,
+      rows: [
+        ...rows,
+        ['images on each side', count.toLocaleString('en')],
+        ['features of', `${network.title} (${network.name}, ${network.hash})`],
+        ['seed', String(seed)],
+        ...(average === undefined ? [] : [['weights', average] satisfies [string, string]]),
+        ...(best
+          ? [
+              [
+                'best checkpoint',
+                `step ${best.step.toLocaleString('en')}, ${best.title} ${written(best.value, findValue(best.name).spec.digits)}: ${basename(best.path)}`,
+              ] satisfies [string, string],
+            ]
+          : []),
+      ],
+    },
+  ];
 }
 
 /** The settings as rows; the kernels that were chosen, which are many, are in config.json. */

@@ -38,6 +38,8 @@ export interface Opened extends NetworkFinder {
 export interface SourceOptions extends Omit<WeightOptions, 'plan'> {
   /** A JSON file that describes the network, as `info --describe` writes it. */
   readonly network?: string | undefined;
+  /** Of a run: the best checkpoint in place of the last, with the weights that were found best. Default false. */
+  readonly best?: boolean | undefined;
 }
 
 /** @throws ConfigError when the file cannot be read or is no description. */
@@ -62,14 +64,17 @@ function refuseHints(path: string, options: SourceOptions): void {
  * Reads a path.
  * @param given the key, or `key`: where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the
  * average of the generator's weights. The others say of bare weights what shapes do not.
- * @throws ConfigError when there is nothing to read; CheckpointError when it is damaged or foreign.
+ * @throws ConfigError when there is nothing to read, or nothing that could be best; CheckpointError when it is damaged,
+ * foreign, or a run that kept no best checkpoint.
  */
 export async function openSource(path: string, given: string | SourceOptions = {}): Promise<Opened> {
   const options = typeof given === 'string' ? { key: given } : given;
-  const { key, network, ...hints } = options;
+  const { key, network, best = false, ...hints } = options;
   const folder = await isFolder(path);
   if (folder || isCheckpoint(path)) refuseHints(path, options);
-  if (folder) return openRun(path, key);
+  if (folder) return best ? openBest(path, key) : openRun(path, key);
+  if (best)
+    throw new ConfigError(`${path} is a file, and only a run folder has a best checkpoint: leave --best out`);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
   const plan = network === undefined ? undefined : await readNetworkFile(network);
   const bytes = await readBytes(path);
@@ -89,6 +94,19 @@ async function openRun(path: string, key: string | undefined): Promise<Opened> {
   const { config } = run;
   const source = await fromConfig(config, undefined, path);
   return { kind: 'run', step: 0, config, ...named(source, path, () => new Map()) };
+}
+
+async function openBest(path: string, key: string | undefined): Promise<Opened> {
+  const run = await RunFolder.read(path);
+  const found = await run.bestCheckpoint();
+  if (!found)
+    throw new CheckpointError(
+      `${path} has no best checkpoint: train with --keep-best, such as --keep-best frechet, or leave --best out`,
+    );
+  const { step } = found.checkpoint;
+  // What was evaluated, which need not be the networks' own weights.
+  const average = key ?? run.evaluations.read().find((line) => line.step === step)?.average;
+  return fromCheckpoint('run', found.checkpoint, average);
 }
 
 async function fromCheckpoint(

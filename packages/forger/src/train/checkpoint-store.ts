@@ -1,5 +1,6 @@
 // A folder of checkpoints: step-000100.safetensors holds every array, step-000100.json the rest and two checksums, of
-// the arrays and of itself. The JSON is written last, so a checkpoint exists when its JSON does.
+// the arrays and of itself. The JSON is written last, so a checkpoint exists when its JSON does. The best one so far is
+// beside them as best-000100; a run that goes back to an older checkpoint finds the best one of its time.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -25,9 +26,12 @@ export interface Checkpoint {
 const MOST_NAMED = 3;
 
 /** What to do about a damaged checkpoint. */
-const MEND = 'copy it again, or use another checkpoint of the run';
+const REMEDY = 'copy it again, or use another checkpoint of the run';
 
-const FILE = /^step-(\d+)\.(json|safetensors)$/;
+const FILE = /^(step|best)-(\d+)\.(json|safetensors)$/;
+
+/** `step`: one of the last few. `best`: the best so far by the metric that the run keeps it by. */
+export type Kept = 'step' | 'best';
 
 const recordSchema = z.object({
   format: z.literal('forger-checkpoint'),
@@ -46,8 +50,8 @@ const SEAL = /"checksum": "([0-9a-f]{64})"\n\}\n$/;
 const NO_SEAL = '0'.repeat(64);
 
 /** `step-000100`: the name that the files of a step share, in order when sorted by name. */
-export function stepName(step: number): string {
-  return `step-${String(step).padStart(6, '0')}`;
+export function stepName(step: number, kept: Kept = 'step'): string {
+  return `${kept}-${String(step).padStart(6, '0')}`;
 }
 
 /** Writes, finds and removes the checkpoints of one folder. */
@@ -62,11 +66,12 @@ export class CheckpointStore {
   }
 
   /**
-   * Writes a checkpoint, then removes all but the newest few.
+   * Writes a checkpoint, then removes all but the newest few, and all best ones but the newest and those that a run would
+   * need that goes on from one of the checkpoints kept.
    * @returns the path of its safetensors file.
    */
-  async write(step: number, bytes: Uint8Array, meta: object): Promise<string> {
-    const path = this.#weights(step);
+  async write(step: number, bytes: Uint8Array, meta: object, kept: Kept = 'step'): Promise<string> {
+    const path = this.#weights(step, kept);
     const record: CheckpointRecord = {
       format: 'forger-checkpoint',
       version: 2,
@@ -81,24 +86,24 @@ export class CheckpointStore {
     return path;
   }
 
-  /** Steps that have a checkpoint, in ascending order. */
-  async steps(): Promise<number[]> {
+  /** Steps that have a checkpoint of a kind, in ascending order. */
+  async steps(kept: Kept = 'step'): Promise<number[]> {
     const files = await this.#files();
-    return files.filter(({ kind }) => kind === 'json').map(({ step }) => step);
+    return files.filter((file) => file.kept === kept && file.kind === 'json').map(({ step }) => step);
   }
 
   /**
-   * The newest checkpoint whose checksums are right, with a note for each newer one that is damaged;
-   * undefined when nothing was saved yet.
+   * The newest checkpoint of a kind whose checksums are right, with a note for each newer one that is damaged;
+   * undefined when nothing was saved yet. The newest best one is the best.
    * @throws CheckpointError when there are checkpoints and all are damaged.
    */
-  async latest(): Promise<{ checkpoint: Checkpoint; notes: string[] } | undefined> {
+  async latest(kept: Kept = 'step'): Promise<{ checkpoint: Checkpoint; notes: string[] } | undefined> {
     const notes: string[] = [];
-    for (const step of (await this.steps()).reverse()) {
+    for (const step of (await this.steps(kept)).reverse()) {
       try {
-        const checkpoint = await readCheckpoint(this.#weights(step));
+        const checkpoint = await readCheckpoint(this.#weights(step, kept));
         if (checkpoint.step !== step)
-          throw new CheckpointError(`${checkpoint.path} says it is of step ${checkpoint.step}; ${MEND}`);
+          throw new CheckpointError(`${checkpoint.path} says it is of step ${checkpoint.step}; ${REMEDY}`);
         return { checkpoint, notes };
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error;
@@ -106,8 +111,11 @@ export class CheckpointStore {
       }
     }
     if (notes.length === 0) return undefined;
+    const found = notes.slice(0, MOST_NAMED).join('; ');
     throw new CheckpointError(
-      `${this.dir} has no whole checkpoint left, so start a new run: ${notes.slice(0, MOST_NAMED).join('; ')}`,
+      kept === 'best'
+        ? `${this.dir} has no whole best checkpoint left, so use the last one: ${found}`
+        : `${this.dir} has no whole checkpoint left, so start a new run: ${found}`,
     );
   }
 
@@ -116,32 +124,35 @@ export class CheckpointStore {
    * Arrays without a JSON are of a write that was cut short, and are removed.
    */
   async setAsideAfter(lastStep: number): Promise<void> {
-    const recorded = new Set(await this.steps());
-    for (const { step, name } of await this.#files()) {
+    const recorded = { step: new Set(await this.steps()), best: new Set(await this.steps('best')) };
+    for (const { step, kept, name } of await this.#files()) {
       const path = join(this.dir, name);
-      if (!recorded.has(step)) await rm(path, { force: true });
+      // A best one of a time that the run is yet to reach again is of no use to it: it will be found again.
+      if (!recorded[kept].has(step) || (kept === 'best' && step > lastStep)) await rm(path, { force: true });
       else if (step > lastStep) await rename(path, `${path}.damaged`);
     }
   }
 
   async #rotate(): Promise<void> {
-    const kept = (await this.steps()).slice(-this.keep);
+    const steps = (await this.steps()).slice(-this.keep);
+    const best = await this.steps('best');
+    const needed = [...steps, Number.POSITIVE_INFINITY].map((last) => best.findLast((step) => step <= last));
     // In this order a JSON goes before its weights: what is half removed is no checkpoint.
-    for (const { step, name } of await this.#files()) {
-      if (!kept.includes(step)) await rm(join(this.dir, name), { force: true });
+    for (const { step, kept, name } of await this.#files()) {
+      if (!(kept === 'best' ? needed : steps).includes(step)) await rm(join(this.dir, name), { force: true });
     }
   }
 
-  async #files(): Promise<{ step: number; kind: string; name: string }[]> {
+  async #files(): Promise<{ step: number; kept: Kept; kind: string; name: string }[]> {
     const files = (await readdir(this.dir)).flatMap((name) => {
       const match = FILE.exec(name);
-      return match ? [{ step: Number(match[1]), kind: match[2]!, name }] : [];
+      return match ? [{ kept: match[1] as Kept, step: Number(match[2]), kind: match[3]!, name }] : [];
     });
-    return files.sort((a, b) => a.step - b.step || a.kind.localeCompare(b.kind));
+    return files.sort((a, b) => a.step - b.step || a.name.localeCompare(b.name));
   }
 
-  #weights(step: number): string {
-    return join(this.dir, `${stepName(step)}.safetensors`);
+  #weights(step: number, kept: Kept): string {
+    return join(this.dir, `${stepName(step, kept)}.safetensors`);
   }
 }
 
@@ -159,12 +170,12 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   if (bytes.byteLength !== record.size) {
     throw new CheckpointError(
-      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written; ${MEND}`,
+      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written; ${REMEDY}`,
     );
   }
   if (sha256(bytes) !== record.sha256) {
     throw new CheckpointError(
-      `${path} is damaged: its contents do not match the checksum in its JSON; ${MEND}`,
+      `${path} is damaged: its contents do not match the checksum in its JSON; ${REMEDY}`,
     );
   }
   return { step: record.step, path, bytes, meta: record.meta };
@@ -197,15 +208,15 @@ async function readRecord(path: string): Promise<CheckpointRecord> {
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new CheckpointError(`${source} is not JSON; ${MEND}`, { cause: error });
+    throw new CheckpointError(`${source} is not JSON; ${REMEDY}`, { cause: error });
   }
   const result = recordSchema.safeParse(value);
   if (!result.success) {
     const faults = describeFaults(result.error);
-    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults}; ${MEND}`);
+    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults}; ${REMEDY}`);
   }
   if (!isWhole(bytes, result.data)) {
-    throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${MEND}`);
+    throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${REMEDY}`);
   }
   return result.data;
 }

@@ -5,7 +5,7 @@ import { CheckpointError, ConfigError } from '@forger/tensor';
 import { z } from 'zod';
 import { describeFaults } from '../schema-faults.ts';
 import { type Before, isRecorded, otherData, placeInData } from './changes.ts';
-import type { Checkpoint } from './checkpoint-store.ts';
+import type { Checkpoint, Kept } from './checkpoint-store.ts';
 import { differences, parseConfig, sameTraining, type TrainConfig } from './config.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -45,8 +45,9 @@ export async function saveCheckpoint(
   run: RunFolder,
   { step, bytes, meta }: TrainerCheckpoint,
   config: TrainConfig,
+  kept: Kept = 'step',
 ): Promise<string> {
-  return run.writeCheckpoint(step, bytes, { config, ...meta });
+  return run.writeCheckpoint(step, bytes, { config, ...meta }, kept);
 }
 
 /**

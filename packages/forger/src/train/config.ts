@@ -58,6 +58,19 @@ const schema = z
     /** Steps between two sample grids, and between two checkpoints. */
     sampleEvery: whole(LIMITS.sampleEvery),
     checkpointEvery: whole(LIMITS.checkpointEvery),
+    /** Steps between two evaluations; absent: none (train/evaluating.ts). */
+    evaluateEvery: whole(LIMITS.evaluateEvery).exactOptional(),
+    /** Images on each side of an evaluation, and its metrics. */
+    evaluateCount: whole(LIMITS.evaluateCount).exactOptional(),
+    metrics: z.array(z.string().min(1)).min(1).exactOptional(),
+    /** Whose features they compare; default: a classifier of the data, where there is one. */
+    evaluateNetwork: z.string().min(1).exactOptional(),
+    /**
+     * The value that the best checkpoint is kept by, and the evaluations without a better one after which
+     * the run ends.
+     */
+    keepBest: z.string().min(1).exactOptional(),
+    stopAfter: whole(LIMITS.stopAfter).exactOptional(),
     /** Runs that were begun before there was a choice say f32. */
     precision: z.preprocess((value) => (value === 'f32' ? 'float32' : value), z.literal(PRECISIONS)),
     /** Departures from the recipe, present only where asked for: see recipes/options.ts. */
@@ -85,8 +98,14 @@ const schema = z
       .exactOptional(),
     /** What was changed when the run was resumed. */
     changes: z.array(changeSchema).exactOptional(),
-    /** The kernels that were found fastest when the run began, by problem: it goes on with the same (train/tuning.ts). */
+    /** The fastest algorithm for each problem, found when the run began. A resumed run uses the same (train/tuning.ts). */
     kernels: z.record(z.string(), z.string()).exactOptional(),
+  })
+  .refine(({ evaluateEvery, keepBest }) => evaluateEvery !== undefined || keepBest === undefined, {
+    error: 'keepBest needs evaluateEvery',
+  })
+  .refine(({ keepBest, stopAfter }) => keepBest !== undefined || stopAfter === undefined, {
+    error: 'stopAfter needs keepBest',
   })
   .refine((config) => goalsIn(config).length === 1, {
     error: 'exactly one of epochs, steps and minutes must be given',
@@ -107,6 +126,29 @@ const FALLBACK_STEPS = 500;
 const DEFAULT_SAMPLE_EVERY = 100;
 const DEFAULT_CHECKPOINT_EVERY = 500;
 
+/** What --stop-after goes by, unless --keep-best says otherwise. */
+const DEFAULT_KEEP_BEST = 'frechet';
+
+/** Settings of evaluations; any of them asks for evaluations. */
+const EVALUATION = [
+  'evaluateEvery',
+  'evaluateCount',
+  'metrics',
+  'evaluateNetwork',
+  'keepBest',
+  'stopAfter',
+] as const;
+
+type Evaluating = Pick<TrainOverrides, (typeof EVALUATION)[number] | 'checkpointEvery'>;
+
+/** What follows from the settings of evaluations that are given: by default one at every checkpoint. */
+function evaluationOf(settings: Evaluating): Evaluating {
+  if (EVALUATION.every((name) => settings[name] === undefined)) return {};
+  const { checkpointEvery = DEFAULT_CHECKPOINT_EVERY, evaluateEvery = checkpointEvery, keepBest } = settings;
+  const best = keepBest ?? (settings.stopAfter === undefined ? undefined : DEFAULT_KEEP_BEST);
+  return { evaluateEvery, ...(best !== undefined && { keepBest: best }) };
+}
+
 const OPTIONS = [
   'loss',
   'labelSmoothing',
@@ -118,8 +160,8 @@ const OPTIONS = [
   'noise',
 ] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
 
-// How long the run goes on and what is written when do not change any weight. Data are told by their fingerprint, wherever
-// they lie; what is in RECORDED may change.
+// Settings that change weights. The end of a run and the intervals of what it writes do not. Data are identified by their
+// fingerprint, not by their path. Settings in RECORDED may change.
 const CHANGES_TRAINING = [
   'recipe',
   'background',
@@ -157,21 +199,15 @@ export function newConfig(task: Pick<AnyTask, 'name' | 'defaults'>, given: Train
       : epochs === undefined
         ? { steps: steps ?? FALLBACK_STEPS }
         : { epochs, ...(steps !== undefined && { steps }) };
-  return parseConfig(
-    {
-      version: 1,
-      recipe: task.name,
-      background: 'white',
-      seed: 0,
-      precision: 'float32',
-      sampleEvery: DEFAULT_SAMPLE_EVERY,
-      checkpointEvery: DEFAULT_CHECKPOINT_EVERY,
-      ...defaults,
-      ...goal,
-      ...given,
-    },
-    'settings',
-  );
+  const settings = {
+    sampleEvery: DEFAULT_SAMPLE_EVERY,
+    checkpointEvery: DEFAULT_CHECKPOINT_EVERY,
+    ...defaults,
+    ...goal,
+    ...given,
+  };
+  const basics = { version: 1, recipe: task.name, background: 'white', seed: 0, precision: 'float32' };
+  return parseConfig({ ...basics, ...settings, ...evaluationOf(settings) }, 'settings');
 }
 
 /**
@@ -182,7 +218,7 @@ export function newConfig(task: Pick<AnyTask, 'name' | 'defaults'>, given: Train
 export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: string): TrainConfig {
   const { epochs, steps, minutes, ...rest } = saved;
   const goal = goalsIn(given).length > 0 ? {} : { epochs, steps, minutes };
-  const merged = { ...rest, ...goal, ...given };
+  const merged = { ...rest, ...goal, ...given, ...evaluationOf({ ...rest, ...given }) };
   const config = parseConfig(
     Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)),
     'settings',

@@ -1,7 +1,9 @@
-// What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
+// What a training run reports. The loop calls a Reporter; the command chooses which one.
 
-import type { AnyTask, EndReason, StepMetrics } from '@forger/dcgan';
+import type { AnyTask, Best, EndReason, EvaluationProgress, StepMetrics } from '@forger/dcgan';
+import type { NamedValue } from '../evaluate/values.ts';
 import type { TrainConfig } from './config.ts';
+import type { EvaluationLine } from './found-lines.ts';
 import type { ProfileReport } from './profile.ts';
 
 /** Facts known before the first step. */
@@ -43,6 +45,19 @@ export interface TrainSummary {
   /** Paths of the newest sample grid and checkpoint. */
   sample?: string;
   checkpoint?: string;
+  /** The best checkpoint, where one was kept, and the value that it is best by. */
+  best?: BestCheckpoint;
+}
+
+/** The best checkpoint of a run. */
+export interface BestCheckpoint {
+  step: number;
+  /** The safetensors file. */
+  path: string;
+  /** Name and title of the value that it is best by. */
+  name: string;
+  title: string;
+  value: number;
 }
 
 /** Where the reports of a run lie. */
@@ -51,6 +66,14 @@ export interface ReportPaths {
   gif?: string;
   losses: string;
   html: string;
+}
+
+/** An evaluation of the run, and the best so far. */
+export interface Evaluated {
+  readonly line: EvaluationLine;
+  /** The value that the run is judged by. */
+  readonly judged: NamedValue;
+  readonly best: Best | null;
 }
 
 /** Receives a run's events, in order. No method may throw or wait. */
@@ -63,6 +86,10 @@ export interface Reporter {
   sample(path: string): void;
   /** A checkpoint was written. */
   checkpoint(path: string): void;
+  /** The images were evaluated. */
+  evaluation?(evaluated: Evaluated): void;
+  /** How far an evaluation is. */
+  evaluating?(progress: EvaluationProgress): void;
   /** A hook of the task's own file has something to say. */
   hook?(name: string, value: unknown): void;
   /** The steps that were to be profiled have been. */

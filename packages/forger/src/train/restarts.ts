@@ -1,5 +1,5 @@
-// Beginning again by itself, a set number of times: a run whose device was lost goes on from its last checkpoint on a new
-// one; a run that has diverged may go back to it, and on with all learning rates halved.
+// Automatic restarts, up to a limit. After its device was lost, a run continues from the last checkpoint on a new device. After
+// a divergence it may continue from there with all learning rates halved.
 
 import { DivergenceError, MAX_RESTARTS } from '@forger/dcgan/internal';
 import { createDevice, type Device, DeviceError, DeviceLostError } from '@forger/tensor';
@@ -39,7 +39,7 @@ export class Restarts {
       return await createDevice({ debug: this.#io.debug, precision: this.#config.precision });
     } catch (error) {
       if (this.#ended === undefined || !(error instanceof DeviceError)) throw error;
-      const message = `${this.#ended.event}, and no new one could be made: ${error.message} ${await this.#kept()}`;
+      const message = `${this.#ended.event}, and no new device could be opened: ${error.message} ${await this.#kept()}`;
       throw new DeviceError(message, { cause: error });
     }
   }
@@ -51,7 +51,7 @@ export class Restarts {
     const ended = this.#ended;
     if (ended === undefined) return { resume: this.#io.resume, announce };
     const because = (step: number): string =>
-      `${ended.event}: ${ended.remedy}training ${step > 0 ? `goes on from step ${step}` : 'starts over'} (restart ${this.#count} of ${this.#most}).`;
+      `${ended.event}: ${ended.remedy}training ${step > 0 ? `continues from step ${step}` : 'starts over'} (restart ${this.#count} of ${this.#most}).`;
     return { resume: true, announce, because };
   }
 
@@ -67,7 +67,10 @@ export class Restarts {
       await this.#rollBack(error);
     } else if (error instanceof DeviceLostError) {
       const when = stepsDone === undefined ? 'while the run was prepared' : `at step ${stepsDone}`;
-      this.#ended = { event: `The device was lost (${error.why}) ${when}`, remedy: 'a new one was made, ' };
+      this.#ended = {
+        event: `The device was lost (${error.why}) ${when}`,
+        remedy: 'a new device was opened, ',
+      };
       if (!mayGoOn) throw await this.#lost(error);
     } else throw error;
     this.#count++;
@@ -76,7 +79,7 @@ export class Restarts {
   async #lost(error: DeviceLostError): Promise<DeviceError> {
     const often = this.#count > 0 ? ` after ${this.#count} restarts` : '';
     return new DeviceError(
-      `${this.#ended!.event}${often}: look after the graphics driver, which \`forger doctor\` names. ${await this.#kept()}`,
+      `${this.#ended!.event}${often}: update the graphics driver (\`forger doctor\` shows which one is in use). ${await this.#kept()}`,
       { cause: error },
     );
   }
@@ -111,6 +114,6 @@ export class Restarts {
     const saved = (await run.checkpointSteps()).at(-1);
     return saved === undefined
       ? 'No checkpoint was written yet.'
-      : `The checkpoint of step ${saved} is kept: go on with --resume ${run.dir}.`;
+      : `The checkpoint of step ${saved} is kept: continue with --resume ${run.dir}.`;
   }
 }

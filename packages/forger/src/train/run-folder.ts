@@ -1,14 +1,17 @@
-// The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, and the reports beside them.
+// The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, what evaluations and diagnosis found,
+// and the reports beside them.
 
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { StepMetrics } from '@forger/dcgan';
+import type { DiagnosisEvent, StepMetrics } from '@forger/dcgan';
 import { shown } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
 import { fileError, makeFolders, removeTemporaries, writeAtomic } from '../atomic-file.ts';
-import { type Checkpoint, CheckpointStore, stepName } from './checkpoint-store.ts';
+import { type Checkpoint, CheckpointStore, type Kept, stepName } from './checkpoint-store.ts';
 import { parseConfig, type TrainConfig } from './config.ts';
+import { type EvaluationLine, parseEvaluation, parseEvent } from './found-lines.ts';
+import { JsonLines } from './json-lines.ts';
 import { type MetricsLine, MetricsLog } from './metrics-log.ts';
 import { lockFolder } from './run-lock.ts';
 
@@ -27,6 +30,10 @@ export class RunFolder {
   readonly dir: string;
   #config: TrainConfig;
   readonly #metrics: MetricsLog;
+  /** What evaluations while training gave. */
+  readonly evaluations: JsonLines<EvaluationLine>;
+  /** What was found wrong with the run, and when it was over. */
+  readonly diagnosis: JsonLines<DiagnosisEvent>;
   readonly #checkpoints: CheckpointStore;
   readonly #unlock: () => void;
   #made = false;
@@ -35,6 +42,8 @@ export class RunFolder {
     this.dir = dir;
     this.#config = config;
     this.#metrics = new MetricsLog(join(dir, 'metrics.jsonl'));
+    this.evaluations = new JsonLines(join(dir, 'evaluations.jsonl'), parseEvaluation);
+    this.diagnosis = new JsonLines(join(dir, 'diagnosis.jsonl'), parseEvent);
     this.#checkpoints = new CheckpointStore(
       join(dir, 'checkpoints'),
       options.keepCheckpoints ?? DEFAULT_KEEP,
@@ -145,6 +154,11 @@ export class RunFolder {
     return this.path('samples', `${stepName(step)}${average === undefined ? '' : `-${average}`}.png`);
   }
 
+  /** Where the grid of training images belongs, beside which generated ones are shown. */
+  get realPath(): string {
+    return this.path('real.png');
+  }
+
   /** The sample grids of the networks' own weights so far, in the order of their steps. */
   async samples(): Promise<{ step: number; path: string }[]> {
     const grids = await this.#grids();
@@ -164,12 +178,12 @@ export class RunFolder {
 
   /**
    * Saves a checkpoint with a checksum, in a way that a crash cannot leave half of it, and removes the oldest.
-   * @param bytes a safetensors file; @param meta anything JSON can hold.
+   * @param bytes a safetensors file; @param meta anything JSON can hold. @param kept whether it is the best one so far.
    * @returns the path of the safetensors file. @throws ConfigError when it cannot be written.
    */
-  async writeCheckpoint(step: number, bytes: Uint8Array, meta: object): Promise<string> {
+  async writeCheckpoint(step: number, bytes: Uint8Array, meta: object, kept: Kept = 'step'): Promise<string> {
     this.#metrics.flush(true);
-    return this.#checkpoints.write(step, bytes, meta);
+    return this.#checkpoints.write(step, bytes, meta, kept);
   }
 
   /** Steps that have a checkpoint, in ascending order. */
@@ -185,12 +199,24 @@ export class RunFolder {
     return existsSync(this.#checkpoints.dir) ? this.#checkpoints.latest() : undefined;
   }
 
+  /** The best checkpoint, as `latestCheckpoint`; undefined where none was kept. */
+  async bestCheckpoint(): Promise<{ checkpoint: Checkpoint; notes: string[] } | undefined> {
+    return existsSync(this.#checkpoints.dir) ? this.#checkpoints.latest('best') : undefined;
+  }
+
+  /** The steps of the best checkpoints that are kept; the last of them is the best. */
+  async bestSteps(): Promise<number[]> {
+    return existsSync(this.#checkpoints.dir) ? this.#checkpoints.steps('best') : [];
+  }
+
   /**
-   * Goes back to a step, before training on from its checkpoint: later metrics and sample grids are dropped,
-   * later (damaged) checkpoints set aside.
+   * Goes back to a step, before training on from its checkpoint: later metrics, evaluations and sample grids are dropped,
+   * later best checkpoints too, later (damaged) checkpoints set aside.
    */
   async rewind(step: number): Promise<void> {
     await this.#metrics.truncate(step);
+    await this.evaluations.truncate(step);
+    await this.diagnosis.truncate(step);
     for (const { step: sampled, path } of await this.#grids())
       if (sampled > step) await rm(path, { force: true });
     await this.#checkpoints.setAsideAfter(step);
@@ -212,8 +238,9 @@ export class RunFolder {
     const grids = all.filter(({ step }) => step > 0);
     const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
     if (trained > 0) return this.close();
-    // While it is still locked: nobody else begins to use what goes.
-    const files = [this.path('config.json'), ...all.map(({ path }) => path)];
+    // The folder is still locked, so no other process uses these files.
+    const own = [this.path('config.json'), this.realPath, this.diagnosis.path];
+    const files = [...own, ...all.map(({ path }) => path)];
     for (const file of files) await rm(file, { force: true });
     for (const folder of [this.path('samples'), this.path('checkpoints')]) await removeIfEmpty(folder);
     this.close();
@@ -227,7 +254,7 @@ async function removeIfEmpty(folder: string): Promise<void> {
 
 async function refuseUnlessEmpty(dir: string): Promise<void> {
   if (existsSync(join(dir, 'config.json'))) {
-    await readConfig(dir); // a config.json of something else is said to be so
+    await readConfig(dir); // throws if this is not the config.json of a run
     throw new ConfigError(
       `${dir} already holds a run: continue it with --resume ${dir}, or choose another folder for --out`,
     );

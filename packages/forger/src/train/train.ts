@@ -97,7 +97,8 @@ export const trainRun: TrainRun = async (given, io) => {
     if (Object.keys(kernels).length > 0) await restarts.changeConfig({ kernels });
     const state = newState();
     drawFixed(state, batches);
-    return new Training(restarts.config, io, state, batches, hooks());
+    const dataset = Object.values(await opening)[0]!;
+    return new Training(restarts.config, io, { state, batches, dataset, hooks: hooks() });
   };
   try {
     while (true) {

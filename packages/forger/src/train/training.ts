@@ -1,22 +1,30 @@
-// One attempt at a run, on one device: the trainer with the hooks that write the run folder and tell whoever watches.
+// One attempt at a run, on one device: the trainer, with the hooks that write the run folder and report progress.
 
+import { existsSync } from 'node:fs';
 import {
   type AnyTask,
   type Batches,
+  type Dataset,
+  type DiagnosisHook,
+  diagnose,
   every,
   type Goal,
   type Hook,
   PIXELS,
+  sentence,
   type TrainEvent,
   Trainer,
   type TrainResult,
   type TrainState,
 } from '@forger/dcgan';
-import { PROFILE_AFTER } from '@forger/dcgan/internal';
+import { GRID_PICTURES, PROFILE_AFTER } from '@forger/dcgan/internal';
 import type { AdapterReport, Tensor } from '@forger/tensor';
+import { flagsOf } from '../info/findings.ts';
 import { writeGrid } from '../report/grid.ts';
+import { bestOf } from './best.ts';
 import { restoreCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
+import { type Evaluating, evaluating } from './evaluating.ts';
 import { profileHook } from './profile.ts';
 import type { TrainSummary } from './reporter.ts';
 import type { RunIO } from './types.ts';
@@ -25,35 +33,50 @@ import type { RunIO } from './types.ts';
 export interface Beginning {
   /** From the run's last checkpoint, if there is one. */
   resume: boolean;
-  /** Whoever watches has not heard of the run yet. */
+  /** Whether to report the start of the run. */
   announce: boolean;
-  /** What to say when it begins again by itself; told where from. */
+  /** The message after an automatic restart from a step. */
   because?: ((step: number) => string) | undefined;
+}
+
+/** What an attempt trains. */
+export interface Prepared {
+  readonly state: TrainState;
+  readonly batches: Batches;
+  /** The data set of the task's first input. */
+  readonly dataset: Dataset;
+  /** Further hooks, of the task's own file. */
+  readonly hooks?: readonly Hook[];
 }
 
 export class Training {
   readonly #config: TrainConfig;
   readonly #io: RunIO;
   readonly #trainer: Trainer;
+  readonly #diagnosis: DiagnosisHook;
+  readonly #evaluating: Evaluating | undefined;
   #savedAt = -1;
   #savedAs: string | undefined;
 
-  /** @param hooks further ones, of the task's own file. */
-  constructor(
-    config: TrainConfig,
-    io: RunIO,
-    state: TrainState,
-    batches: Batches,
-    hooks: readonly Hook[] = [],
-  ) {
+  constructor(config: TrainConfig, io: RunIO, { state, batches, dataset, hooks = [] }: Prepared) {
     this.#config = config;
     this.#io = io;
+    this.#diagnosis = this.#diagnose(state.task, dataset.length);
+    this.#evaluating = evaluating(config, io, dataset, (trainer) => this.#keepBest(trainer));
     const { steps, epochs, minutes } = config;
     const goal: Goal = { steps, epochs, minutes };
     this.#trainer = new Trainer(state, {
       batches,
       goal,
-      hooks: [this.#progress(), ...hooks, this.#samples(), this.#checkpoints(), ...this.#profile()],
+      hooks: [
+        this.#progress(),
+        this.#diagnosis,
+        ...hooks,
+        this.#samples(),
+        ...(this.#evaluating ? [this.#evaluating.hook] : []),
+        this.#checkpoints(),
+        ...this.#profile(),
+      ],
       signal: io.signal,
       ...(io.eager !== undefined && { eager: io.eager }),
     });
@@ -82,7 +105,11 @@ export class Training {
       const { done, value } = await events.next();
       if (done) return value;
       if (value.type === 'note') reporter.note(value.message);
-      else if (value.type === 'hook') reporter.hook?.(value.hook, value.value);
+      else if (value.type === 'hook') {
+        const evaluated = this.#evaluating?.evaluated(value.hook, value.value);
+        if (evaluated) reporter.evaluation?.(evaluated);
+        else reporter.hook?.(value.hook, value.value);
+      }
     }
   }
 
@@ -98,6 +125,22 @@ export class Training {
     };
   }
 
+  /** What goes wrong, into diagnosis.jsonl, and for the first time of its kind to the reporter. */
+  #diagnose(task: AnyTask, images: number): DiagnosisHook {
+    const { run, reporter } = this.#io;
+    return diagnose({
+      task,
+      images,
+      onEvent: (event) => {
+        const { kind, state, step } = event;
+        const known = run.diagnosis.read().filter((line) => line.kind === kind);
+        // A run that was stopped before its first checkpoint begins anew.
+        if (!known.some((line) => line.step === step && line.state === state)) run.diagnosis.append(event);
+        if (state === 'began' && known.length === 0) reporter.note(`${sentence(event)} ${flagsOf(kind)}`);
+      },
+    });
+  }
+
   /** Sample grids into the run folder. */
   #samples(): Hook {
     const { run, reporter } = this.#io;
@@ -106,19 +149,40 @@ export class Training {
       await trainer.checkFinite();
       const step = trainer.stepsDone;
       const path = run.samplePath(step);
-      await this.#writeGrid(path);
+      const drawn = await trainer.preview();
+      await this.#writeGrid(path, drawn);
       for (const average of Object.keys(trainer.state.averages))
-        await this.#writeGrid(run.samplePath(step, average), average);
+        await this.#writeGrid(run.samplePath(step, average), await trainer.preview(average));
       reporter.sample(path);
+      // Not of a step at which the run happens to be stopped: a resumed run is to find the same.
+      if (step % this.#config.sampleEvery === 0) await this.#diagnosis.preview(trainer, drawn);
     };
-    return every('samples', this.#config.sampleEvery, write, {
+    const hook = every('samples', this.#config.sampleEvery, write, {
       atStart: true,
       doneAt: async () => (await run.samples()).at(-1)?.step ?? -1,
     });
+    return {
+      ...hook,
+      start: async (trainer) => {
+        if (!existsSync(run.realPath)) await this.#writeReal(trainer);
+        await hook.start?.(trainer);
+      },
+    };
   }
 
-  async #writeGrid(path: string, average?: string): Promise<void> {
-    const { images, shape } = await this.#trainer.preview(average);
+  /** A grid of training images, to compare the samples with. */
+  async #writeReal({ state, batches }: Trainer): Promise<void> {
+    const input = Object.entries(state.inputInfos).find(
+      ([, { shape, dtype }]) => shape.length === 3 && dtype === 'float32',
+    );
+    if (!input) return;
+    const [name, { shape }] = input;
+    if (shape[0] !== 1 && shape[0] !== 3) return;
+    const images = batches.first(name, GRID_PICTURES) as Float32Array;
+    await this.#writeGrid(this.#io.run.realPath, { images, shape: [GRID_PICTURES, ...shape] });
+  }
+
+  async #writeGrid(path: string, { images, shape }: Drawn): Promise<void> {
     const { pixelRange = 'tanh', channelOrder } = this.#trainer.state.task as AnyTask;
     const [count, channels, height, width] = shape as [number, number, number, number];
     await writeGrid(path, images, {
@@ -140,6 +204,12 @@ export class Training {
       reporter.checkpoint(this.#savedAs);
     };
     return every('checkpoints', this.#config.checkpointEvery, save, { doneAt: () => this.#savedAt });
+  }
+
+  /** The best checkpoint so far, beside the last ones. */
+  async #keepBest(trainer: Trainer): Promise<void> {
+    const { run, reporter } = this.#io;
+    reporter.checkpoint(await saveCheckpoint(run, await trainer.checkpoint(), this.#config, 'best'));
   }
 
   #profile(): Hook[] {
@@ -201,6 +271,7 @@ export class Training {
   }: TrainResult): Promise<TrainSummary> {
     const { run } = this.#io;
     const sample = (await run.samples()).at(-1)?.path;
+    const best = await bestOf(run);
     return {
       run: run.dir,
       reason,
@@ -212,6 +283,7 @@ export class Training {
       ...(last && { last }),
       ...(sample !== undefined && { sample }),
       ...(this.#savedAs !== undefined && { checkpoint: this.#savedAs }),
+      ...(best && { best }),
     };
   }
 
@@ -220,6 +292,12 @@ export class Training {
       this.#io.reporter.note(`${count} buffers (${bytes} bytes) were never freed. They were ${where}`);
     }
   }
+}
+
+/** Images as a trainer's preview gives them. */
+interface Drawn {
+  readonly images: Float32Array;
+  readonly shape: readonly number[];
 }
 
 type AnyNetworks = Record<string, { parameters(): Tensor[] }>;

@@ -3,9 +3,11 @@
 import type { NetworkPlan } from '@forger/dcgan';
 import type { ON_NAN } from '@forger/dcgan/internal';
 import type { AbortSignal } from '@forger/tensor/internal';
+import type { Finding } from '../info/findings.ts';
 import type { SourceOptions } from '../sample/source.ts';
 import type { TrainConfig } from './config.ts';
-import type { Reporter, TrainSummary } from './reporter.ts';
+import type { EvaluationLine } from './found-lines.ts';
+import type { BestCheckpoint, Reporter, TrainSummary } from './reporter.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -24,15 +26,15 @@ export interface RunIO {
   profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
-  /** The data were named when the run was resumed: other ones than before are taken, and config.json says so. */
+  /** `--data` was given on resuming. Other data than before are used, and config.json records it. */
   dataNamed?: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
-  /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
+  /** How kernels are chosen when the run begins; a resumed run keeps those it has. Default on. */
   tuning?: Tuning;
   /**
-   * How often the run may begin again by itself, from its last checkpoint: when the device is lost, or, if that is to be
-   * rolled back, when training diverges. Default 3.
+   * How often the run may restart from its last checkpoint: after the device is lost, or after training diverges if
+   * `onNan` is rollback. Default 3.
    */
   maxRestarts?: number;
   /**
@@ -107,6 +109,10 @@ export interface Description {
   plan?: NetworkPlan;
   /** How the weights were understood, where that is not plain. */
   notes: readonly string[];
+  /** Of a run: its best checkpoint, its last evaluation, and what was found wrong with it. */
+  best?: BestCheckpoint;
+  evaluation?: EvaluationLine;
+  findings?: readonly Finding[];
 }
 
 /** `describe` of info/info.ts. */

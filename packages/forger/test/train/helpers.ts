@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, trainRun } from '@forger/cli';
 import type { StepMetrics } from '@forger/dcgan';
+import type { Evaluated } from '../../src/train/reporter.ts';
 import type { Tuning } from '../../src/train/tuning.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';
@@ -24,6 +25,7 @@ export interface Told {
   notes: string[];
   profile?: ProfileReport;
   totalSteps?: number;
+  evaluated: Evaluated[];
 }
 
 export interface RunOptions {
@@ -31,6 +33,8 @@ export interface RunOptions {
   resume?: string;
   /** Abort once this step is known; at 0, before the data are open. */
   stopAt?: number;
+  /** Abort as soon as an evaluation is under way after this step. */
+  stopEvaluationAt?: number;
   /** Without captures. */
   eager?: boolean;
   /** Steps to profile. */
@@ -48,6 +52,7 @@ export async function runTraining(
   {
     resume,
     stopAt,
+    stopEvaluationAt,
     eager = false,
     profile,
     tuning = 'off',
@@ -60,7 +65,7 @@ export async function runTraining(
     resume === undefined ? await RunFolder.create(settings, { out: dir }) : await RunFolder.open(dir);
   const abort = new AbortController();
   if (stopAt === 0) abort.abort();
-  const told: Told = { steps: [], notes: [] };
+  const told: Told = { steps: [], notes: [], evaluated: [] };
   const reporter = {
     start: (info: { totalSteps?: number }) => {
       if (info.totalSteps !== undefined) told.totalSteps = info.totalSteps;
@@ -71,7 +76,19 @@ export async function runTraining(
     },
     note: (message: string) => {
       // How far the compilation is depends on what else the machine does.
-      if (!message.startsWith('Compiling ')) told.notes.push(message);
+      if (!message.startsWith('Compiling ') && !message.startsWith('Evaluation every '))
+        told.notes.push(message);
+    },
+    evaluation: (evaluated: Evaluated) => {
+      told.evaluated.push(evaluated);
+    },
+    evaluating: ({ stage }: { stage: string }) => {
+      if (
+        stopEvaluationAt !== undefined &&
+        stage === 'generated images' &&
+        told.steps.at(-1)?.step === stopEvaluationAt
+      )
+        abort.abort();
     },
     sample: () => {},
     checkpoint: () => {},

@@ -3,7 +3,7 @@
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunFolder, sample, type TrainConfig } from 'forger';
+import { RunFolder, sample, type TrainConfig } from '@forger/cli';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { resumeConfig } from '../../src/train/config.ts';
 import { emptyFolder } from '../cli/folders.ts';

@@ -246,9 +246,9 @@ describe('what does not fit is said', () => {
     await expect(draw(path)).rejects.toThrow(
       `${path} holds 2 networks that can be the generator, under the keys first, second: name one with --key`,
     );
-    const found = (await openSource(path, 'second')).find('generator', device);
+    const found = (await openSource(path, { key: 'second' })).find('generator', device);
     expect(found.sizes).toEqual(small);
-    await expect(openSource(path, 'third')).rejects.toThrow(
+    await expect(openSource(path, { key: 'third' })).rejects.toThrow(
       `${path} holds nothing under the key "third"; its keys are first, second`,
     );
   });

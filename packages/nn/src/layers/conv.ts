@@ -8,6 +8,7 @@ import {
   type Shape,
   type Tensor,
 } from '@forger/tensor';
+import { checkOptions } from '@forger/tensor/internal';
 import { defaultInit_ } from '../init.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
 import { WeightedLayer } from './weighted.ts';
@@ -37,6 +38,17 @@ export interface ConvTransposeOptions extends ConvOptions {
   readonly outputPadding?: Pair | undefined;
 }
 
+const CONV_OPTIONS = {
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: true,
+  bias: true,
+  device: true,
+  rng: true,
+} as const;
+const TRANSPOSE_OPTIONS = { ...CONV_OPTIONS, outputPadding: true } as const;
+
 /**
  * The base of both directions. They differ in the order of the weight's first two sizes and in the output
  * size.
@@ -58,10 +70,10 @@ abstract class Conv extends WeightedLayer implements Window {
     weightChannels: (groups: number) => HeightWidth,
   ) {
     super();
-    this.kernelSize = toPair(kernelSize);
-    this.stride = toPair(options.stride ?? 1);
-    this.padding = toPair(options.padding ?? 0);
-    this.dilation = toPair(options.dilation ?? 1);
+    this.kernelSize = toPair(kernelSize, 'kernelSize', 1);
+    this.stride = toPair(options.stride ?? 1, 'stride', 1);
+    this.padding = toPair(options.padding ?? 0, 'padding', 0);
+    this.dilation = toPair(options.dilation ?? 1, 'dilation', 1);
     this.groups = options.groups ?? 1;
     if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
       throw new ConfigError(
@@ -88,6 +100,7 @@ abstract class Conv extends WeightedLayer implements Window {
  */
 export class Conv2d extends Conv {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvOptions = {}) {
+    checkOptions('Conv2d', options, CONV_OPTIONS);
     super(inChannels, outChannels, kernelSize, options, (groups) => [outChannels, inChannels / groups]);
   }
 
@@ -117,8 +130,9 @@ export class ConvTranspose2d extends Conv {
   protected override readonly outputDim = 1;
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvTransposeOptions = {}) {
+    checkOptions('ConvTranspose2d', options, TRANSPOSE_OPTIONS);
     super(inChannels, outChannels, kernelSize, options, (groups) => [inChannels, outChannels / groups]);
-    this.outputPadding = toPair(options.outputPadding ?? 0);
+    this.outputPadding = toPair(options.outputPadding ?? 0, 'outputPadding', 0);
   }
 
   forward(x: Tensor): Tensor {

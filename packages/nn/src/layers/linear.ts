@@ -1,5 +1,6 @@
 // The fully connected layer.
 import { empty, linear, type Shape, ShapeError, showShape, type Tensor } from '@forger/tensor';
+import { checkOptions } from '@forger/tensor/internal';
 import { defaultInit_ } from '../init.ts';
 import { type BiasOptions, deviceOf } from './options.ts';
 import { WeightedLayer } from './weighted.ts';
@@ -17,6 +18,7 @@ export class Linear extends WeightedLayer {
     readonly outFeatures: number,
     options: BiasOptions = {},
   ) {
+    checkOptions('Linear', options, { bias: true, device: true, rng: true });
     super();
     const device = deviceOf(options);
     this.weight = this.registerParameter('weight', empty([outFeatures, inFeatures], { device }));

@@ -13,6 +13,7 @@ import {
   type Tensor,
   zeros,
 } from '@forger/tensor';
+import { checkOptions } from '@forger/tensor/internal';
 import { Module } from '../module.ts';
 import { LeakyReLU, ReLU } from './activation.ts';
 import { deviceOf, type ParameterOptions } from './options.ts';
@@ -50,6 +51,15 @@ export interface InstanceNormOptions extends AffineOptions {
   /** Scale and shift. Default false, as in PyTorch. */
   readonly affine?: boolean | undefined;
 }
+
+const AFFINE_OPTIONS = {
+  affine: true,
+  weight: true,
+  bias: true,
+  eps: true,
+  device: true,
+  rng: true,
+} as const;
 
 abstract class Norm extends Module {
   readonly eps: number;
@@ -117,6 +127,7 @@ abstract class BatchNorm extends Norm {
   readonly numBatchesTracked: Tensor<'int32'> | null = null;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    checkOptions('a batch norm', options, { ...AFFINE_OPTIONS, momentum: true, trackRunningStats: true });
     super(numFeatures, options.affine ?? true, options);
     this.momentum = options.momentum ?? 0.1;
     const device = deviceOf(options);
@@ -170,6 +181,7 @@ export class BatchNorm2d extends BatchNorm {
  */
 export class InstanceNorm2d extends Norm {
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    checkOptions('InstanceNorm2d', options, AFFINE_OPTIONS);
     super(numFeatures, options.affine ?? false, options);
   }
 
@@ -196,6 +208,7 @@ export class GroupNorm extends Norm {
     numChannels: number,
     options: InstanceNormOptions = {},
   ) {
+    checkOptions('GroupNorm', options, AFFINE_OPTIONS);
     super(numChannels, options.affine ?? true, options);
     if (numChannels % numGroups !== 0) {
       throw new ShapeError(

@@ -1,5 +1,6 @@
 // Pooling of images, x [N, C, H, W]. No parameters.
 import { avgPool2d, globalAvgPool2d, maxPool2d, type Pair, type Shape, type Tensor } from '@forger/tensor';
+import { checkOptions } from '@forger/tensor/internal';
 import { Module } from '../module.ts';
 import { describeWindow, type HeightWidth, imageShape, slideWindow, toPair, type Window } from './window.ts';
 
@@ -28,10 +29,10 @@ abstract class Pool extends Module implements Window {
 
   constructor(kernelSize: Pair, options: MaxPoolOptions = {}) {
     super();
-    this.kernelSize = toPair(kernelSize);
-    this.stride = toPair(options.stride ?? kernelSize);
-    this.padding = toPair(options.padding ?? 0);
-    this.dilation = toPair(options.dilation ?? 1);
+    this.kernelSize = toPair(kernelSize, 'kernelSize', 1);
+    this.stride = toPair(options.stride ?? kernelSize, 'stride', 1);
+    this.padding = toPair(options.padding ?? 0, 'padding', 0);
+    this.dilation = toPair(options.dilation ?? 1, 'dilation', 1);
   }
 
   override outputShape(input: Shape): Shape {
@@ -46,6 +47,11 @@ abstract class Pool extends Module implements Window {
 
 /** The largest value of each window. */
 export class MaxPool2d extends Pool {
+  constructor(kernelSize: Pair, options: MaxPoolOptions = {}) {
+    checkOptions('MaxPool2d', options, { stride: true, padding: true, dilation: true });
+    super(kernelSize, options);
+  }
+
   forward(x: Tensor): Tensor {
     const { kernelSize, stride, padding, dilation } = this;
     return maxPool2d(x, kernelSize, { stride, padding, dilation });
@@ -56,7 +62,9 @@ export class MaxPool2d extends Pool {
 export class AvgPool2d extends Pool {
   readonly countIncludePad: boolean;
 
-  constructor(kernelSize: Pair, { stride, padding, countIncludePad }: AvgPoolOptions = {}) {
+  constructor(kernelSize: Pair, options: AvgPoolOptions = {}) {
+    checkOptions('AvgPool2d', options, { stride: true, padding: true, countIncludePad: true });
+    const { stride, padding, countIncludePad } = options;
     super(kernelSize, { stride, padding });
     this.countIncludePad = countIncludePad ?? true;
   }

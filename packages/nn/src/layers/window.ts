@@ -1,12 +1,13 @@
 // Shape arithmetic of convolutions and pooling for one sample [channels, height, width].
 import { type Pair, type Shape, ShapeError, showShape } from '@forger/tensor';
-import { type Slide, slideSize, spreadSize } from '@forger/tensor/internal';
+import { pair, type Slide, slideSize, spreadSize } from '@forger/tensor/internal';
 
 /** (height, width). */
 export type HeightWidth = readonly [number, number];
 
-export function toPair(value: Pair): HeightWidth {
-  return typeof value === 'number' ? [value, value] : value;
+/** @throws ShapeError, which names the option, unless it is one or two whole numbers of at least `least`. */
+export function toPair(value: Pair, name: string, least: number): HeightWidth {
+  return pair(value, name, least);
 }
 
 export interface Window {

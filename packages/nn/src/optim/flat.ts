@@ -13,6 +13,12 @@ import { type FlatRun, flatChunk, stateStride } from '@forger/tensor/internal';
 export type ParameterList = Iterable<Tensor | readonly [string, Tensor]>;
 
 export function namedList(parameters: ParameterList): [string, Tensor][] {
+  if (typeof (parameters as Partial<ParameterList> | null)?.[Symbol.iterator] !== 'function') {
+    const module = typeof (parameters as { parameters?: unknown } | null)?.parameters === 'function';
+    throw new TypeError(
+      `An optimizer takes a list of parameters, and ${module ? 'a module was given: write module.parameters()' : `${String(parameters)} was given`}.`,
+    );
+  }
   const list = Array.from(parameters, (item, i): [string, Tensor] =>
     item instanceof Tensor ? [String(i), item] : [item[0], item[1]],
   );

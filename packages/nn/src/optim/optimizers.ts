@@ -1,9 +1,12 @@
 // The optimizers, in order of increasing complexity. Formulas stand in shaders/optimizer/; names, defaults
 // and order of operations are PyTorch's.
 import { ConfigError, type Tensor } from '@forger/tensor';
-import { adamStep, type FlatRun, rmspropStep, sgdStep } from '@forger/tensor/internal';
+import { adamStep, checkOptions, type FlatRun, rmspropStep, sgdStep } from '@forger/tensor/internal';
 import type { ParameterList } from './flat.ts';
 import { checkAtLeast, Optimizer, type OptimizerOptions } from './optimizer.ts';
+
+/** Options of every optimizer. */
+const COMMON = { lr: true, weightDecay: true, maxBytes: true } as const;
 
 type Moments = Readonly<Record<string, Tensor>>;
 
@@ -24,6 +27,12 @@ export class SGD extends Optimizer {
   readonly #settings;
 
   constructor(parameters: ParameterList, options: SGDOptions = {}) {
+    checkOptions('SGD', options, {
+      ...COMMON,
+      momentum: true,
+      dampening: true,
+      nesterov: true,
+    });
     const { lr = 1e-3, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
     checkAtLeast('momentum', momentum, 0);
     checkAtLeast('weightDecay', weightDecay, 0);
@@ -60,6 +69,7 @@ export class RMSprop extends Optimizer {
   readonly #settings;
 
   constructor(parameters: ParameterList, options: RMSpropOptions = {}) {
+    checkOptions('RMSprop', options, { ...COMMON, alpha: true, eps: true, momentum: true, centered: true });
     const { lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = options;
     checkAtLeast('alpha', alpha, 0, 1);
     checkAtLeast('eps', eps, 0);
@@ -98,6 +108,12 @@ export class Adam extends Optimizer {
   readonly #settings;
 
   constructor(parameters: ParameterList, options: AdamOptions = {}, decoupled = false) {
+    checkOptions(decoupled ? 'AdamW' : 'Adam', options, {
+      ...COMMON,
+      betas: true,
+      eps: true,
+      epsPlacement: true,
+    });
     const {
       lr = 1e-3,
       betas = [0.9, 0.999],

@@ -37,6 +37,8 @@ export interface Pooled {
 
 export interface PooledBuffer extends Pooled {
   readonly gpu: GPUBuffer;
+  /** The device that it belongs to, the only one that may bind it. */
+  readonly owner: GPUDevice;
   /** Packed copies that kernels derived from it (Device.packed), or null. */
   packed: PackedCopies | null;
 }
@@ -166,6 +168,7 @@ export class BufferPool implements Allocator {
       return {
         id,
         gpu: createBuffer(this.#device, size, tensorOf(shape)),
+        owner: this.#device,
         bytes: size,
         lastBatch: -1,
         packed: null,

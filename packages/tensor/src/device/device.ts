@@ -4,7 +4,7 @@
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
 import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
-import { Bindings, type FloatParam } from './bindings.ts';
+import { Bindings } from './bindings.ts';
 import {
   type Allocator,
   BufferPool,
@@ -17,6 +17,15 @@ import {
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
+import type { Work } from './command.ts';
+import {
+  clearCommand,
+  copyCommand,
+  type FloatParam,
+  itemOf,
+  type Operand,
+  textureCopyCommand,
+} from './command.ts';
 import { Failures } from './failure.ts';
 import type { GPUDevice } from './globals.ts';
 import { PackedCopies } from './packed.ts';
@@ -27,11 +36,10 @@ import { checkPrecision, type Precision, withPrecision } from './precision.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
 import { Readback } from './readback.ts';
-import { clearCommand, copyCommand, itemOf, type Operand, Recorder, textureCopyCommand } from './recorder.ts';
+import { Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { Trace } from './trace.ts';
 import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
-import type { Work } from './work.ts';
 
 export interface DeviceOptions extends PlatformOptions {
   /** Record the stack of each allocation, for `device.leaks()`. Default false. */
@@ -40,8 +48,8 @@ export interface DeviceOptions extends PlatformOptions {
   readonly precision?: Precision;
 }
 
-export { type FloatParam, f32 } from './bindings.ts';
 export type { BufferRange } from './buffers.ts';
+export { type FloatParam, f32 } from './command.ts';
 
 /**
  * A WebGPU device: it allocates the memory of tensors, records and submits commands, and reports errors. Open
@@ -160,6 +168,7 @@ export class Device {
     work?: Work,
   ): void {
     this.throwIfFailed();
+    for (const operand of operands) if (!('view' in operand)) this.#checkOwned(operand);
     for (const [i, operand] of operands.entries()) {
       if (source.bindings[i] === 'write' && !('view' in operand)) operand.buffer.packed?.drop();
     }
@@ -196,8 +205,18 @@ export class Device {
     });
   }
 
+  /** A command that binds another device's buffer would break this device for good: refuse it before it is recorded. */
+  #checkOwned({ buffer }: BufferRange): void {
+    if (buffer.owner !== this.gpu)
+      throw new DeviceError(
+        'Tensors of two devices were given to one operation; create one of them on the device of the other: tensor(await x.data(), x.shape, { device }).',
+      );
+  }
+
   /** Records a copy of `bytes` bytes (a multiple of 4) between two ranges of different buffers. */
   copy(source: BufferRange, target: BufferRange, bytes: number): void {
+    this.#checkOwned(source);
+    this.#checkOwned(target);
     target.buffer.packed?.drop();
     if (this.#trace) {
       this.#trace.record({ kind: 'copy', source, target, bytes, ...this.#phase });
@@ -212,6 +231,7 @@ export class Device {
    * of 16 bytes.
    */
   copyToTexture(source: BufferRange, target: PooledTexture): void {
+    this.#checkOwned(source);
     if (this.#trace) this.#trace.record({ kind: 'texture_copy', source, target, ...this.#phase });
     else this.recorder.record(textureCopyCommand(source, target));
   }
@@ -266,6 +286,7 @@ export class Device {
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     this.throwIfFailed();
     this.#refuseToWait();
+    for (const range of ranges) this.#checkOwned(range);
     const results = await this.#readback.read(this.recorder, ranges).catch((error: unknown) => {
       this.throwIfFailed();
       throw error;

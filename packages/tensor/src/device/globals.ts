@@ -19,4 +19,5 @@ export type GPUComputePipeline = typeof globalThis extends { GPUComputePipeline:
 export type GPUDevice = typeof globalThis extends { GPUDevice: infer C } ? Instance<C> : any;
 export type GPUTexture = typeof globalThis extends { GPUTexture: infer C } ? Instance<C> : any;
 export type GPUTextureView = typeof globalThis extends { GPUTextureView: infer C } ? Instance<C> : any;
+export type ImageData = typeof globalThis extends { ImageData: infer C } ? Instance<C> : any;
 // biome-ignore-end lint/suspicious/noExplicitAny: as above.

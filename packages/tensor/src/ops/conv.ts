@@ -5,6 +5,7 @@ import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import type { ConvSizes } from '../kernels/algorithm.ts';
 import { chooseConv } from '../kernels/choose.ts';
+import { checkOptions } from '../options.ts';
 import { type Pair, pair, type Slide, showShape, slideSize, spreadSize } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { sum } from './reduce.ts';
@@ -29,6 +30,9 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
    */
   readonly outputPadding?: Pair | undefined;
 }
+
+const CONV_OPTIONS = { bias: true, stride: true, padding: true, dilation: true, groups: true } as const;
+const TRANSPOSE_OPTIONS = { ...CONV_OPTIONS, outputPadding: true } as const;
 
 function options(name: string, o: Conv2dOptions) {
   const groups = o.groups ?? 1;
@@ -75,6 +79,7 @@ function checkOperands(
  * and on options out of range.
  */
 export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor {
+  checkOptions('conv2d', o, CONV_OPTIONS);
   checkOperands('conv2d', x, weight, o.bias, weight.shape[0]!);
   const window = options('conv2d', o);
   const { stride, padding, dilation, groups } = window;
@@ -104,6 +109,7 @@ export function conv2d(x: Tensor, weight: Tensor, o: Conv2dOptions = {}): Tensor
  * of range.
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, o: ConvTranspose2dOptions = {}): Tensor {
+  checkOptions('convTranspose2d', o, TRANSPOSE_OPTIONS);
   const name = 'convTranspose2d';
   const window = options(name, o);
   const { stride, padding, dilation, groups } = window;

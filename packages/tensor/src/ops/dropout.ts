@@ -1,6 +1,8 @@
 // Dropout: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (JMLR
 // 2014).
+
 import { ConfigError } from '../errors.ts';
+import { checkOptions } from '../options.ts';
 import { draw } from '../rng.ts';
 import { checkFloat32, empty, type Tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
@@ -19,6 +21,7 @@ export interface DropoutOptions extends DrawOptions {
  * @throws ConfigError when p is outside [0, 1].
  */
 export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
+  checkOptions('dropout', options, { training: true, rng: true });
   if (!(p >= 0 && p <= 1))
     throw new ConfigError(`dropout: p ${p} was given; expected a probability from 0 to 1.`);
   checkFloat32('dropout', x);

@@ -1,5 +1,6 @@
 // Losses: binary cross-entropy on probabilities and on logits, mean squared and absolute error,
 // cross-entropy.
+
 import { isGradEnabled, isOne, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
@@ -11,6 +12,7 @@ import {
   reducedLoss,
 } from '../kernels/loss.ts';
 import { reduce } from '../kernels/reduce.ts';
+import { checkOptions } from '../options.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { type DType, Tensor, tensor } from '../tensor.ts';
 import { mul } from './binary.ts';
@@ -26,7 +28,9 @@ export interface LossOptions {
   readonly reduction?: Reduction | undefined;
 }
 
-function reductionOf(name: string, { reduction = 'mean' }: LossOptions): Reduction {
+function reductionOf(name: string, options: LossOptions): Reduction {
+  checkOptions(name, options, { reduction: true });
+  const { reduction = 'mean' } = options;
   if (!['mean', 'sum', 'none'].includes(reduction)) {
     throw new ConfigError(
       `${name}: reduction "${String(reduction)}" was given; expected "mean", "sum" or "none".`,

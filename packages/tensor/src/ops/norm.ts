@@ -4,6 +4,7 @@
 // Batch normalisation computes mean and biased variance for each channel, instance normalisation for each
 // channel of each sample. Method and gradient: Ioffe & Szegedy 2015, "Batch Normalization"; Ulyanov et al.
 // 2016, "Instance Normalization".
+
 import { isGradEnabled, noGrad, record } from '../autograd/tape.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import {
@@ -19,6 +20,7 @@ import {
 } from '../kernels/norm.ts';
 import { reduce } from '../kernels/reduce.ts';
 import { unaryBackward } from '../kernels/unary.ts';
+import { checkOptions } from '../options.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { checkFloat32, type Tensor } from '../tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
@@ -60,6 +62,17 @@ export interface BatchNormOptions extends InstanceNormOptions {
   readonly ghostBatches?: number | undefined;
 }
 
+const INSTANCE_OPTIONS = { weight: true, bias: true, eps: true, negativeSlope: true } as const;
+const BATCH_OPTIONS = {
+  ...INSTANCE_OPTIONS,
+  runningMean: true,
+  runningVar: true,
+  training: true,
+  momentum: true,
+  numBatchesTracked: true,
+  ghostBatches: true,
+} as const;
+
 /** The settings of a normalisation. `given` are statistics that do not depend on x, or null. */
 interface Normalization extends NormSettings {
   readonly name: string;
@@ -81,6 +94,7 @@ interface Normalization extends NormSettings {
  * @throws ConfigError on eps, momentum or negativeSlope out of range.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  checkOptions('batchNorm', options, BATCH_OPTIONS);
   const name = 'batchNorm';
   const { training = false, momentum = 0.1, ghostBatches = 1 } = options;
   if (x.rank < 2 || x.rank > 4) throw badInput(name, x, '(N, C), (N, C, L) or (N, C, H, W)');
@@ -117,6 +131,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
  * or a slope out of range.
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  checkOptions('instanceNorm', options, INSTANCE_OPTIONS);
   const name = 'instanceNorm';
   if (x.rank < 3 || x.rank > 4) throw badInput(name, x, '(N, C, L) or (N, C, H, W)');
   const [samples, channels] = x.shape as [number, number];

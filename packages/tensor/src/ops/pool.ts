@@ -1,4 +1,5 @@
 // Pooling of images: maximum, average, and the average over a whole image.
+
 import { record } from '../autograd/tape.ts';
 import { ShapeError } from '../errors.ts';
 import { take } from '../kernels/gather.ts';
@@ -9,6 +10,7 @@ import {
   maxPoolForward,
   type PoolGeometry,
 } from '../kernels/pool.ts';
+import { checkOptions } from '../options.ts';
 import { type Pair, pair, showShape, slideSize } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { mean } from './reduce.ts';
@@ -89,6 +91,7 @@ function geometryOf(
  * @throws ShapeError on other shapes and dtypes, and when the windows do not fit the image.
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  checkOptions('maxPool2d', options, { stride: true, padding: true, dilation: true });
   const geometry = geometryOf('maxPool2d', x, kernelSize, options);
   const { y, index } = maxPoolForward(x, geometry);
   record('maxPool2d', y, [x], (gy) => [spread(gy, index, geometry)]);
@@ -113,6 +116,7 @@ function pick(x: Tensor, index: Tensor<'uint32'>, geometry: PoolGeometry): Tenso
  * @throws ShapeError on other shapes and dtypes, and when the windows do not fit the image.
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
+  checkOptions('avgPool2d', options, { stride: true, padding: true, countIncludePad: true });
   const geometry = geometryOf('avgPool2d', x, kernelSize, options);
   return average(x, geometry);
 }

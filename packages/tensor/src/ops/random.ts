@@ -1,7 +1,9 @@
 // Uniform and normal random numbers, in a new tensor or written over an existing one. They have no gradient.
+
 import type { Device } from '../device/device.ts';
 import { ConfigError } from '../errors.ts';
 import type { Distribution } from '../kernels/random.ts';
+import { checkOptions } from '../options.ts';
 import { draw, type Rng } from '../rng.ts';
 import type { Shape } from '../shape.ts';
 import { empty, type Tensor } from '../tensor.ts';
@@ -66,6 +68,7 @@ function normalOf({ mean = 0, std = 1 }: NormalRange): Distribution {
 
 /** Uniform random numbers in [low, high), float32. @throws ConfigError unless low < high, both finite. */
 export function uniform(shape: Shape, options: UniformRange & RandomOptions = {}): Tensor {
+  checkOptions('uniform', options, { low: true, high: true, rng: true, device: true });
   const distribution = uniformOf(options);
   return draw(target(shape, options), options.rng, distribution);
 }
@@ -75,6 +78,7 @@ export function uniform(shape: Shape, options: UniformRange & RandomOptions = {}
  * @throws ConfigError unless mean and std are finite and std is at least 0.
  */
 export function normal(shape: Shape, options: NormalRange & RandomOptions = {}): Tensor {
+  checkOptions('normal', options, { mean: true, std: true, rng: true, device: true });
   const distribution = normalOf(options);
   return draw(target(shape, options), options.rng, distribution);
 }
