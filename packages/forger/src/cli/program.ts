@@ -171,7 +171,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--evaluate-network <name>',
-        'whose features evaluations compare: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features evaluations compare: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
@@ -296,13 +296,20 @@ function addEvaluate(program: Command, finish: (exitCode: number) => void): void
     .addOption(
       option('--data <name|path>', 'the real images (default: those that a run was trained on)', nonEmpty),
     )
+    .addOption(
+      option(
+        '--floor <name|path>',
+        'further real images, such as a test set, to compare the real ones with (default: others of the real images)',
+        nonEmpty,
+      ),
+    )
     .addOption(option('--data-dir <dir>', 'folder with copies of the named data sets', nonEmpty))
     .addOption(option('--count <n>', 'images on each side', whole('evaluateCount')).default(10_000))
     .addOption(option('--metrics <names>', 'such as frechet,kid,prdc (default: all that fit)', names))
     .addOption(
       option(
         '--network <name>',
-        'whose features are compared: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features are compared: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
