@@ -2,6 +2,8 @@
 // so that help and usage errors come at once.
 
 import {
+  ACTIVATION_NAMES,
+  type ActivationPlan,
   CHANNELS,
   LIMITS,
   LOSS_NAMES,
@@ -9,11 +11,12 @@ import {
   ON_NAN,
   PRECISIONS,
   PROFILE_AFTER,
+  parseActivation,
   TUNING,
   type WholeRange,
 } from '@forger/dcgan/limits';
 import { Argument, Command, Option } from 'commander';
-import { explain } from './errors.ts';
+import { explain, UsageError } from './errors.ts';
 import { names, nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
@@ -50,6 +53,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
   addRecipes(program, finish);
   addDoctor(program, finish);
   addSetup(program, finish);
+  addCache(program, finish);
   for (const command of program.commands)
     command.option('--debug', 'show stack traces and run more checks; slower');
   return program;
@@ -69,7 +73,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--data <name|path>',
-        'glyphs, mnist, fashion-mnist, cifar10, sprites, or a path to IDX files, CIFAR-10 batches, a ZIP archive or a folder of pictures ' +
+        'glyphs, mnist, fashion-mnist, cifar10, sprites, or a path to IDX files, CIFAR-10 batches, numpy arrays, an archive or a folder of pictures ' +
           "(default: the recipe's)",
         nonEmpty,
       ),
@@ -88,15 +92,16 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--image-size <n>',
-        "height and width of the images in pixels (default: the recipe's)",
+        "height and width of the images in pixels (default: the recipe's, or less where the data are smaller)",
         whole('imageSize'),
       ),
     )
     .addOption(
       option('--width <n>', "base number of channels, ngf = ndf (default: the recipe's)", whole('width')),
     )
+    .addOption(option('--nz <n>', "numbers in a latent (default: the recipe's)", whole('latentSize')))
     .addOption(
-      option('--channels <n>', "1 for grey, 3 for colour (default: the recipe's)", (flag) =>
+      option('--channels <n>', '1 for grey, 3 for colour (default: as the data have them)', (flag) =>
         oneOf(flag, CHANNELS),
       ),
     )
@@ -128,7 +133,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--resume <dir>',
-        'continue the run in this folder, with its settings; --epochs, --steps or --minutes set a new end',
+        'continue the run in this folder, with its settings; --epochs, --steps or --minutes set a new end, --data says where its data are now',
         nonEmpty,
       ).conflicts('out'),
     )
@@ -265,7 +270,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
 }
 
 function addSample(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('sample')
     .description('Generate images with a trained generator.')
     .argument('<source>', SOURCE)
@@ -273,7 +278,11 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
     .addOption(option('--seed <n>', 'seed of the latents', whole('seed')).default(0))
     .addOption(option('--out <file.png>', 'file to write (default: sample-<seed>.png)', pathEnding('.png')))
     .addOption(key())
-    .addOption(best())
+    .addOption(best());
+  for (const flag of weightFlags()) command.addOption(flag);
+  command
+    .addOption(networkFile())
+    .option('--allow-nan', 'go on when NaN or infinity is among the weights')
     .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
 }
 
@@ -334,17 +343,27 @@ function addReport(program: Command, finish: (exitCode: number) => void): void {
 }
 
 function addInfo(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('info')
     .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
     .argument('<source>', `a recipe, ${SOURCE}`)
     .addOption(key())
-    .addOption(best())
+    .addOption(best());
+  for (const flag of weightFlags()) command.addOption(flag);
+  command
+    .addOption(networkFile())
+    .addOption(
+      option(
+        '--describe <file.json>',
+        'write the network of bare weights as JSON, to be corrected and given back with --network',
+        pathEnding('.json'),
+      ),
+    )
     .action(async (source, flags) => finish(await (await import('./info.ts')).runInfo(source, flags)));
 }
 
 function addConvert(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('convert')
     .description(
       "Write weights in another format: safetensors with PyTorch's names, or the generator as ONNX.",
@@ -358,16 +377,18 @@ function addConvert(program: Command, finish: (exitCode: number) => void): void 
     .addOption(
       option(
         '--network <name>',
-        'network to write, such as generator or discriminator (default: generator)',
+        'network to write, such as generator or discriminator (default: generator); or FILE.json, which describes that of bare weights',
         nonEmpty,
       ),
     )
     .addOption(key())
     .addOption(best())
     .option('--uint8', 'ONNX from flat latents to uint8 RGB images, as torch-fidelity expects')
-    .action(async (source, out, flags) =>
-      finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
-    );
+    .option('--allow-nan', 'go on when NaN or infinity is among the weights');
+  for (const flag of weightFlags()) command.addOption(flag);
+  command.action(async (source, out, flags) =>
+    finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
+  );
 }
 
 function addRecipes(program: Command, finish: (exitCode: number) => void): void {
@@ -384,6 +405,17 @@ function addDoctor(program: Command, finish: (exitCode: number) => void): void {
     .command('doctor')
     .description('Check the graphics adapter, its driver and the installation, and say what to fix.')
     .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
+}
+
+function addCache(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('cache')
+    .description(
+      'Show the decoded pictures that are kept for the next start of large data sets, or clear them.',
+    )
+    .option('--clear', 'remove them all')
+    .option('--json', 'print one JSON object')
+    .action(async (flags) => finish(await (await import('./cache.ts')).runCache(flags)));
 }
 
 function addSetup(program: Command, finish: (exitCode: number) => void): void {
@@ -403,6 +435,47 @@ function key(): Option {
     'which network of a file that holds several, such as state_dict.netG',
     nonEmpty,
   );
+}
+
+/** What shapes do not tell of bare weights. */
+function weightFlags(): Option[] {
+  return [
+    option('--image-size <n>', 'of bare weights: height and width of the pictures', whole('imageSize')),
+    option(
+      '--activation <name>',
+      'of bare weights: hidden activations: relu, leaky-relu:SLOPE, elu, gelu, silu, tanh, sigmoid or softplus',
+      activation,
+    ),
+    option('--latent <which>', 'of bare weights: distribution of the latents', (flag) =>
+      oneOf(flag, ['normal', 'uniform'] as const),
+    ),
+    option(
+      '--pixel-range <which>',
+      'of bare weights: tanh for pictures in [-1, 1], sigmoid for [0, 1]',
+      (flag) => oneOf(flag, ['tanh', 'sigmoid'] as const),
+    ),
+    option('--norm-eps <x>', 'of bare weights: what norms add to the variance', positiveNumber),
+    option('--reading <n>', 'of bare weights that can be read in several ways: which, from 1', (flag) =>
+      wholeNumber(flag, { least: 1, most: 1000 }),
+    ),
+  ];
+}
+
+function networkFile(): Option {
+  return option(
+    '--network <file.json>',
+    'of bare weights: their network, as forger info --describe writes it',
+    pathEnding('.json'),
+  );
+}
+
+/** @throws UsageError for an activation that there is none of. */
+function activation(flag: string): (text: string) => ActivationPlan {
+  return (text) => {
+    const found = parseActivation(text);
+    if (!found) throw new UsageError(`${flag} ${text}: expected ${ACTIVATION_NAMES}`);
+    return found;
+  };
 }
 
 function best(): Option {
