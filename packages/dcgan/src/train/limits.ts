@@ -10,6 +10,8 @@ export interface WholeRange {
 
 const MANY = Number.MAX_SAFE_INTEGER;
 
+export { ACTIVATION_NAMES, type ActivationPlan, parseActivation } from '../weights/activation-name.ts';
+
 /** Ranges of the whole-number settings. The seed is one 32-bit word of the random generator's key. */
 export const LIMITS = {
   imageSize: { least: 4, most: 1024 },
@@ -35,7 +37,7 @@ export const LIMITS = {
 /** Steps before a profile: they compile kernels and fill caches. */
 export const PROFILE_AFTER = 3;
 
-/** How often a run begins again by itself, unless told otherwise. */
+/** Default of `--max-restarts`. */
 export const MAX_RESTARTS = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
@@ -47,7 +49,7 @@ export const PRECISIONS = ['float32', 'mixed'] as const satisfies readonly Preci
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
 
-/** What to do when training has left the numbers: see train/restarts.ts. */
+/** What to do when a loss or a weight becomes NaN or infinite: see train/restarts.ts. */
 export const ON_NAN = ['stop', 'rollback'] as const;
 
 /** How a run settles on kernels: see train/tuning.ts. */

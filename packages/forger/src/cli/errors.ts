@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { printable, shown } from '@forger/dcgan/printable';
 import type { DeviceLostError, ForgerError } from '@forger/tensor';
 import { CommanderError } from 'commander';
+import { commandName } from './invocation.ts';
 
 /** The longest message that is printed: names of files, and what they say, may be of any length. */
 const MOST_CHARACTERS = 4000;
@@ -34,14 +35,18 @@ export async function explain(error: unknown, command: string | undefined, debug
   // Loaded only here, so that --help and usage errors need not wait for it.
   const { ForgerError } = await import('@forger/tensor');
   if (debug) console.error(inspect(error).split('\n').map(printable).join('\n'));
-  else if (error instanceof ForgerError)
-    console.error(`forger: ${shown(messageFor(error, command), MOST_CHARACTERS)}`);
+  else if (error instanceof ForgerError) console.error(`forger: ${shownLines(messageFor(error, command))}`);
   else {
     const reason = error instanceof Error ? error.message : String(error);
     console.error(`forger: unexpected error: ${shown(reason, MOST_CHARACTERS)}`);
     console.error('Add --debug to see where it comes from.');
   }
   return 1;
+}
+
+/** A message of several lines, such as a table: its own breaks stay, everything else is escaped. */
+function shownLines(message: string): string {
+  return message.slice(0, MOST_CHARACTERS).split('\n').map(printable).join('\n');
 }
 
 const SMALLER = 'A smaller --batch-size, --width or --image-size needs less.';
@@ -53,7 +58,9 @@ export function messageFor(error: ForgerError, command: string | undefined): str
       return [
         error.message,
         // The set-up takes drivers from apt.
-        ...(existsSync('/usr/bin/apt-get') ? ['`forger setup` fetches a driver without root.'] : []),
+        ...(existsSync('/usr/bin/apt-get')
+          ? [`\`${commandName()} setup\` fetches a driver without root.`]
+          : []),
         ...(command === 'doctor' ? [] : ['`forger doctor` shows what was found.']),
       ].join(' ');
     case 'precision':

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
-import { checkNetwork } from '../evaluate/network.ts';
+import { absoluteNetwork, checkNetwork } from '../evaluate/network.ts';
 import { checkMetrics, findValue } from '../evaluate/values.ts';
 import { absoluteRecipe, loadTask } from '../recipes/load.ts';
 import { isTaskFile } from '../recipes/task-file.ts';
@@ -90,7 +90,7 @@ async function trainAndReport(config: TrainConfig, io: RunIO & { reporter: Comma
     reporter.done(summary, await writeReports(run, facts(reporter.info), reporter.info?.task));
     run.close();
   } catch (error) {
-    // What ended the run is said, not what fails after it, such as writing the last metrics to a full disk.
+    // Report what ended the run, not errors that follow from it, such as writing the last metrics to a full disk.
     await (async () => (resume ? run.close() : run.discardIfUntrained()))().catch(() => {});
     throw error;
   }
@@ -178,12 +178,13 @@ function facts(info: StartInfo | undefined): [string, string][] {
 
 // A run may be resumed from another folder, so config.json holds absolute paths.
 function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
-  const { data, dataB, dataDir, recipe } = given;
+  const { data, dataB, dataDir, recipe, evaluateNetwork } = given;
   return {
     ...given,
     ...(data !== undefined && { data: isNamedSet(data) ? data : resolve(data) }),
     ...(dataB !== undefined && { dataB: isNamedSet(dataB) ? dataB : resolve(dataB) }),
     ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+    ...(evaluateNetwork !== undefined && { evaluateNetwork: absoluteNetwork(evaluateNetwork) }),
   };
 }

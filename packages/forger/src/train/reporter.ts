@@ -1,4 +1,4 @@
-// What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
+// What a training run reports. The loop calls a Reporter; the command chooses which one.
 
 import type { AnyTask, Best, EndReason, EvaluationProgress, StepMetrics } from '@forger/dcgan';
 import type { NamedValue } from '../evaluate/values.ts';

@@ -1,8 +1,10 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
+import type { NetworkPlan } from '@forger/dcgan';
 import type { ON_NAN } from '@forger/dcgan/internal';
 import type { AbortSignal } from '@forger/tensor/internal';
 import type { Finding } from '../info/findings.ts';
+import type { SourceOptions } from '../sample/source.ts';
 import type { TrainConfig } from './config.ts';
 import type { EvaluationLine } from './found-lines.ts';
 import type { BestCheckpoint, Reporter, TrainSummary } from './reporter.ts';
@@ -24,15 +26,15 @@ export interface RunIO {
   profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
-  /** The data were named when the run was resumed: other ones than before are taken, and config.json says so. */
+  /** `--data` was given on resuming. Other data than before are used, and config.json records it. */
   dataNamed?: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
-  /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
+  /** How kernels are chosen when the run begins; a resumed run keeps those it has. Default on. */
   tuning?: Tuning;
   /**
-   * How often the run may begin again by itself, from its last checkpoint: when the device is lost, or, if that is to be
-   * rolled back, when training diverges. Default 3.
+   * How often the run may restart from its last checkpoint: after the device is lost, or after training diverges if
+   * `onNan` is rollback. Default 3.
    */
   maxRestarts?: number;
   /**
@@ -51,15 +53,13 @@ export interface RunIO {
  */
 export type TrainRun = (config: TrainConfig, io: RunIO) => Promise<TrainSummary>;
 
-export interface SampleOptions {
+export interface SampleOptions extends SourceOptions {
   count: number;
   seed: number;
   /** The PNG to write. */
   out: string;
-  /** Where in a file of several networks the generator is. */
-  key?: string | undefined;
-  /** Of a run: draw with the best checkpoint in place of the last. */
-  best?: boolean | undefined;
+  /** Go on when NaN or infinity is among the weights. */
+  allowNan?: boolean | undefined;
 }
 
 /** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
@@ -105,6 +105,8 @@ export interface Description {
   /** Steps trained. */
   step?: number;
   networks: readonly NetworkDescription[];
+  /** Of bare weights: the network as `--network` takes it; absent where it has layers that this has no words for. */
+  plan?: NetworkPlan;
   /** How the weights were understood, where that is not plain. */
   notes: readonly string[];
   /** Of a run: its best checkpoint, its last evaluation, and what was found wrong with it. */
@@ -114,7 +116,4 @@ export interface Description {
 }
 
 /** `describe` of info/info.ts. */
-export type Describe = (
-  source: string,
-  options?: { key?: string | undefined; best?: boolean | undefined },
-) => Promise<Description>;
+export type Describe = (source: string, options?: SourceOptions) => Promise<Description>;
