@@ -19,7 +19,9 @@ const known = new Map<string, Named[]>();
 /** Names and shapes of a network that another program saved. */
 async function network(draw: Draw): Promise<Named[]> {
   const file = draw.pick(FIXTURES);
-  const path = fileURLToPath(new URL(`../../../packages/forger/test/weights/fixtures/${file}`, import.meta.url));
+  const path = fileURLToPath(
+    new URL(`../../../packages/forger/test/weights/fixtures/${file}`, import.meta.url),
+  );
   const shapes =
     known.get(file) ?? Array.from(await readWeights(path), ([name, { shape }]): Named => [name, shape]);
   known.set(file, shapes);

@@ -219,7 +219,9 @@ const written: Parser = {
   title: "files that PyTorch and Chainer wrote, torchgan's among them",
   generate: (draw): Sample => {
     const name = draw.pick(FIXTURES);
-    const path = fileURLToPath(new URL(`../../../packages/forger/test/weights/fixtures/${name}`, import.meta.url));
+    const path = fileURLToPath(
+      new URL(`../../../packages/forger/test/weights/fixtures/${name}`, import.meta.url),
+    );
     return single(name, readFileSync(path));
   },
   read: readAll,
