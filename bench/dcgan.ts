@@ -6,13 +6,13 @@ import type { BenchContext, BenchOption } from './benchmark.ts';
 
 /** The options of a benchmark that runs a step. */
 export const stepOptions = {
-  size: { default: '32', help: 'height and width of the pictures' },
+  size: { default: '32', help: 'height and width of the images' },
   width: {
     default: '32',
     help: "channels of the generator's last and the discriminator's first hidden layer",
   },
   channels: { default: '1', help: '1 for grey, 3 for colour' },
-  batch: { default: '64', help: 'pictures in a step' },
+  batch: { default: '64', help: 'images in a step' },
 } as const satisfies Record<string, BenchOption>;
 
 export interface StepSizes {
@@ -47,7 +47,7 @@ export const LEARNING_RATE = 2e-4;
 
 export interface DcganStep {
   readonly state: TrainState<Recipe>;
-  /** A batch of pictures, the same at every run. */
+  /** A batch of images, the same at every run. */
   readonly real: Tensor;
   /** Operations that the convolutions of one step need: 2 per multiply-add, 8 F_D + 3 F_G a picture. */
   readonly flop: number;

@@ -1,4 +1,4 @@
-// `pnpm bench [subcommand] [options]`: measures what the adapter can do and what we make of it (registry.ts).
+// `pnpm bench [subcommand] [options]`: measures the adapter's ceilings, and Forger's kernels and steps (registry.ts).
 import { parseArgs } from 'node:util';
 import {
   type Ceilings,

@@ -1,4 +1,4 @@
-// Device memory of a DCGAN training step at its peak, over what a step cannot do without: weights, gradients, moments,
+// Device memory of a DCGAN training step at its peak, over the least that a step needs: weights, gradients, moments,
 // and the activations that its backward passes use.
 import { createDevice, setDefaultDevice, type Tensor } from '@forger/tensor';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';

@@ -1,6 +1,6 @@
 // The same training step in other libraries, timed in turn with ours on the same machine and adapter. Each peer is a
 // process of its own (bench/peers/) that gets our first weights, batch and latents; its losses are compared with ours
-// before it is timed, so that a peer that computes something else is told from one that is fast.
+// before it is timed, so a peer that computes something else is not mistaken for a fast one.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

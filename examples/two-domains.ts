@@ -33,8 +33,8 @@ function translator({ width, channels }: Sizes, rng: Rng): Sequential {
   );
 }
 
-/** Judges patches: one score for each, not one for the image. */
-function judge({ width, channels }: Sizes, rng: Rng): Sequential {
+/** A PatchGAN discriminator: one score for each patch, not one for the image. */
+function patchDiscriminator({ width, channels }: Sizes, rng: Rng): Sequential {
   const halving = { stride: 2, padding: 1, rng };
   return new Sequential(
     new Conv2d(channels, width, 4, halving),
@@ -54,32 +54,45 @@ export default defineTask({
   build: (sizes, rng) => ({
     aToB: translator(sizes, rng),
     bToA: translator(sizes, rng),
-    judgeA: judge(sizes, rng),
-    judgeB: judge(sizes, rng),
+    discriminatorA: patchDiscriminator(sizes, rng),
+    discriminatorB: patchDiscriminator(sizes, rng),
   }),
   // One optimizer for both generators, one for both discriminators.
-  optimizers: ({ aToB, bToA, judgeA, judgeB }, lr) => {
+  optimizers: ({ aToB, bToA, discriminatorA, discriminatorB }, lr) => {
     const betas = [0.5, 0.999] as const;
     return {
       generators: new Adam([...aToB.parameters(), ...bToA.parameters()], { lr, betas }),
-      discriminators: new Adam([...judgeA.parameters(), ...judgeB.parameters()], { lr, betas }),
+      discriminators: new Adam([...discriminatorA.parameters(), ...discriminatorB.parameters()], {
+        lr,
+        betas,
+      }),
     };
   },
   parts: {
-    generators: ({ networks: { aToB, bToA, judgeA, judgeB }, optimizers, inputs: { a, b } }) => {
+    generators: ({
+      networks: { aToB, bToA, discriminatorA, discriminatorB },
+      optimizers,
+      inputs: { a, b },
+    }) => {
       const [fakeB, fakeA] = [aToB.forward(a), bToA.forward(b)];
-      const adversarial = add(mse(judgeB.forward(fakeB), 1), mse(judgeA.forward(fakeA), 1));
+      const adversarial = add(mse(discriminatorB.forward(fakeB), 1), mse(discriminatorA.forward(fakeA), 1));
       const cycle = add(l1(bToA.forward(fakeB), a), l1(aToB.forward(fakeA), b));
       optimizers.generators.zeroGrad();
-      frozen(judgeA, () => frozen(judgeB, () => backward(add(adversarial, mul(cycle, LAMBDA)))));
+      frozen(discriminatorA, () =>
+        frozen(discriminatorB, () => backward(add(adversarial, mul(cycle, LAMBDA)))),
+      );
       optimizers.generators.step();
       return { lossG: adversarial.detach(), cycle: cycle.detach() };
     },
-    discriminators: ({ networks: { aToB, bToA, judgeA, judgeB }, optimizers, inputs: { a, b } }) => {
+    discriminators: ({
+      networks: { aToB, bToA, discriminatorA, discriminatorB },
+      optimizers,
+      inputs: { a, b },
+    }) => {
       const [fakeB, fakeA] = noGrad(() => [aToB.forward(a), bToA.forward(b)]);
-      const loss = (judge: Sequential, real: Tensor, fake: Tensor): Tensor =>
-        mul(add(mse(judge.forward(real), 1), mse(judge.forward(fake), 0)), 0.5);
-      const [lossA, lossB] = [loss(judgeA, a, fakeA!), loss(judgeB, b, fakeB!)];
+      const loss = (discriminator: Sequential, real: Tensor, fake: Tensor): Tensor =>
+        mul(add(mse(discriminator.forward(real), 1), mse(discriminator.forward(fake), 0)), 0.5);
+      const [lossA, lossB] = [loss(discriminatorA, a, fakeA!), loss(discriminatorB, b, fakeB!)];
       optimizers.discriminators.zeroGrad();
       backward(add(lossA, lossB));
       optimizers.discriminators.step();

@@ -1,4 +1,4 @@
-// Products at the edges of what algorithms are made of, each algorithm beside the plain one: sizes at and around the sides of
+// Products at the edges of tiles, by each algorithm and by the naive one: sizes at and around the sides of
 // tiles (64, 128), of small matrices (8, 16), of vectors and of unrolled steps, long inner axes and single rows.
 import {
   conv2d,

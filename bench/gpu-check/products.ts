@@ -3,7 +3,7 @@ import { conv2d, convTranspose2d, type Device, grad, matmul, type Tensor, tensor
 
 /** One product of a layer, or a matrix product. */
 export interface Product {
-  /** What is told of together. */
+  /** The group that results are reported in. */
   readonly kind: string;
   /** In a few characters, for the table. */
   readonly brief: string;

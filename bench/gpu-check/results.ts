@@ -1,5 +1,5 @@
 // The results of a gpu-check as files, written as they come: whatever ends it, what was found until then is there.
-//   results.jsonl  every record as a stage said it      report.json  all results      table.txt  the table
+//   results.jsonl  every record as a stage sent it      report.json  all results      table.txt  the table
 //   logs/STAGE.txt  what the stage's process wrote on stdout and stderr
 import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -126,7 +126,7 @@ async function runStage(stage: StageProcess, limit: number, options: RunOptions)
 interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
-  /** ": " and what it said last on stderr, if anything. */
+  /** ": " and the last line of its stderr, if any. */
   readonly lastLine: string;
   /** Set where we ended it. */
   readonly why: [Outcome, string] | null;

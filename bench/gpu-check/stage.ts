@@ -1,4 +1,4 @@
-// What a stage is, and what it works with.
+// A stage, and the objects that it gets.
 import type { Device } from '@forger/tensor';
 import { describeMachine } from '../results.ts';
 import { type DeviceRequest, openDevice } from './forger.ts';
@@ -96,7 +96,7 @@ export class StageContext {
     this.figure(MACHINE, adapter, { ...describeMachine(device), adapter, rules: this.options.rules });
   }
 
-  /** Says the last word, unless it is said. */
+  /** Sends the last record, unless it was sent. */
   done(): void {
     if (!this.#ended) send({ type: 'done', text: '' });
   }

@@ -57,7 +57,7 @@ function wrapped(text: string): string[] {
   return [...lines, line];
 }
 
-function verdict(results: readonly StageResult[]): string {
+function conclusion(results: readonly StageResult[]): string {
   const wrong = results.filter(isWrong);
   const notes = results.reduce((sum, result) => sum + result.notes.length, 0);
   const left = notes > 0 ? ` ${notes} notes on what was left out, and why, are in report.json.` : '';
@@ -77,7 +77,7 @@ export function tableLines({ machine, folder }: Heading, results: readonly Stage
     ...figureLines(results),
     ...wrongLines(results),
     '',
-    ...(results.length > 0 ? [verdict(results)] : []),
+    ...(results.length > 0 ? [conclusion(results)] : []),
     `Results: ${folder}`,
   ];
 }

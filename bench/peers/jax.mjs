@@ -123,9 +123,9 @@ await serve(async (given, setting) => {
     }
     return [x, seen];
   };
-  const judge = (params, pictures) => {
+  const discriminate = (params, images) => {
     const seen = [];
-    let x = pictures;
+    let x = images;
     for (const [i, { weight, gamma, beta }] of params.entries()) {
       const last = i === params.length - 1;
       const padding = last ? 0 : 1;
@@ -165,8 +165,8 @@ await serve(async (given, setting) => {
   const train = jax.jit(function train({ g, d, adamG, adamD, runningG, runningD }, real, latents, rates) {
     const [fake, backG, seenG] = jax.vjp((g) => generate(g, latents), [tree.ref(g)], { hasAux: true });
     const lossD = (d, real, fake) => {
-      const [onReal, seenReal] = judge(tree.ref(d), real);
-      const [onFake, seenFake] = judge(d, fake);
+      const [onReal, seenReal] = discriminate(tree.ref(d), real);
+      const [onFake, seenFake] = discriminate(d, fake);
       return [saysReal(onReal).add(saysFake(onFake)), [seenReal, seenFake]];
     };
     const [[valueD, [seenReal, seenFake]], gradsD] = jax.valueAndGrad(lossD, { hasAux: true })(
@@ -176,7 +176,7 @@ await serve(async (given, setting) => {
     );
     [d, adamD] = update(d, gradsD, adamD, rates.ref);
     const lossG = (fake, d) => {
-      const [onFake, seen] = judge(d, fake);
+      const [onFake, seen] = discriminate(d, fake);
       return [saysReal(onFake), seen];
     };
     const [[valueG, seenAfter], gradFake] = jax.valueAndGrad(lossG, { hasAux: true })(fake, tree.ref(d));

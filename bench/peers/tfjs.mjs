@@ -62,8 +62,8 @@ await serve(async (given, backend) => {
     }
     return x;
   };
-  const judge = (layers, pictures) => {
-    let x = pictures;
+  const discriminate = (layers, images) => {
+    let x = images;
     for (const [i, { weight, norm }] of layers.entries()) {
       const last = i === layers.length - 1;
       x = last ? tf.conv2d(x, weight, 1, 'valid') : tf.conv2d(x, weight, 2, 'same');
@@ -87,14 +87,15 @@ await serve(async (given, backend) => {
     losses = tf.tidy(() => {
       let lossD;
       // The discriminator's update happens inside the generator's function, between its two halves, so that the
-      // fake pictures are made once. The tape leaves it out, since it does not lead to the generator's loss.
+      // generated images are computed once. The tape leaves it out, since it does not lead to the generator's loss.
       const forG = () => {
         const fake = generate(generator, latents[i]);
-        const forD = () => tf.add(saysReal(judge(discriminator, real)), saysFake(judge(discriminator, fake)));
+        const forD = () =>
+          tf.add(saysReal(discriminate(discriminator, real)), saysFake(discriminate(discriminator, fake)));
         const { value, grads } = tf.variableGrads(forD, parameters(discriminator));
         adamD.applyGradients(grads);
         lossD = tf.keep(value); // past the scope of this function
-        return saysReal(judge(discriminator, fake));
+        return saysReal(discriminate(discriminator, fake));
       };
       const { value: lossG, grads } = tf.variableGrads(forG, parameters(generator));
       adamG.applyGradients(grads);

@@ -1,5 +1,5 @@
-// Matrix product C[z] = A[z] B[z], version 1: one output per invocation. Obviously right; the reference that the
-// other cores are tested against and timed beside.
+// Matrix product C[z] = A[z] B[z], version 1: one output per invocation. The simplest core, and the reference: the
+// other cores are tested against it and timed beside it.
 //
 // Letters: M rows, N columns, K inner length, z batch. A core decides how outputs map to invocations; a "problem"
 // file (matmul.wgsl, conv_forward.wgsl, …) says what A, B and C are: it defines Row, Column, Inner, row_at, column_at,

@@ -1,5 +1,5 @@
 // Matrix product, version 4, for software adapters with costly loads: both operands lie in textures of four values to
-// a texel, since such an adapter reads a texel for less than a single element of a buffer.
+// a texel, since such an adapter loads a texel for less than a single element of a buffer.
 //
 // Work: an invocation holds ROWS rows × 8 columns of C and takes four steps of k at once. The eight lanes of a subgroup
 // load one or two texels of A each and share them by broadcasts from constant lanes; an invocation loads eight texels of B.

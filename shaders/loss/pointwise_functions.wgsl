@@ -43,14 +43,14 @@ fn bce(order: u32, x: f32, t: f32) -> f32 {
 // bce of sigmoid(x): f(x, t) = softplus(x) - t x.
 fn bce_with_logits(order: u32, x: f32, t: f32) -> f32 {
   let s = sigmoid(x);
-  let slope = s * sigmoid(-x);
+  let derivative = s * sigmoid(-x);
   switch order {
     case 0u: { return select(-t * x, (1.0 - t) * x, x > 0.0) + log1p(exp(-abs(x))); } // no x - t x of large x
     case 1u: { return -x; }
     case 4u: { return select(s - t, (1.0 - t) - sigmoid(-x), x > 0.0); } // s - t; near s = 1 without cancellation
     case 5u: { return -1.0; }
-    case 8u: { return slope; }
-    case 12u: { return slope * (1.0 - 2.0 * s); }
+    case 8u: { return derivative; }
+    case 12u: { return derivative * (1.0 - 2.0 * s); }
     default: { return 0.0; }
   }
 }

@@ -1,4 +1,4 @@
-// What becomes of the sums of group_walk.wgsl: the lanes' results are joined as a tree in workgroup memory, always in
+// Adds up the sums of group_walk.wgsl: the lanes' results are joined as a tree in workgroup memory, always in
 // the same order, and the first lane publishes them.
 // Linked with it: State, collapse (a State as a Partial), Partial, join, publish.
 

@@ -18,14 +18,14 @@
 @group(0) @binding(5) var<storage, read> dot_in: array<f32>;
 @group(0) @binding(6) var<storage, read_write> gx: array<Element>;
 
-struct State { by: Coefficients, mean_gradient: f32, slope: f32 }
+struct State { by: Coefficients, mean_gradient: f32, variance_factor: f32 }
 
 fn begin(group: u32) -> State {
   let by = coefficients_of(coefficients[group]);
   var state = State(by, 0.0, 0.0);
   if (BATCH_STATISTICS) {
     state.mean_gradient = sum_in[group] * params.inv_count;
-    state.slope = dot_in[group] * params.inv_count * by.inv_std;
+    state.variance_factor = dot_in[group] * params.inv_count * by.inv_std;
   }
   return state;
 }
@@ -37,7 +37,7 @@ fn visit(state: ptr<function, State>, at: u32) {
   if (PAIRS) {
     gx[at] = (g - (*state).mean_gradient) * (by.scale * params.eps * by.inv_std * by.inv_std);
   } else if (BATCH_STATISTICS) {
-    gx[at] = (g - (*state).mean_gradient - centred * (*state).slope) * by.scale;
+    gx[at] = (g - (*state).mean_gradient - centred * (*state).variance_factor) * by.scale;
   } else {
     gx[at] = g * by.scale;
   }

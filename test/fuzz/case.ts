@@ -1,5 +1,5 @@
 // One case: made from the parser's name, a seed and a number, or read from a file of the corpus; run in a folder of its
-// own; and judged.
+// own; and classified.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -30,7 +30,7 @@ export async function makeCase(parser: Parser, seed: number, index: number): Pro
   return { sample: { ...sample, files }, valid };
 }
 
-export interface Verdict {
+export interface CaseResult {
   outcome: 'accepted' | 'refused' | 'crash';
   /** The refusal's sentence, or what is wrong. */
   message?: string;
@@ -49,7 +49,7 @@ const FREE_BYTES = 384 * 2 ** 20;
 const MOST_TIMES = 40;
 
 /** Runs a case below `root`, an empty folder that this process alone uses. */
-export async function runCase(parser: Parser, { sample, valid }: Case, root: string): Promise<Verdict> {
+export async function runCase(parser: Parser, { sample, valid }: Case, root: string): Promise<CaseResult> {
   const folder = join(root, 'above', 'case');
   let bytes = 0;
   mkdirSync(folder, { recursive: true });
@@ -62,17 +62,17 @@ export async function runCase(parser: Parser, { sample, valid }: Case, root: str
   const before = listing(root, allowed);
   const small = resetPeak();
   const start = performance.now();
-  let verdict: Pick<Verdict, 'outcome' | 'message'>;
+  let result: Pick<CaseResult, 'outcome' | 'message'>;
   try {
     await parser.read(join(folder, sample.target), sample);
-    verdict = { outcome: 'accepted' };
+    result = { outcome: 'accepted' };
   } catch (error) {
-    verdict = judge(error, parser, sample, join(folder, sample.target));
+    result = classify(error, parser, sample, join(folder, sample.target));
   }
   const milliseconds = performance.now() - start;
   const { peak } = memory();
   const growth = small === undefined ? 0 : peak - small;
-  if (verdict.outcome !== 'crash') {
+  if (result.outcome !== 'crash') {
     const after = listing(root, allowed);
     const escaped = join(dirname(root), ESCAPED);
     const wrong =
@@ -82,23 +82,23 @@ export async function runCase(parser: Parser, { sample, valid }: Case, root: str
           ? `${escaped} was written`
           : growth > FREE_BYTES + MOST_TIMES * bytes
             ? `reading ${bytes} bytes took ${Math.round(growth / 2 ** 20)} MiB of memory`
-            : valid && verdict.outcome === 'refused'
-              ? `a valid file was refused: ${verdict.message}`
+            : valid && result.outcome === 'refused'
+              ? `a valid file was refused: ${result.message}`
               : Object.hasOwn(Object.prototype, 'polluted')
                 ? 'the prototype of objects was changed'
                 : undefined;
-    if (wrong !== undefined) verdict = { outcome: 'crash', message: wrong };
+    if (wrong !== undefined) result = { outcome: 'crash', message: wrong };
   }
   rmSync(join(root, 'above'), { recursive: true, force: true });
-  return { ...verdict, milliseconds, growth, peak };
+  return { ...result, milliseconds, growth, peak };
 }
 
-function judge(
+function classify(
   error: unknown,
   parser: Parser,
   sample: Sample,
   path: string,
-): Pick<Verdict, 'outcome' | 'message'> {
+): Pick<CaseResult, 'outcome' | 'message'> {
   const { name, message, stack } = error as Error;
   if (!(error instanceof ForgerError)) {
     const where = stack?.match(/at .*?([\w-]+\.m?[jt]s:\d+)/)?.[1];

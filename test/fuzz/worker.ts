@@ -1,12 +1,12 @@
 // The process that reads hostile files: it can be killed. Its arguments say which cases to run, and in which empty
 // folder; it tells its parent of each one that is done.
 
-import { type Case, keptCase, makeCase, runCase, type Verdict } from './case.ts';
+import { type Case, type CaseResult, keptCase, makeCase, runCase } from './case.ts';
 import type { Job } from './jobs.ts';
 import { findParser } from './registry.ts';
 
 /** What the parent hears. */
-export interface Done extends Verdict {
+export interface Done extends CaseResult {
   job: number;
   index: number;
 }
@@ -32,12 +32,12 @@ for (const [job, { parser: name, ...cases }] of jobs.entries()) {
   const parser = findParser(name)!;
   const run = async (index: number, made: Promise<Case> | Case) => {
     stray = undefined;
-    let verdict = await runCase(parser, await made, root);
+    let result = await runCase(parser, await made, root);
     // What was rejected meanwhile is reported a turn later.
     await new Promise((resolve) => setImmediate(resolve));
     if (stray !== undefined)
-      verdict = { ...verdict, outcome: 'crash', message: `not caught: ${String(stray)}` };
-    await send({ job, index, ...verdict });
+      result = { ...result, outcome: 'crash', message: `not caught: ${String(stray)}` };
+    await send({ job, index, ...result });
   };
   if ('file' in cases) await run(0, keptCase(cases.file));
   else

@@ -80,7 +80,7 @@ export async function runGolden(
 
 const show = (error: number) => error.toExponential(1);
 
-function verdict(failures: readonly string[]): string {
+function outcome(failures: readonly string[]): string {
   return failures.length === 0 ? 'ok' : 'FAILED';
 }
 
@@ -88,7 +88,7 @@ function familyLine({ cases, recovered, worst, allowed, failures }: FamilyResult
   // Where an input shares its name with the result, the file holds the result only.
   const note = recovered > 0 ? `  (${recovered} with an operand worked out from the rest)` : '';
   const error = `worst error ${show(worst.error)} of ${show(allowed)} allowed`;
-  return `${String(cases).padStart(3)} cases  ${error}  ${verdict(failures)}${note}`;
+  return `${String(cases).padStart(3)} cases  ${error}  ${outcome(failures)}${note}`;
 }
 
 function runLine({ recipe, built, steps, nudges, worst, failures }: RunResult): string {
@@ -97,7 +97,7 @@ function runLine({ recipe, built, steps, nudges, worst, failures }: RunResult): 
     (part) => `${part} ${show(worst[part].error)} of ${show(runTolerance[part])}`,
   );
   const note = nudges > 0 ? `  (nudged ${nudges} times past a kink)` : '';
-  return `${String(steps).padStart(3)} steps  ${parts.join(', ')}  ${verdict(failures)}${note}`;
+  return `${String(steps).padStart(3)} steps  ${parts.join(', ')}  ${outcome(failures)}${note}`;
 }
 
 async function main(words: readonly string[]): Promise<number> {

@@ -30,7 +30,7 @@ export interface Shadowed<Found> {
   /** What was compared, up to where the run was given up. */
   path: Found[];
   nudges: number;
-  /** Of the first comparison that no nudge mended. */
+  /** Of the first comparison that no nudge fixed. */
   failures: string[];
 }
 

@@ -126,7 +126,7 @@ export async function isUndisturbed(run: string): Promise<void> {
 }
 
 /** Holds an outcome against a fault: its code, its one sentence, and no sign of an error that escaped. */
-export function judge({ sentence, exitCode }: Fault, outcome: Outcome): void {
+export function checkOutcome({ sentence, exitCode }: Fault, outcome: Outcome): void {
   const all = `${outcome.stdout}\n${outcome.stderr}`;
   expect(outcome.exitCode, all).toBe(exitCode);
   expect(outcome.stdout).not.toMatch(/^(validation|internal|out-of-memory):/m); // Dawn's own prints

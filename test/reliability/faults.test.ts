@@ -9,7 +9,7 @@ import { crashFaults } from './crash.ts';
 import { deviceFaults } from './device.ts';
 import { diskFaults } from './disks.ts';
 import { divergenceFaults } from './divergence.ts';
-import { judge, tableRows } from './fault.ts';
+import { checkOutcome, tableRows } from './fault.ts';
 import { fileFaults } from './files.ts';
 
 const families = {
@@ -31,7 +31,7 @@ describe.each(Object.entries(families))('%s', (_, faults) => {
       if (fault.skip) skip(fault.skip);
       const folder = emptyFolder();
       const outcome = await fault.provoke(folder);
-      judge(fault, outcome);
+      checkOutcome(fault, outcome);
       if (fault.kept.endsWith('no folder is left')) expect(existsSync(join(folder, 'run'))).toBe(false);
       await fault.isKept?.(folder, outcome);
     },

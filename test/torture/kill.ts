@@ -92,9 +92,9 @@ export async function tortureByKilling(options: KillOptions): Promise<KillReport
       for (const name of ['resumed', 'equal'] as const) counts[name] += story[name] ? 1 : 0;
       counts.corrupt += story.corrupt.length > 0 ? 1 : 0;
       const found = [...story.corrupt, ...story.wrong];
-      const verdict = found.length === 0 ? 'byte-equal' : `FAILED: ${found.join('; ')}`;
+      const result = found.length === 0 ? 'byte-equal' : `FAILED: ${found.join('; ')}`;
       print(
-        `run ${String(i).padEnd(3)} ${goal.scenario.name.padEnd(8)} hit ${story.hits.join(', ') || 'never'}: ${verdict}`,
+        `run ${String(i).padEnd(3)} ${goal.scenario.name.padEnd(8)} hit ${story.hits.join(', ') || 'never'}: ${result}`,
       );
       if (found.length === 0) rmSync(dir, { recursive: true, force: true });
       else {
@@ -158,7 +158,7 @@ async function torture(goal: Undisturbed, dir: string, random: Random): Promise<
     story.wrong.push(...complaints(training));
     if (signal === 'SIGKILL') story.hits.push(phaseOf(dir, training, goal.result.checkpoint));
     else if (stop !== 'SIGKILL' && !training.of('done').some(({ reason }) => reason === 'finished')) {
-      judgeStop(stop, training, { exitCode, signal }, story);
+      checkStop(stop, training, { exitCode, signal }, story);
       story.stops.push(...extraGrids(dir, goal.result));
     }
     story.corrupt.push(...(await faultsAfterKill(dir, told)));
@@ -205,7 +205,7 @@ async function hit(training: Training, stop: 'SIGKILL' | Stop): Promise<void> {
 }
 
 /** How a process must end that was asked to: saved, or not begun. */
-function judgeStop(
+function checkStop(
   stop: Stop,
   training: Training,
   { exitCode, signal }: { exitCode: number | null; signal: NodeJS.Signals | null },

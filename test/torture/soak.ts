@@ -87,11 +87,11 @@ export async function soak({ steps, seed, eager = false, print, disturb }: SoakO
     run.close();
     rmSync(dir, { recursive: true, force: true });
   }
-  return judge(samples);
+  return evaluate(samples);
 }
 
 /** Fits what was sampled after the warm-up. */
-export function judge(samples: SoakReport['samples']): SoakReport {
+export function evaluate(samples: SoakReport['samples']): SoakReport {
   const settled = samples.slice(Math.ceil(WARM_UP * samples.length));
   const thousands = settled.map(({ step }) => step / 1000);
   const fit = (name: Quantity) =>

@@ -10,7 +10,7 @@ import { faultsAfterKill } from './aftermath.ts';
 import { differences, disorder, readResult } from './compare.ts';
 import { tortureByKilling } from './kill.ts';
 import { fitSlope } from './slope.ts';
-import { judge, soak } from './soak.ts';
+import { evaluate, soak } from './soak.ts';
 
 describe('killing', () => {
   test('three runs, each killed up to three times: all end in the bytes of one that was left alone', async () => {
@@ -144,7 +144,7 @@ describe('a soak', () => {
     const { samples, faults } = await soak(short);
     expect(samples).toHaveLength(30);
     expect(samples[0]!['live buffers']).toBeGreaterThan(0);
-    // V8 and the process settle only after some thousand steps: the long soak judges those.
+    // V8 and the process settle only after some thousand steps: the long soak evaluates those.
     expect(ofDevice(faults)).toEqual([]);
   });
 
@@ -160,10 +160,10 @@ describe('a soak', () => {
   });
 });
 
-describe('the verdict on 200 samples of 10,000 steps', () => {
+describe('the evaluation of 200 samples of 10,000 steps', () => {
   const MIB = 2 ** 20;
-  const verdict = (rss: (step: number) => number, heap = (_: number) => 17) =>
-    judge(
+  const faultsOf = (rss: (step: number) => number, heap = (_: number) => 17) =>
+    evaluate(
       Array.from({ length: 200 }, (_, i) => {
         const step = 50 * (i + 1);
         const device = { 'live buffers': 31, 'live bytes': 1000, 'pooled bytes': 100 };
@@ -173,18 +173,18 @@ describe('the verdict on 200 samples of 10,000 steps', () => {
     ).faults;
 
   test('is flat for noise, one jump, and what the allocators do in start-up', () => {
-    expect(verdict(() => 300)).toEqual([]);
-    expect(verdict((step) => (step > 7400 ? 307 : 300))).toEqual([]);
-    expect(verdict((step) => 300 - 100 * Math.exp(-step / 500))).toEqual([]);
+    expect(faultsOf(() => 300)).toEqual([]);
+    expect(faultsOf((step) => (step > 7400 ? 307 : 300))).toEqual([]);
+    expect(faultsOf((step) => 300 - 100 * Math.exp(-step / 500))).toEqual([]);
   });
 
   test('is growth for 1.6 KB a step, for a large piece every 500 steps, and for small objects', () => {
-    expect(verdict((step) => 300 + 0.0016 * step)).toEqual([expect.stringMatching(/^RSS grew by 1\.\d/)]);
-    expect(verdict((step) => 300 + 2 * Math.floor(step / 500))).toEqual([
+    expect(faultsOf((step) => 300 + 0.0016 * step)).toEqual([expect.stringMatching(/^RSS grew by 1\.\d/)]);
+    expect(faultsOf((step) => 300 + 2 * Math.floor(step / 500))).toEqual([
       expect.stringMatching(/^RSS grew by/),
     ]);
     expect(
-      verdict(
+      faultsOf(
         () => 300,
         (step) => 17 + 0.0001 * step,
       ),

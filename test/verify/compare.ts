@@ -3,7 +3,7 @@ import { leastNormal, unitRoundoff } from '../support/tolerances.ts';
 import type { Expectation, Expected } from './expected.ts';
 
 /** How one tensor compares. */
-export interface Verdict {
+export interface Comparison {
   readonly what: string;
   /** Largest error in units of roundoff, relative to what it may be relative to; infinite where a special number is wrong. */
   readonly units: number;
@@ -38,7 +38,10 @@ function errorOf(actual: number, expected: number, width: number, specials: Expe
 }
 
 /** Tensors of a case beside what they should be; null stands for a gradient that does not depend on its input. */
-export function compare(expectation: Expectation, actual: readonly (ArrayLike<number> | null)[]): Verdict[] {
+export function compare(
+  expectation: Expectation,
+  actual: readonly (ArrayLike<number> | null)[],
+): Comparison[] {
   let sensitivities: readonly Float64Array[] | null = null;
   return expectation.results.map((expected, i) => {
     const found = measure(expectation, expected, actual[i] ?? null, null);
@@ -53,7 +56,7 @@ function measure(
   { what, values, allowed, second, cancels, specials, factor }: Expected,
   actual: ArrayLike<number> | null,
   sensitivities: Float64Array | null,
-): Verdict {
+): Comparison {
   const { data } = values;
   let scale = 0;
   if (!elements) {

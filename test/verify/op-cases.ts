@@ -1,4 +1,4 @@
-/** What a draw of an operation is, and how its results are judged. */
+/** What a draw of an operation is, and how its results are compared. */
 import type { Ref } from '../reference/array.ts';
 import type { Draw } from './draw.ts';
 import type { Variant } from './variants.ts';

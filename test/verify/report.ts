@@ -37,26 +37,26 @@ function wrongLines({ case: c, worst }: Outcome): string[] {
 export function rowLines(row: Row, single: boolean): string[] {
   const { op, variant, worst, wrong } = row;
   if (!worst) return [columns(op, variant, 'no cases')];
-  const { case: c, worst: verdict } = worst;
+  const { case: c, worst: comparison } = worst;
   const line = columns(
     op,
     variant,
     String(row.cases).padStart(5),
     String(row.onVariant).padStart(5),
     String(row.kernels).padStart(7),
-    units(verdict.units).padStart(9),
-    units(verdict.allowed).padStart(10),
-    Number.isFinite(verdict.units)
-      ? (verdict.units * unitRoundoff).toExponential(2).padStart(9)
+    units(comparison.units).padStart(9),
+    units(comparison.allowed).padStart(10),
+    Number.isFinite(comparison.units)
+      ? (comparison.units * unitRoundoff).toExponential(2).padStart(9)
       : '        -',
-    ` ${c.index}: ${verdict.what}; ${describeCase(c)}`,
+    ` ${c.index}: ${comparison.what}; ${describeCase(c)}`,
   );
   const more = wrong.length > mostShown ? [`  and ${wrong.length - mostShown} more wrong cases`] : [];
   return [
     line,
     ...wrong.slice(0, mostShown).flatMap(wrongLines),
     ...more,
-    ...(single && wrong.length === 0 ? [`  ${verdict.at}`] : []),
+    ...(single && wrong.length === 0 ? [`  ${comparison.at}`] : []),
   ];
 }
 

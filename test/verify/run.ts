@@ -18,7 +18,7 @@ import { sameShape, sizeOf } from '../reference/array.ts';
 import type { ReferenceOpName } from '../reference/index.ts';
 import { toTensor } from '../support/tensors.ts';
 import { type Case, drawCase } from './cases.ts';
-import { compare, type Verdict } from './compare.ts';
+import { type Comparison, compare } from './compare.ts';
 import { Draw, seedOf } from './draw.ts';
 import { expectationOf, hasSeconds, labelsOf } from './expected.ts';
 import { asVariant, sourcesOf, type Variant } from './variants.ts';
@@ -26,7 +26,7 @@ import { asVariant, sourcesOf, type Variant } from './variants.ts';
 /** What became of a case: how its worst tensor compares, or what it threw. */
 export interface Outcome {
   readonly case: Case;
-  readonly worst: Verdict;
+  readonly worst: Comparison;
   readonly wrong: boolean;
 }
 
@@ -76,17 +76,17 @@ interface Pending {
   readonly tensors: readonly (Tensor | null)[];
 }
 
-/** A verdict that no error has: something was thrown, or not thrown. */
-const broken = (what: string, at: string): Verdict => ({
+/** A comparison that has no error to report: something was thrown, or not thrown. */
+const broken = (what: string, at: string): Comparison => ({
   what,
   units: Number.POSITIVE_INFINITY,
   allowed: 0,
   at,
 });
-const right: Verdict = { what: 'refusal', units: 0, allowed: 1, at: '' };
+const right: Comparison = { what: 'refusal', units: 0, allowed: 1, at: '' };
 
 /** A dimension of size 0 must be refused with a ShapeError. */
-function refusal(device: Device, c: Case): Verdict {
+function refusal(device: Device, c: Case): Comparison {
   const { inputs, args } = c.sample;
   const d = new Draw(seedOf(c.seed, c.op, c.index, 'empty'));
   const ranked = [...inputs.keys()].filter((i) => inputs[i]!.shape.length > 0);
@@ -109,7 +109,7 @@ function refusal(device: Device, c: Case): Verdict {
   return broken('refusal', `inputs of ${JSON.stringify(shapes)} were taken`);
 }
 
-function judge(
+function compareCase(
   { case: c, tensors }: Pending,
   read: (t: Tensor) => ArrayLike<number>,
   expectation: ReturnType<typeof expectationOf>,
@@ -132,11 +132,11 @@ function judge(
     const at = `its shape is [${tensors[misshapen]!.shape}], should be [${values.shape}]`;
     return { case: c, wrong: true, worst: broken(what, at) };
   }
-  const verdicts = compare(
+  const comparisons = compare(
     all,
     tensors.map((t) => (t ? read(t) : null)),
   );
-  const worst = verdicts.reduce((most, one) =>
+  const worst = comparisons.reduce((most, one) =>
     one.units / one.allowed > most.units / most.allowed ? one : most,
   );
   return { case: c, worst, wrong: !(worst.units <= worst.allowed) };
@@ -212,7 +212,7 @@ async function finish(pending: readonly Pending[]): Promise<Outcome[]> {
   const expectations = pending.map((one) => expectationOf(one.case));
   const values = await reading;
   const at = new Map(tensors.map((t, i) => [t, values[i]!]));
-  const outcomes = pending.map((one, i) => judge(one, (t) => at.get(t)!, expectations[i]!));
+  const outcomes = pending.map((one, i) => compareCase(one, (t) => at.get(t)!, expectations[i]!));
   for (const t of tensors) t.dispose();
   return outcomes;
 }

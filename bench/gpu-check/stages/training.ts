@@ -1,4 +1,4 @@
-// Stage 3: short training runs, whose losses are compared with those that a software adapter had; pictures for people.
+// Stage 3: short training runs, whose losses are compared with those recorded on a software adapter; grids of generated images.
 import { join } from 'node:path';
 import type { Device } from '@forger/tensor';
 import { compareLosses, readRecorded } from '../losses.ts';
@@ -15,7 +15,7 @@ export interface ShortRun {
   readonly steps?: number;
   /** By what tolerances are larger than those for float32. */
   readonly factor?: number;
-  /** Whether pictures are written. */
+  /** Whether sample grids are written. */
   readonly grid: boolean;
 }
 

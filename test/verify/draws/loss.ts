@@ -8,14 +8,14 @@ import { cancelsInSoftmax } from './reduce.ts';
 const reductions = ['mean', 'sum', 'none'] as const;
 
 /** Sums of a reduced loss are over all elements. */
-const judged = {
+const compared = {
   elements: ({ args }: Call) => (args as { reduction: string }).reduction === 'none',
   terms: ({ inputs: [x] }: Call) => sizeOf(x!.shape),
 };
 
 function loss(x: Domain, target: Domain): OpCases {
   return {
-    ...judged,
+    ...compared,
     draw(d) {
       const shape = d.flatShape();
       const args = { reduction: d.pick(reductions) };
@@ -55,7 +55,7 @@ export const losses = {
     },
   },
   softplusGan: {
-    ...judged,
+    ...compared,
     draw: (d) => ({ args: { reduction: d.pick(reductions) }, inputs: [logits(d, d.flatShape())] }),
   },
 } satisfies Record<string, OpCases>;

@@ -87,7 +87,7 @@ function smallestDeviation(x: Ref, eps: number): number {
   return Math.sqrt(least + eps);
 }
 
-const judged = { elements: () => false, terms };
+const compared = { elements: () => false, terms };
 
 const epsOf = (d: Draw) => d.pick([1e-3, 1e-5, 2e-5]);
 const slopeOf = (d: Draw) => d.pick([undefined, 0, 0.2, -0.3]);
@@ -98,7 +98,7 @@ const withoutFar = <A extends object>(args: A, x: Ref): A =>
 
 export const norms = {
   batchNorm: {
-    ...judged,
+    ...compared,
     draw(d) {
       const training = d.chance(0.7);
       const shape = training || d.chance(0.7) ? shapeOf(d, false) : [1, d.size()];
@@ -117,7 +117,7 @@ export const norms = {
     },
   },
   instanceNorm: {
-    ...judged,
+    ...compared,
     cancels,
     draw(d) {
       const shape = shapeOf(d, true);

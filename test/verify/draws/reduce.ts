@@ -20,11 +20,11 @@ function dimsOf(d: Draw, rank: number): { keepdim: boolean; dims?: number[] } {
 }
 
 const terms = ({ inputs: [x] }: Call): number => sizeOf(x!.shape);
-const judged = { elements: () => false, terms };
+const compared = { elements: () => false, terms };
 
 function reduction(domain: Domain, more: (d: Draw, count: number) => object = () => ({})): OpCases {
   return {
-    ...judged,
+    ...compared,
     draw(d) {
       const shape = reducedShape(d);
       const args = dimsOf(d, shape.length);
@@ -44,7 +44,7 @@ export const cancelsInSoftmax: NonNullable<OpCases['cancels']> = ({ gy, v }) => 
 
 function lines(): OpCases {
   return {
-    ...judged,
+    ...compared,
     cancels: cancelsInSoftmax,
     draw(d) {
       const isLong = !d.small && d.chance(0.15);
@@ -123,7 +123,7 @@ export const reductions = {
   maxPool2d: pool(distinct, 'max'),
   avgPool2d: pool(real(), 'avg'),
   globalAvgPool2d: {
-    ...judged,
+    ...compared,
     draw(d) {
       const most = d.small ? 4 : 33;
       return { args: {}, inputs: [real()(d, [d.int(1, 3), d.int(1, 3), d.size(most), d.size(most)])] };

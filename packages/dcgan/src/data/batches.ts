@@ -58,9 +58,9 @@ export interface BatchOptions {
 export const MAIN_SOURCE = 'data';
 
 /**
- * An endless row of batches from data sets in memory. Each epoch walks a fresh permutation of the data, unless told
- * otherwise; the short last batch is dropped, so an epoch leaves out `length % batchSize` samples, other ones each time.
- * Of several data sets, each has an order of its own, and the longest says when an epoch is over.
+ * An endless sequence of batches from data sets in memory. By default each epoch takes the samples in a new random order.
+ * The short last batch is dropped, so an epoch leaves out `length % batchSize` samples, other ones each time. Each of
+ * several data sets has its own order, and an epoch ends with the longest.
  *
  * Throws ConfigError when the batch is larger than a data set, the seed is out of range, or a data set is missing;
  * DataError when one has no such field.

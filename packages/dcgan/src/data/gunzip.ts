@@ -1,7 +1,7 @@
 // Gzip in memory, within bounds, by the platform's own DecompressionStream: in Node, in a page and in a worker.
 import { DataError } from '@forger/tensor';
 
-/** Bytes handed over at once: some platforms unfold all of a piece before anyone can stop them, up to 1032 times its size. */
+/** Bytes that are decompressed at once: some platforms unfold a whole piece before it can be stopped, up to 1032 times its size. */
 const PIECE_BYTES = 16 * 1024;
 
 /** A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so. */

@@ -29,8 +29,8 @@ export interface ImageDatasetSpec {
   /** Writes picture `index` as channels × height × width bytes into `out` from `offset`: always the same for the same index. */
   read(index: number, out: Uint8Array, offset: number): void;
   /**
-   * Tells these pictures from any others: a run goes on only with data of the fingerprint that it began with. Default: a
-   * SHA-256 of the shape and all pictures, computed when it is first asked for.
+   * Identifies the images: a run resumes only with data of the same fingerprint. Default: a
+   * SHA-256 of the shape and all images, computed on first use.
    */
   fingerprint?: string | undefined;
   label?: LabelSpec | undefined;

@@ -16,7 +16,7 @@ export interface RawPictures {
   label?: LabelSpec | undefined;
 }
 
-/** How raw pictures are fitted. */
+/** How raw images are resized. */
 export type FitOptions = Pick<DatasetOptions, 'imageSize' | 'channels' | 'minImages'>;
 
 /** A set of raw pictures. */

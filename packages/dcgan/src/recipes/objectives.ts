@@ -25,20 +25,20 @@ import type { LOSS_NAMES } from '../train/limits.ts';
 export interface Objective {
   /** A few words for tables. */
   title: string;
-  /** The discriminator's loss on real pictures and on generated ones. */
+  /** The discriminator's loss on real images and on generated ones. */
   real(outputs: Tensor): Tensor;
   fake(outputs: Tensor): Tensor;
   /** The generator's loss. */
   generator(outputs: Tensor): Tensor;
-  /** Verdicts as probabilities of being real, to report; scores that mean no probability stay as they are. */
+  /** The discriminator's outputs as probabilities of being real, for metrics. Outputs that are no probabilities stay as they are. */
   probability(outputs: Tensor): Tensor;
-  /** What `probability` gives: numbers from 0 to 1, or scores of any size. Absent where it is not known. */
+  /** What `probability` returns: numbers from 0 to 1, or scores of any size. Absent where it is not known. */
   unit?: 'probability' | 'score';
-  /** What is added to the discriminator's loss, given its pictures. */
+  /** A penalty that is added to the discriminator's loss. */
   penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor;
 }
 
-/** An objective for a label of real pictures: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
+/** An objective for a label of real images: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
 export type ObjectiveOf = (realLabel: number) => Objective;
 
 const same = (outputs: Tensor): Tensor => outputs;
@@ -66,7 +66,7 @@ export const bceOfProbabilities = labelled('BCE', bce, same);
 export const bceOfLogits = labelled('BCE of logits', bceWithLogits, sigmoid);
 /** Paddle's: probabilities taken for logits, so that they pass a second sigmoid. */
 export const bceOfDoubleSigmoid = labelled('BCE of sigmoid twice', bceWithLogits, same);
-/** Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on whatever the discriminator gives. */
+/** Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on the discriminator's outputs as they are. */
 export const leastSquares = labelled('least squares', mse, same, 'score');
 
 /** The hinge loss (Lim and Ye 2017, arXiv 1705.02894): scores beyond ±1 are good enough. */
@@ -95,7 +95,7 @@ const wassersteinWithPenalty: Objective = {
 };
 
 /**
- * mean((‖∇D(x̂)‖ - 1)²), x̂ drawn on the lines from real pictures to generated ones, one norm for each picture. Its own
+ * mean((‖∇D(x̂)‖ - 1)²), x̂ drawn on the lines from real images to generated ones, one norm for each image. Its own
  * gradient runs through the discriminator's second derivatives.
  */
 export function gradientPenalty(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor {
@@ -111,7 +111,7 @@ export function gradientPenalty(discriminator: Module, real: Tensor, fake: Tenso
 
 export type LossName = (typeof LOSS_NAMES)[number];
 
-/** What --loss takes. All want a discriminator that ends in a plain number. */
+/** What --loss takes. All need a discriminator that gives logits. */
 export const LOSSES = {
   bce: labelled('BCE', (logits, label) => bce(sigmoid(logits), label), sigmoid),
   'non-saturating': labelled('non-saturating', bceWithLogits, sigmoid),

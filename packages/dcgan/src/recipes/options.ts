@@ -1,5 +1,5 @@
-// Departures from a recipe that every recipe takes, for experiments: other losses and rates, averages, constraints on the
-// discriminator. Without any, a recipe is as it was published.
+// Options that every recipe takes: other losses and learning rates, weight averages, constraints on the discriminator.
+// Without any, a recipe is as it was published.
 
 import { GaussianNoise, GroupNorm, type Module, Sequential, Sigmoid, WeightedLayer } from '@forger/nn';
 import { ConfigError, type Rng } from '@forger/tensor';
@@ -8,23 +8,23 @@ import { type LossName, WITHOUT_LABELS } from './objectives.ts';
 
 export interface TrainingOptions {
   /**
-   * Losses in place of the recipe's own. The discriminator then ends in a plain number, and with wgan-gp it has layer
-   * norms for batch norms.
+   * Losses in place of the recipe's own. The discriminator then gives logits, and with wgan-gp it has layer norms in
+   * place of batch norms.
    */
   loss?: LossName | undefined;
-  /** Real pictures have the label 1 - labelSmoothing in the discriminator's loss; 0 to below 1. */
+  /** Real images have the label 1 - labelSmoothing in the discriminator's loss; 0 to below 1. */
   labelSmoothing?: number | undefined;
-  /** The discriminator is updated so often for each time that the generator is, each time on another batch. */
+  /** Updates of the discriminator for each update of the generator, each on another batch. */
   nDis?: number | undefined;
-  /** Learning rates of each network, where they are to differ from the run's. */
+  /** Learning rate of each network. Default: that of the run. */
   dLr?: number | undefined;
   gLr?: number | undefined;
-  /** Decay of an average of the generator's weights, which grids and checkpoints then show beside them; 0 to below 1. */
+  /** Decay of an exponential moving average of the generator's weights, 0 to below 1. Grids and checkpoints have it too. */
   ema?: number | undefined;
-  /** The discriminator's layers work with their weights divided by their largest singular value. */
+  /** Divide each weight of the discriminator by its largest singular value (arXiv 1802.05957). */
   spectralNorm?: boolean | undefined;
   /**
-   * Standard deviation of noise that is added to the discriminator's pictures, real and generated, while training; at
+   * Standard deviation of noise that is added to the discriminator's input, real and generated, while training; at
    * least 0. A recipe that has noise in its discriminator (chainer) takes it at every such place instead.
    */
   noise?: number | undefined;
@@ -70,8 +70,8 @@ function withoutLastSigmoid(network: Module): Module {
 }
 
 /**
- * The same layers under the same names, layer norms in place of batch norms: the penalty is one for each picture, which
- * means nothing where a verdict depends on the other pictures too (arXiv 1704.00028, section 4).
+ * The same layers under the same names, with layer norms in place of batch norms: the penalty is defined
+ * for each image alone, and batch norms make a logit depend on the other images (arXiv 1704.00028, section 4).
  */
 function withLayerNorm(layer: Module, rng: Rng): Module {
   if (layer instanceof Sequential) {

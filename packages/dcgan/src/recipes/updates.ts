@@ -1,4 +1,4 @@
-// The updates that steps are made of, and the orders in which they come. A recipe's own file says which it takes.
+// Updates of generator and discriminator, and the orders in which they come. Each recipe's file names its own.
 
 import { forwardBatches, type Module } from '@forger/nn';
 import { add, backward, mean, mul, noGrad, type Tensor } from '@forger/tensor';

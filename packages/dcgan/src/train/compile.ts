@@ -1,4 +1,4 @@
-// Compiles the kernels of a run before its first step, with a word to whoever waits for it.
+// Compiles the kernels of a run before its first step, and reports progress.
 
 import { type Device, empty } from '@forger/tensor';
 import type { AbortSignal } from '@forger/tensor/internal';

@@ -1,12 +1,12 @@
-// The choices of kernels that ship with Forger: for each adapter that is known, which algorithm a class of problems takes where
-// that is not the rules' own (packages/tensor/src/kernels). What was measured is said beside it; ratios are of the rules' time.
+// Choices of algorithms that ship with Forger: for each known adapter, those that differ from the rules
+// (packages/tensor/src/kernels/choose.ts), with the measurements behind them. Ratios are of the time by the rules.
 import type { ProblemFamily, Tunable } from '@forger/tensor/internal';
 
 export interface KernelDefaults {
   readonly name: string;
   /** Matches `adapterName` (tuning.ts). */
   readonly adapter: RegExp;
-  /** Where and how; null for a preference that nobody has measured: the tuner goes first there. */
+  /** The conditions and results of the measurement; null if there is none: then the tuner comes first. */
   readonly measured: string | null;
   readonly prefer: readonly Preference[];
 }
@@ -49,7 +49,7 @@ export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
   },
 ];
 
-/** The defaults for an adapter by its name; undefined for one that Forger does not know. */
+/** The defaults for an adapter by its name; undefined for an unknown one. */
 export function kernelDefaults(adapter: string): KernelDefaults | undefined {
   return KERNEL_DEFAULTS.find((defaults) => defaults.adapter.test(adapter));
 }

@@ -34,7 +34,7 @@ export const LIMITS = {
 /** Steps before a profile: they compile kernels and fill caches. */
 export const PROFILE_AFTER = 3;
 
-/** How often a run begins again by itself, unless told otherwise. */
+/** Default of `--max-restarts`. */
 export const MAX_RESTARTS = 3;
 
 /** Channels of the pictures: grey or red, green, blue. */
@@ -46,7 +46,7 @@ export const PRECISIONS = ['float32', 'mixed'] as const satisfies readonly Preci
 /** Losses that `--loss` puts in place of a recipe's own. */
 export const LOSS_NAMES = ['bce', 'non-saturating', 'lsgan', 'hinge', 'wgan-gp'] as const;
 
-/** What to do when training has left the numbers: see train/restarts.ts. */
+/** What to do when a loss or a weight becomes NaN or infinite: see train/restarts.ts. */
 export const ON_NAN = ['stop', 'rollback'] as const;
 
 /** How a run settles on kernels: see train/tuning.ts. */

@@ -87,7 +87,7 @@ export class StepMetricsReader {
     const done = Promise.all([this.#underWay.at(-1), values]).then(([, found]) => {
       this.#receive(step, epoch, found);
     });
-    done.catch(() => {}); // an error waits for whoever awaits it below
+    done.catch(() => {}); // handled where the promise is awaited below
     this.#underWay.push(done);
     while (this.#underWay.length > STEPS_UNDER_WAY) await this.#underWay.shift();
   }

@@ -1,5 +1,5 @@
-// Runs the steps of training: each part of a step is captured when it first comes and replayed from then on, so that
-// the host encodes one list of commands a step; batches go in through fixed tensors, measured values come out late.
+// Runs training steps. Each part of a step is captured the first time it is due and replayed after that, so the host
+// encodes one list of commands a step. Batches are written into fixed tensors; metrics are read back some steps late.
 
 import { type Plan, readAll, sizeOf, tensor } from '@forger/tensor';
 import type { RatePlace, TrainState } from './state.ts';
@@ -41,8 +41,8 @@ export class StepRunner {
   async step(batch: HostBatch, place: RatePlace = {}): Promise<{ values: Promise<StepValues> }> {
     const state = this.#state;
     const sized = this.#sizedFor(batch);
-    // The queue copies the values at once and writes them after the steps submitted before: while the device works on
-    // those, the next batch is decoded and handed over, and a second set of input tensors would gain nothing.
+    // The queue copies the values at once and writes them after the steps submitted before. So the next batch is decoded
+    // and uploaded while the device works on those, and a second set of input tensors would gain nothing.
     for (const [name, t] of Object.entries(sized.inputs)) t.write(batch[name]!);
     state.beforeStep(place);
     const done: string[] = [];
@@ -50,7 +50,7 @@ export class StepRunner {
     let metrics: StepValues = {};
     for (let part = state.nextPart(done); part !== undefined; part = state.nextPart(done, metrics)) {
       const reading = this.#run(part, sized);
-      reading.catch(() => {}); // an error waits for whoever awaits the values, if anybody does
+      reading.catch(() => {}); // handled by the caller, if it awaits the values
       readings.push(reading);
       done.push(part);
       if (state.task.scheduleReadsMetrics) metrics = { ...metrics, ...(await reading) };

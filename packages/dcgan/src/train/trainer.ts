@@ -10,7 +10,7 @@ import { DivergenceError, type StepMetrics, StepMetricsReader } from './step-met
 import { StepRunner } from './step-runner.ts';
 import type { AnyTask } from './task.ts';
 
-/** When a run ends, all counted from its first step; without any it goes on until the signal. */
+/** When a run ends, counted from its first step. Without any of these it runs until the signal is aborted. */
 export interface Goal {
   readonly steps?: number | undefined;
   readonly epochs?: number | undefined;
@@ -134,7 +134,7 @@ export class Trainer<T extends AnyTask = AnyTask> {
     return this.#metrics?.last?.metrics ?? this.#before.metrics ?? {};
   }
 
-  /** Tells whoever follows the run. */
+  /** Yields an event to the caller of `train`. */
   emit(event: TrainEvent): void {
     this.#events.push(event);
   }
@@ -143,7 +143,7 @@ export class Trainer<T extends AnyTask = AnyTask> {
     this.emit({ type: 'note', message });
   }
 
-  /** Ends the run after this step. @param because a few words for whoever reads how it ended. */
+  /** Ends the run after this step. @param because the reason, which the summary shows. */
   stop(because: string): void {
     this.#stoppedBecause ??= because;
   }

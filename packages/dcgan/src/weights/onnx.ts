@@ -35,7 +35,7 @@ export interface OnnxOptions {
    * latents [N, latentSize, 1, 1] to float pictures in the generator's range.
    */
   readonly uint8?: boolean;
-  /** Order of the generator's colour channels; uint8 pictures are RGB whatever it is. Default 'rgb'. */
+  /** Order of the generator's colour channels; uint8 images are always RGB. Default 'rgb'. */
   readonly channelOrder?: 'rgb' | 'bgr' | undefined;
   /** Normalise by the statistics of each batch instead of the running ones. Default false. */
   readonly batchStatistics?: boolean | undefined;

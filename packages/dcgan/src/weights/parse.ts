@@ -1,4 +1,4 @@
-// Weights from bytes, whatever their format. The format is told by the first bytes, not by the name.
+// Reads weights from bytes in any known format. The format is recognised by the first bytes, not by the name.
 
 import { CheckpointError } from '@forger/tensor';
 import type { WeightEntries } from './entry.ts';

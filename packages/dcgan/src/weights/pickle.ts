@@ -6,7 +6,7 @@
 import { CheckpointError } from '@forger/tensor';
 import { quote } from './entry.ts';
 
-/** Something that the rules made: the pickle can only hand it on. */
+/** An object that the interpreter created. A pickle can pass it as an argument, and do nothing else with it. */
 export abstract class PickleObject {}
 
 /** A class or function that the rules know. */

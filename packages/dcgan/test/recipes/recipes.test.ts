@@ -54,7 +54,7 @@ describe('the pytorch recipe', () => {
     ]);
   });
 
-  test.each([16, 32, 64, 128])('makes and judges pictures of %i pixels', (imageSize) => {
+  test.each([16, 32, 64, 128])('generates and classifies images of %i pixels', (imageSize) => {
     const sizes = { imageSize, width: 2, channels: 1, latentSize: 5 };
     const state = new TrainState(pytorch, { sizes, lr: 2e-4, seed: 0, device });
     const { generator, discriminator } = state.networks;

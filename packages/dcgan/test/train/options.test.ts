@@ -47,7 +47,7 @@ async function trained(recipe: Recipe, options: TrainingOptions, steps: number) 
 const softplus = (y: number): number => Math.log1p(Math.exp(y));
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
 
-/** real, fake and generator's losses of one verdict, with a label of real pictures. */
+/** the real, fake and generator losses of one logit, with a label for real images. */
 const formulas: Record<keyof typeof LOSSES, ((y: number, label: number) => number)[]> = {
   bce: [(y, t) => softplus(y) - t * y, softplus, (y) => softplus(-y)],
   'non-saturating': [(y, t) => softplus(y) - t * y, softplus, (y) => softplus(-y)],
@@ -57,13 +57,13 @@ const formulas: Record<keyof typeof LOSSES, ((y: number, label: number) => numbe
 };
 
 test.each(Object.entries(formulas))('the loss %s is its formula', async (name, [real, fake, generator]) => {
-  const verdicts = [-2.5, -0.3, 0.4, 1.7];
+  const logits = [-2.5, -0.3, 0.4, 1.7];
   for (const label of [1, 0.9]) {
     const objective = LOSSES[name as keyof typeof LOSSES](label);
-    const y = tensor(verdicts, [4, 1], { device });
+    const y = tensor(logits, [4, 1], { device });
     const found = await readAll([objective.real(y), objective.fake(y), objective.generator(y)]);
     for (const [i, formula] of [real!, fake!, generator!].entries()) {
-      const expected = mean(verdicts.map((v) => formula(v, label)));
+      const expected = mean(logits.map((v) => formula(v, label)));
       // Some ten float32 roundings of values up to 6.
       expect(Math.abs(found[i]![0]! - expected)).toBeLessThan(3e-6);
     }
@@ -136,7 +136,7 @@ test.each(['hinge', 'wgan-gp'] as const)('labels that %s does not have cannot be
   expect(smoothed).toThrow(`Label smoothing of 0.1 was asked for with the loss ${loss}, which has no labels`);
 });
 
-test('elix judges even batches and updates while its loss is above 0.1; radford begins with the generator', () => {
+test('elix trains its discriminator on even batches and updates it while its loss is above 0.1; radford begins with the generator', () => {
   const parts = (name: string, stepsDone: number, lossD: number, options: TrainingOptions = {}) => {
     const done: string[] = [];
     const schedule = findRecipe(name).withOptions(options).schedule!;

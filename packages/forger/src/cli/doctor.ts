@@ -1,4 +1,4 @@
-// `forger doctor`: what the command finds on this machine, a small proof that it computes rightly, and what to mend.
+// `forger doctor`: this machine's adapter and driver, a self-test, and what to fix.
 
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
@@ -25,8 +25,8 @@ const LIMITS_SHOWN = [
 ] as const;
 
 const SOFTWARE_ADVICE =
-  'Training runs on the processor, which is slow but right. If this machine has a GPU, its Vulkan driver was not found: ' +
-  "install NVIDIA's driver, or `mesa-vulkan-drivers` for AMD and Intel; in a container, hand the GPU in " +
+  'Training runs on the processor: results are right, but it is slow. If this machine has a GPU, its Vulkan driver was not found: ' +
+  "install NVIDIA's driver, or `mesa-vulkan-drivers` for AMD and Intel; in a container, pass the GPU in " +
   '(`--gpus all` with NVIDIA_DRIVER_CAPABILITIES=all, or `--device /dev/dri`).';
 
 /** @returns 0 when all is well, 1 when training would fail. */
@@ -59,7 +59,7 @@ export async function runDoctor(): Promise<number> {
   }
 }
 
-// Variables that keep drivers from being found.
+// Environment variables that hide drivers.
 function environmentAdvice(): string[] {
   const { FORGER_VULKAN, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
   const drivers = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
@@ -70,7 +70,7 @@ function environmentAdvice(): string[] {
     ...(drivers === undefined
       ? []
       : [
-          `VK_DRIVER_FILES or VK_ICD_FILENAMES allows no drivers but ${drivers}: unset it if that is not meant.`,
+          `VK_DRIVER_FILES or VK_ICD_FILENAMES allows no drivers but ${drivers}: unset it unless you meant that.`,
         ]),
   ];
 }
@@ -106,7 +106,7 @@ function adapterRows(adapter: AdapterReport): [string, string][] {
   ];
 }
 
-// What --precision mixed would run on.
+// The matrices that --precision mixed would use.
 function halfMatrixText({ halfMatrix }: AdapterReport): string {
   if (!halfMatrix) return 'no: it lists no products of float16 matrices summed in float32';
   const { m, n, k, lanes } = halfMatrix;

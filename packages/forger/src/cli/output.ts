@@ -1,13 +1,13 @@
-// Standard output may end before the command does: a reader goes away (`forger recipes | head -1`), a terminal closes, or
-// the disk that it is written to is full.
+// Standard output may close before the command ends: its reader ends (`forger recipes | head -1`), the terminal closes, or
+// the disk is full.
 
-/** What a shell reports for a program that writes to nobody: 128 + SIGPIPE. */
+/** The exit code of a program whose reader has gone: 128 + SIGPIPE. */
 const EXIT_NO_READER = 141;
 
 let ended = false;
 let heard: ((reason: string, exitCode: number) => void) | undefined;
 
-/** Ends the process when its output does, unless somebody listens with `onOutputEnd`. */
+/** Ends the process when its standard output closes, unless `onOutputEnd` has a listener. */
 export function watchOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (ended) return; // every later write fails too
@@ -21,7 +21,7 @@ export function watchOutput(): void {
     if (!readerGone) console.error(`forger: ${reason}`);
     process.exit(exitCode);
   });
-  process.stderr.on('error', () => {}); // there is nowhere left to say it
+  process.stderr.on('error', () => {}); // nothing can be printed any more
 }
 
 /** Calls `listener` at the first write that fails, instead of ending the process. @returns a function that ends that. */

@@ -5,9 +5,15 @@ import { printable } from '@forger/dcgan/printable';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { duration } from '../duration.ts';
 import { findValue, withError, written } from '../evaluate/values.ts';
-import type { Evaluated } from '../train/evaluating.ts';
 import type { ProfileReport } from '../train/profile.ts';
-import type { BestCheckpoint, Reporter, ReportPaths, StartInfo, TrainSummary } from '../train/reporter.ts';
+import type {
+  BestCheckpoint,
+  Evaluated,
+  Reporter,
+  ReportPaths,
+  StartInfo,
+  TrainSummary,
+} from '../train/reporter.ts';
 import { commandName, shellPath } from './invocation.ts';
 
 /** A Reporter that remembers what it was told at the start, and can be closed before the run is over. */

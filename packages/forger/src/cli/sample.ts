@@ -1,4 +1,4 @@
-// `forger sample`: draws pictures and says where they are.
+// `forger sample`: generates images and prints where they are.
 
 import { sample } from '../sample/sample.ts';
 import { remark, say } from './print.ts';

@@ -87,7 +87,7 @@ async function trainAndReport(config: TrainConfig, io: RunIO & { reporter: Comma
     reporter.done(summary, await writeReports(run, facts(reporter.info), reporter.info?.task));
     run.close();
   } catch (error) {
-    // What ended the run is said, not what fails after it, such as writing the last metrics to a full disk.
+    // Report what ended the run, not errors that follow from it, such as writing the last metrics to a full disk.
     await (async () => (resume ? run.close() : run.discardIfUntrained()))().catch(() => {});
     throw error;
   }

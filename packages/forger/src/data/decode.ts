@@ -1,5 +1,5 @@
-// Decodes one picture, of which nothing is believed: its format is told by its first bytes, and what it claims is
-// checked before it takes memory.
+// Decodes one untrusted picture. The format is recognised by the first bytes, and the size that the header claims is checked
+// before memory is allocated.
 import sharp, { type Metadata } from 'sharp';
 
 /** 100 megapixels: beyond any camera's photograph; a file that claims more is refused before it takes memory. */

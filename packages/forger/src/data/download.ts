@@ -120,7 +120,7 @@ async function request(address: string, signal: AbortSignal): Promise<Response> 
   throw new Error(`it sends on more than ${MOST_HOPS} times`);
 }
 
-/** HTTPS, or this machine itself, where nobody stands between: "potentially trustworthy" by W3C's Secure Contexts. */
+/** HTTPS, or this machine itself, where no one can intercept: "potentially trustworthy" by W3C's Secure Contexts. */
 function isSecure({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname));
 }

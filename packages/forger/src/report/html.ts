@@ -1,4 +1,4 @@
-// report.html: one page on a run that opens by itself, with its pictures inside and nothing fetched.
+// report.html: one self-contained page about a run, with its images inside.
 
 import { createHash } from 'node:crypto';
 import { escapeMarkup } from './escape.ts';

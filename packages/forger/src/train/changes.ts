@@ -5,7 +5,7 @@ import { ConfigError } from '@forger/tensor';
 import type { CheckpointMeta } from './checkpoint.ts';
 import { type Change, RECORDED, type TrainConfig } from './config.ts';
 
-/** What a run goes on from. */
+/** The state that a resumed run starts from. */
 export interface Before {
   readonly step: number;
   readonly meta: CheckpointMeta;
@@ -41,7 +41,7 @@ export function changesOf({ step, meta }: Before, now: Now): Change[] {
   return changes;
 }
 
-/** Whether config.json says that a run goes on with other data from a step on. */
+/** Whether config.json records other data from some step on. */
 export function isRecorded({ changes = [] }: TrainConfig, step: number, fingerprint: string): boolean {
   return changes.some((change) => change.step === step && change.fingerprint === fingerprint);
 }

@@ -26,7 +26,7 @@ export interface Checkpoint {
 const MOST_NAMED = 3;
 
 /** What to do about a damaged checkpoint. */
-const MEND = 'copy it again, or use another checkpoint of the run';
+const REMEDY = 'copy it again, or use another checkpoint of the run';
 
 const FILE = /^(step|best)-(\d+)\.(json|safetensors)$/;
 
@@ -103,7 +103,7 @@ export class CheckpointStore {
       try {
         const checkpoint = await readCheckpoint(this.#weights(step, kept));
         if (checkpoint.step !== step)
-          throw new CheckpointError(`${checkpoint.path} says it is of step ${checkpoint.step}; ${MEND}`);
+          throw new CheckpointError(`${checkpoint.path} says it is of step ${checkpoint.step}; ${REMEDY}`);
         return { checkpoint, notes };
       } catch (error) {
         if (!(error instanceof CheckpointError)) throw error;
@@ -170,12 +170,12 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   if (bytes.byteLength !== record.size) {
     throw new CheckpointError(
-      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written; ${MEND}`,
+      `${path} is damaged: ${bytes.byteLength} bytes where ${record.size} were written; ${REMEDY}`,
     );
   }
   if (sha256(bytes) !== record.sha256) {
     throw new CheckpointError(
-      `${path} is damaged: its contents do not match the checksum in its JSON; ${MEND}`,
+      `${path} is damaged: its contents do not match the checksum in its JSON; ${REMEDY}`,
     );
   }
   return { step: record.step, path, bytes, meta: record.meta };
@@ -208,15 +208,15 @@ async function readRecord(path: string): Promise<CheckpointRecord> {
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new CheckpointError(`${source} is not JSON; ${MEND}`, { cause: error });
+    throw new CheckpointError(`${source} is not JSON; ${REMEDY}`, { cause: error });
   }
   const result = recordSchema.safeParse(value);
   if (!result.success) {
     const faults = describeFaults(result.error);
-    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults}; ${MEND}`);
+    throw new CheckpointError(`${source} is not the JSON of a checkpoint: ${faults}; ${REMEDY}`);
   }
   if (!isWhole(bytes, result.data)) {
-    throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${MEND}`);
+    throw new CheckpointError(`${source} is damaged: it does not match its own checksum; ${REMEDY}`);
   }
   return result.data;
 }

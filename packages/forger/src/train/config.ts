@@ -98,7 +98,7 @@ const schema = z
       .exactOptional(),
     /** What was changed when the run was resumed. */
     changes: z.array(changeSchema).exactOptional(),
-    /** The kernels that were found fastest when the run began, by problem: it goes on with the same (train/tuning.ts). */
+    /** The fastest algorithm for each problem, found when the run began. A resumed run uses the same (train/tuning.ts). */
     kernels: z.record(z.string(), z.string()).exactOptional(),
   })
   .refine(({ evaluateEvery, keepBest }) => evaluateEvery !== undefined || keepBest === undefined, {
@@ -160,8 +160,8 @@ const OPTIONS = [
   'noise',
 ] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
 
-// How long the run goes on and what is written when do not change any weight. Data are told by their fingerprint, wherever
-// they lie; what is in RECORDED may change.
+// Settings that change weights. The end of a run and the intervals of what it writes do not. Data are identified by their
+// fingerprint, not by their path. Settings in RECORDED may change.
 const CHANGES_TRAINING = [
   'recipe',
   'background',

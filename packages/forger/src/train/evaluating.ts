@@ -19,20 +19,13 @@ import { openNetwork } from '../evaluate/network.ts';
 import { findValue, type NamedValue, ranked } from '../evaluate/values.ts';
 import type { TrainConfig } from './config.ts';
 import type { EvaluationLine } from './found-lines.ts';
+import type { Evaluated } from './reporter.ts';
 import type { RunIO } from './types.ts';
 
 /** Images on each side, unless told otherwise: enough for the Fréchet distance of 256 features to order checkpoints. */
 const COUNT = 2000;
 /** Those that take little time. */
 const METRICS = ['frechet', 'kid'];
-
-/** An evaluation of the run, and the best so far. */
-export interface Evaluated {
-  readonly line: EvaluationLine;
-  /** The value that the run is judged by. */
-  readonly judged: NamedValue;
-  readonly best: Best | null;
-}
 
 export interface Evaluating {
   readonly hook: Hook;

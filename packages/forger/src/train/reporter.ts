@@ -1,8 +1,9 @@
-// What a training run tells whoever watches it. The loop calls a Reporter; the command chooses which one.
+// What a training run reports. The loop calls a Reporter; the command chooses which one.
 
-import type { AnyTask, EndReason, EvaluationProgress, StepMetrics } from '@forger/dcgan';
+import type { AnyTask, Best, EndReason, EvaluationProgress, StepMetrics } from '@forger/dcgan';
+import type { NamedValue } from '../evaluate/values.ts';
 import type { TrainConfig } from './config.ts';
-import type { Evaluated } from './evaluating.ts';
+import type { EvaluationLine } from './found-lines.ts';
 import type { ProfileReport } from './profile.ts';
 
 /** Facts known before the first step. */
@@ -65,6 +66,14 @@ export interface ReportPaths {
   gif?: string;
   losses: string;
   html: string;
+}
+
+/** An evaluation of the run, and the best so far. */
+export interface Evaluated {
+  readonly line: EvaluationLine;
+  /** The value that the run is judged by. */
+  readonly judged: NamedValue;
+  readonly best: Best | null;
 }
 
 /** Receives a run's events, in order. No method may throw or wait. */

@@ -1,5 +1,5 @@
-// Beginning again by itself, a set number of times: a run whose device was lost goes on from its last checkpoint on a new
-// one; a run that has diverged may go back to it, and on with all learning rates halved.
+// Automatic restarts, up to a limit. After its device was lost, a run continues from the last checkpoint on a new device. After
+// a divergence it may continue from there with all learning rates halved.
 
 import { DivergenceError, MAX_RESTARTS } from '@forger/dcgan/internal';
 import { createDevice, type Device, DeviceError, DeviceLostError } from '@forger/tensor';

@@ -238,7 +238,7 @@ export class RunFolder {
     const grids = all.filter(({ step }) => step > 0);
     const trained = this.readMetrics().length + grids.length + (await this.checkpointSteps()).length;
     if (trained > 0) return this.close();
-    // While it is still locked: nobody else begins to use what goes.
+    // The folder is still locked, so no other process uses these files.
     const own = [this.path('config.json'), this.realPath, this.diagnosis.path];
     const files = [...own, ...all.map(({ path }) => path)];
     for (const file of files) await rm(file, { force: true });
@@ -254,7 +254,7 @@ async function removeIfEmpty(folder: string): Promise<void> {
 
 async function refuseUnlessEmpty(dir: string): Promise<void> {
   if (existsSync(join(dir, 'config.json'))) {
-    await readConfig(dir); // a config.json of something else is said to be so
+    await readConfig(dir); // throws if this is not the config.json of a run
     throw new ConfigError(
       `${dir} already holds a run: continue it with --resume ${dir}, or choose another folder for --out`,
     );

@@ -55,7 +55,7 @@ export function lockFolder(dir: string): () => void {
 
 function release(path: string): void {
   const id = held.get(path);
-  // Somebody who was told to delete the lock may have done so, and another process may hold it now.
+  // A user may have deleted the lock, and another process may hold it now.
   if (id !== undefined && readOwner(path)?.id === id) rmSync(path, { force: true });
   held.delete(path);
 }
@@ -68,8 +68,8 @@ function take(path: string, dir: string): string {
     const owner = readOwner(path);
     if (owner === undefined) continue; // released a moment ago
     refuseWhileAlive(owner, dir, path);
-    // Of several who find the same dead lock, one may replace it: the one who gets this lock, which bears the dead
-    // one's id. Without it the second would delete what the first has just taken.
+    // Several processes may find the same stale lock. Only the one that gets this second lock, named by the stale one's
+    // id, may replace it; otherwise the second process would delete the lock that the first has just taken.
     const claim = join(dirname(path), `.${basename(path).replace(/^\./, '')}.${owner.id}`);
     const id = take(claim, dir);
     if (readOwner(path)?.id === owner.id) {
@@ -106,7 +106,7 @@ function linked(whole: string, path: string, text: string): boolean {
     return true;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    // ENOENT: who holds the lock has cleared the folder of temporary files.
+    // ENOENT: the process that holds the lock has cleared the folder of temporary files.
     if (code === 'EEXIST' || code === 'ENOENT') return false;
     if (!NO_LINKS.includes(code)) throw error;
   }

@@ -1,4 +1,4 @@
-// One attempt at a run, on one device: the trainer with the hooks that write the run folder and tell whoever watches.
+// One attempt at a run, on one device: the trainer, with the hooks that write the run folder and report progress.
 
 import { existsSync } from 'node:fs';
 import {
@@ -33,9 +33,9 @@ import type { RunIO } from './types.ts';
 export interface Beginning {
   /** From the run's last checkpoint, if there is one. */
   resume: boolean;
-  /** Whoever watches has not heard of the run yet. */
+  /** Whether to report the start of the run. */
   announce: boolean;
-  /** What to say when it begins again by itself; told where from. */
+  /** The message after an automatic restart from a step. */
   because?: ((step: number) => string) | undefined;
 }
 

@@ -24,15 +24,15 @@ export interface RunIO {
   profile?: number;
   /** Continue from the run's latest checkpoint. */
   resume: boolean;
-  /** The data were named when the run was resumed: other ones than before are taken, and config.json says so. */
+  /** `--data` was given on resuming. Other data than before are used, and config.json records it. */
   dataNamed?: boolean;
   /** Record every step anew instead of replaying captured ones: the same bits, slower; for debugging. */
   eager?: boolean;
-  /** How kernels are chosen when the run begins; a resumed run goes on with those it has. Default on. */
+  /** How kernels are chosen when the run begins; a resumed run keeps those it has. Default on. */
   tuning?: Tuning;
   /**
-   * How often the run may begin again by itself, from its last checkpoint: when the device is lost, or, if that is to be
-   * rolled back, when training diverges. Default 3.
+   * How often the run may restart from its last checkpoint: after the device is lost, or after training diverges if
+   * `onNan` is rollback. Default 3.
    */
   maxRestarts?: number;
   /**

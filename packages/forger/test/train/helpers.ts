@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ProfileReport, RunFolder, type TrainConfig, type TrainSummary, trainRun } from '@forger/cli';
 import type { StepMetrics } from '@forger/dcgan';
-import type { Evaluated } from '../../src/train/evaluating.ts';
+import type { Evaluated } from '../../src/train/reporter.ts';
 import type { Tuning } from '../../src/train/tuning.ts';
 import { emptyFolder } from '../cli/folders.ts';
 import { config } from '../cli/settings.ts';

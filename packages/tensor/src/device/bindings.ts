@@ -2,16 +2,10 @@
 
 import { OutOfMemoryError } from '../errors.ts';
 import type { Pooled } from './buffers.ts';
+import { bindGroupOf, type FloatParam, type Operand } from './command.ts';
 import type { GPUBindGroup, GPUBuffer, GPUDevice } from './globals.ts';
 import type { CompiledKernel } from './pipelines.ts';
-import { bindGroupOf, type Operand } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';
-
-/** A float among a kernel's parameters; plain numbers are written as 32-bit integers. */
-export interface FloatParam {
-  readonly f32: number;
-}
-export const f32 = (value: number): FloatParam => ({ f32: value });
 
 /**
  * Most bind groups and parameter buffers in the cache. A training step needs a few hundred. llvmpipe maps a

@@ -1,10 +1,12 @@
 // Capture and replay. A step is recorded once and given memory. Each replay encodes its commands again in one
 // submit, without shape checks, tape or allocation.
-import type { Device } from './device.ts';
+
+import type { Command } from './command.ts';
 import { forwardCopies } from './forward-copies.ts';
+import type { DeviceParts } from './parts.ts';
 import { mostAtOnce } from './placement.ts';
 import type { PlanMemory } from './plan-memory.ts';
-import type { Command, Recorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 import type { Trace } from './trace.ts';
 import { withoutUnused } from './unused-commands.ts';
 
@@ -25,12 +27,12 @@ export class Plan<T> {
   /** The return value of the captured function. Its tensors hold the values of the latest replay. */
   readonly result: T;
   readonly needs: PlanNeeds;
-  readonly #device: Device;
+  readonly #device: DeviceParts;
   readonly #commands: readonly Command[];
   readonly #dispose: () => void;
 
   /** @param dispose frees the result. */
-  constructor(device: Device, trace: Trace, memory: PlanMemory, result: T, dispose: () => void) {
+  constructor(device: DeviceParts, trace: Trace, memory: PlanMemory, result: T, dispose: () => void) {
     this.#device = device;
     this.result = result;
     trace.commands = withoutUnused(trace);

@@ -4,7 +4,7 @@
 import { DeviceError } from '../errors.ts';
 import type { Shape } from '../shape.ts';
 import { type AdapterReport, deviceOf, reportOf } from './adapter.ts';
-import { Bindings, type FloatParam } from './bindings.ts';
+import { Bindings } from './bindings.ts';
 import {
   type Allocator,
   BufferPool,
@@ -17,6 +17,15 @@ import {
   Storage,
 } from './buffers.ts';
 import { Plan } from './capture.ts';
+import type { Work } from './command.ts';
+import {
+  clearCommand,
+  copyCommand,
+  type FloatParam,
+  itemOf,
+  type Operand,
+  textureCopyCommand,
+} from './command.ts';
 import { Failures } from './failure.ts';
 import type { GPUDevice } from './globals.ts';
 import { PackedCopies } from './packed.ts';
@@ -27,11 +36,10 @@ import { checkPrecision, type Precision, withPrecision } from './precision.ts';
 import type { Profile } from './profile.ts';
 import { type ProfileOptions, profile } from './profiler.ts';
 import { Readback } from './readback.ts';
-import { clearCommand, copyCommand, itemOf, type Operand, Recorder, textureCopyCommand } from './recorder.ts';
+import { Recorder } from './recorder.ts';
 import { ScopeStack } from './scope.ts';
 import { Trace } from './trace.ts';
 import { type NeededKernel, type WarmUpOptions, warmUp } from './warm-up.ts';
-import type { Work } from './work.ts';
 
 export interface DeviceOptions extends PlatformOptions {
   /** Record the stack of each allocation, for `device.leaks()`. Default false. */
@@ -40,8 +48,8 @@ export interface DeviceOptions extends PlatformOptions {
   readonly precision?: Precision;
 }
 
-export { type FloatParam, f32 } from './bindings.ts';
 export type { BufferRange } from './buffers.ts';
+export { type FloatParam, f32 } from './command.ts';
 
 /**
  * A WebGPU device: it allocates the memory of tensors, records and submits commands, and reports errors. Open

@@ -1,7 +1,7 @@
 // Copy elimination for captured steps. Where a result is only copied to its destination (a gradient into an
 // optimizer's flat buffer, for example), the kernel that computes it writes to the destination instead.
 import type { BufferRange } from './buffers.ts';
-import { itemOf, type Operand } from './recorder.ts';
+import { itemOf, type Operand } from './command.ts';
 import { operandsOf, type Trace, type TracedCommand, WantedBuffer } from './trace.ts';
 
 /**

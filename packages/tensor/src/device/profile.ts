@@ -1,5 +1,5 @@
 // The result of `device.profile` as plain data: the time of every kernel, and the host's time.
-import type { Command } from './recorder.ts';
+import type { Command } from './command.ts';
 import type { CommandInfo } from './work.ts';
 
 /** One call of a command. */

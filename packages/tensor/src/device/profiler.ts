@@ -1,6 +1,6 @@
 // `device.profile`: runs a function while every command it submits is timed.
 import { DeviceError } from '../errors.ts';
-import type { Device } from './device.ts';
+import type { DeviceParts } from './parts.ts';
 import { type CommandTimer, groupKernels, type Profile, type ProfileMethod } from './profile.ts';
 import { RepeatTimer } from './repeat-timer.ts';
 import { TimestampTimer } from './timestamp-timer.ts';
@@ -16,7 +16,7 @@ export interface ProfileOptions {
 
 /** As Device.profile. */
 export async function profile<T>(
-  device: Device,
+  device: DeviceParts,
   fn: () => T | Promise<T>,
   options: ProfileOptions,
 ): Promise<Profile<Awaited<T>>> {

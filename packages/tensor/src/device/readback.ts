@@ -2,9 +2,10 @@
 
 import { DeviceError } from '../errors.ts';
 import { type BufferRange, labelOf } from './buffers.ts';
+import { copyCommand } from './command.ts';
 import type { GPUBuffer, GPUDevice } from './globals.ts';
 import type { Waiting } from './platform.ts';
-import { copyCommand, type Recorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 import { bufferUsage, mapModeRead } from './webgpu-constants.ts';
 
 /** Most free staging buffers that are kept. */

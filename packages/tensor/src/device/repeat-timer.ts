@@ -1,9 +1,11 @@
 // Times commands without timestamps. After the profiled call, one command of each kernel and shape is
 // submitted n and 2n times; the difference of the two waits is the time of n. The buffers that it writes are
 // saved before and restored after.
-import type { Device } from './device.ts';
+
+import type { Command } from './command.ts';
+import type { DeviceParts } from './parts.ts';
 import type { CommandTimer, HostSpan, TimedCall } from './profile.ts';
-import { type Command, encodeCommands } from './recorder.ts';
+import { encodeCommands } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';
 import { type CommandInfo, infoOf } from './work.ts';
 
@@ -20,13 +22,13 @@ interface Group {
 
 export class RepeatTimer implements CommandTimer {
   readonly hostSpans: HostSpan[] = [];
-  readonly #device: Device;
+  readonly #device: DeviceParts;
   readonly #begin: number;
   readonly #groups = new Map<string, Group>();
   readonly #gone = new Set<number>();
 
   /** @param begin the start of the profile on performance.now()'s clock. */
-  constructor(device: Device, begin: number) {
+  constructor(device: DeviceParts, begin: number) {
     this.#device = device;
     this.#begin = begin;
   }

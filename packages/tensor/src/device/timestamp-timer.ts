@@ -2,10 +2,11 @@
 // device writes a timestamp. Copies and clears have none: their time is the gap between the passes before and
 // after them.
 
-import type { Device } from './device.ts';
+import type { Command } from './command.ts';
 import type { GPUBuffer } from './globals.ts';
+import type { DeviceParts } from './parts.ts';
 import type { CommandTimer, DeviceSpan, HostSpan } from './profile.ts';
-import { type Command, encodeTransfer } from './recorder.ts';
+import { encodeTransfer } from './recorder.ts';
 import { bufferUsage } from './webgpu-constants.ts';
 import { type CommandInfo, infoOf } from './work.ts';
 
@@ -30,13 +31,13 @@ interface Batch {
 
 export class TimestampTimer implements CommandTimer {
   readonly hostSpans: HostSpan[] = [];
-  readonly #device: Device;
+  readonly #device: DeviceParts;
   readonly #queries: GPUQuerySet;
   readonly #begin: number;
   #batches: Batch[] = [];
 
   /** @param begin the start of the profile on performance.now()'s clock. */
-  constructor(device: Device, begin: number) {
+  constructor(device: DeviceParts, begin: number) {
     this.#device = device;
     this.#begin = begin;
     this.#queries = device.gpu.createQuerySet({ type: 'timestamp', count: 4 * mostCommands });

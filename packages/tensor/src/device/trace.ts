@@ -2,7 +2,6 @@
 // memory yet. From the whole trace follow the first and the last use of each buffer (see plan-memory.ts).
 
 import type { Shape } from '../shape.ts';
-import type { FloatParam } from './bindings.ts';
 import {
   type Allocator,
   type BufferRange,
@@ -16,10 +15,7 @@ import {
   textureWidth,
   whereAmI,
 } from './buffers.ts';
-import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
-import type { PackedCopies } from './packed.ts';
-import type { CompiledKernel } from './pipelines.ts';
-import type { Lifetime } from './placement.ts';
+import type { FloatParam, Work } from './command.ts';
 import {
   bindGroupOf,
   type Command,
@@ -28,8 +24,11 @@ import {
   itemOf,
   type Operand,
   textureCopyCommand,
-} from './recorder.ts';
-import type { Work } from './work.ts';
+} from './command.ts';
+import type { GPUBuffer, GPUDevice, GPUTexture, GPUTextureView } from './globals.ts';
+import type { PackedCopies } from './packed.ts';
+import type { CompiledKernel } from './pipelines.ts';
+import type { Lifetime } from './placement.ts';
 
 /** A buffer or texture that a captured step requested. */
 abstract class Wanted implements Lifetime {

@@ -1,7 +1,7 @@
 // Dead-code elimination for captured steps: drops commands whose results are not used, such as the 1 that a
 // backward pass starts from when the loss has already computed its gradient.
 import type { PooledBuffer, PooledTexture } from './buffers.ts';
-import { itemOf } from './recorder.ts';
+import { itemOf } from './command.ts';
 import { operandsOf, type Trace, type TracedCommand, type WantedBuffer } from './trace.ts';
 
 /**

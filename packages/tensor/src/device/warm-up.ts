@@ -6,8 +6,9 @@
 // later processes. So each kernel is dispatched once here, with one workgroup on scratch memory. Where the
 // code is not in the cache yet, further devices are opened to share the work.
 
-import type { Device, FloatParam } from './device.ts';
+import type { FloatParam } from './command.ts';
 import type { AbortSignal } from './globals.ts';
+import type { DeviceParts } from './parts.ts';
 import { type KernelSource, kernelCode } from './pipelines.ts';
 
 /** A kernel that work will dispatch, and the parameters of one of its dispatches. */
@@ -25,7 +26,7 @@ export interface WarmUpOptions {
 
 interface Helpers {
   /** Opens another device with the same options. */
-  readonly another: () => Promise<Device>;
+  readonly another: () => Promise<DeviceParts>;
   /** Most devices at once, including the one to warm up. */
   readonly devices: number;
 }
@@ -41,7 +42,7 @@ const scratchBytes = 256;
 
 /** Compiles `kernels` for `device`. Throws DeviceError when one does not compile. */
 export async function warmUp(
-  device: Device,
+  device: DeviceParts,
   kernels: readonly NeededKernel[],
   { another, devices, onProgress, signal }: WarmUpOptions & Helpers,
 ): Promise<void> {
@@ -55,7 +56,7 @@ export async function warmUp(
   const total = waiting.length;
   let done = 0;
   let over = false;
-  const work = async (worker: Device): Promise<void> => {
+  const work = async (worker: DeviceParts): Promise<void> => {
     let share = 1;
     while (waiting.length > 0 && !over && !signal?.aborted) {
       const kernels = waiting.splice(0, share);
@@ -92,8 +93,8 @@ export async function warmUp(
 }
 
 async function helper(
-  another: () => Promise<Device>,
-  work: (device: Device) => Promise<void>,
+  another: () => Promise<DeviceParts>,
+  work: (device: DeviceParts) => Promise<void>,
 ): Promise<void> {
   const device = await another();
   try {
@@ -103,7 +104,7 @@ async function helper(
   }
 }
 
-function compilesAtFirstDispatch({ adapter }: Device): boolean {
+function compilesAtFirstDispatch({ adapter }: DeviceParts): boolean {
   return adapter.software && /llvmpipe/i.test(`${adapter.description} ${adapter.device}`);
 }
 
@@ -115,7 +116,7 @@ function expectedCost(source: KernelSource): number {
   return kernelCode(source).length + (source.subgroups ? 1e6 : 0);
 }
 
-function dispatchOnScratch(device: Device, { source, params }: NeededKernel): void {
+function dispatchOnScratch(device: DeviceParts, { source, params }: NeededKernel): void {
   const { pool } = device;
   const items = source.bindings.map((access) =>
     access.startsWith('texture') ? pool.acquireTexture(1) : pool.acquire(scratchBytes),

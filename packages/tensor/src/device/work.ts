@@ -1,21 +1,5 @@
 // The work of a command, for profiles: its name, its shape, operations and bytes.
-import type { Command, DispatchCommand } from './recorder.ts';
-
-/**
- * The work of a dispatch as its launch function reports it. What is left out is derived from the operands.
- */
-export interface Work {
-  /** Floating-point operations; a multiply-add counts as 2. */
-  readonly flop?: number;
-  /** Least bytes that must be moved. Default: the sizes of all operands. */
-  readonly bytes?: number;
-  /** The purpose, where several operations share a kernel. Default: the kernel's name. */
-  readonly name?: string;
-  /**
-   * The sizes that tell this dispatch from others of its kernel, such as [m, n, k]. Default: its parameters.
-   */
-  readonly sizes?: readonly number[];
-}
+import type { Command, DispatchCommand } from './command.ts';
 
 /** A command as a profile shows it. Commands with the same `name` and `shape` do the same work. */
 export interface CommandInfo {

@@ -16,7 +16,7 @@ export interface Algorithm {
   readonly shaders: readonly ShaderFile[];
   /** Kernels that a processor takes seconds to compile. */
   readonly compilesSlowly?: true;
-  /** Left alone by the tuner: for tests, or of another precision. */
+  /** The tuner does not try it: it is for tests, or of another precision. */
   readonly untuned?: true;
   /** Whether an adapter has what the kernels need. */
   runsOn(device: Device): boolean;
@@ -25,8 +25,10 @@ export interface Algorithm {
 }
 
 /**
- * exact: they are in the elements whose formula has them, each as it is. in place: in those elements, NaN perhaps for
- * infinity. spread: in neighbours as well, since whole tiles or texels are multiplied, some by zeros.
+ * What becomes of NaN and infinity:
+ * - exact: each appears unchanged in the elements whose formula has it, and nowhere else;
+ * - in place: in those elements, but NaN may replace infinity;
+ * - spread: in neighbouring elements too, since whole tiles or texels are multiplied, some by zeros.
  */
 export type SpecialValues = 'exact' | 'in place' | 'spread';
 
@@ -34,7 +36,7 @@ export type SpecialValues = 'exact' | 'in place' | 'spread';
 export interface Rules<Problem> {
   /** Whether it can compute this; what it cannot goes to the implicit product or the plain one that suits. */
   supports(device: Device, problem: Problem): boolean;
-  /** The rule: of the algorithms that support a problem, the first in the list whose rule says so computes it. */
+  /** The rule. Of the algorithms that support a problem, the first in the list that suits it computes it. */
   suits(device: Device, problem: Problem): boolean;
   /** Whether the tuner should time it on a problem that it supports. Default: yes. */
   worthTrying?(device: Device, problem: Problem): boolean;

@@ -1,5 +1,5 @@
 // The list of algorithms for convolutions and matrix products. A new one is a file, its WGSL and a line here, or in
-// software/index.ts; bench, tuner, verify and tests walk the list.
+// software/index.ts; bench, tuner, verify and tests iterate over the list.
 import type { Device } from '../device/device.ts';
 import { ConfigError } from '../errors.ts';
 import type { Algorithm } from './algorithm.ts';

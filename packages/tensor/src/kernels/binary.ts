@@ -17,7 +17,7 @@ const kinds = {
 
 export type BinaryKind = keyof typeof kinds;
 
-/** The most dimensions, after merging, that the strided kernels walk. */
+/** The most dimensions, after merging, that the strided kernels take. */
 export const maxRank = 8;
 
 /** f(a, b) of two float32 tensors of broadcastable shapes. Masks are 1 where the comparison holds, else 0. */

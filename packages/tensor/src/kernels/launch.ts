@@ -1,4 +1,4 @@
-// How work maps to invocations for kernels that walk a flat range of elements.
+// How work maps to invocations for kernels over a flat range of elements.
 import type { Device } from '../device/device.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import type { Tensor } from '../tensor.ts';
@@ -24,7 +24,7 @@ export function flatGrid(device: Device, n: number): [number, number, number] {
 /** Below this many floats the loads are no cost, and a kernel for single floats compiles sooner. */
 const wideFrom = 4096;
 
-/** How a flat kernel that is linked with Element walks a tensor. */
+/** How a flat kernel that is linked with Element covers a tensor. */
 export interface FlatWalk {
   /** Whether Elements are four floats. */
   readonly wide: boolean;

@@ -54,7 +54,7 @@ function elementWidth(by: Grouping): number {
 }
 
 /**
- * How far a walk is split. A GPU hides the latency of loads behind thousands of invocations. A CPU pays for each
+ * Into how many parts the elements of a group are split. A GPU hides the latency of loads behind thousands of invocations. A CPU pays for each
  * that starts, and at barriers for each subgroup of a workgroup: there a workgroup is one subgroup, and a group is not
  * split as long as there are enough of them for the cores (1.5 to 4 times as fast, measured on lavapipe).
  */

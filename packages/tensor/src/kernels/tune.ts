@@ -69,7 +69,7 @@ export async function tuneProblems(
     if (performance.now() > end || signal?.aborted) break;
     const result = await tuneOne(device, problem, rounds, end);
     if (!result) break;
-    // That the rules were right is kept too: who meets the problem again need not try it again.
+    // Where the rules' algorithm is the fastest, that is recorded too, so the problem is not timed again.
     chosen.set(problem.key, result.algorithm ?? 'rules');
     forgetDecisions(device);
     problems.push(result);
