@@ -14,6 +14,7 @@ const MANY = Number.MAX_SAFE_INTEGER;
 export const LIMITS = {
   imageSize: { least: 4, most: 1024 },
   width: { least: 1, most: 4096 },
+  latentSize: { least: 1, most: 65536 },
   batchSize: { least: 1, most: 65536 },
   epochs: { least: 1, most: MANY },
   steps: { least: 1, most: MANY },

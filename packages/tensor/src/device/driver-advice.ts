@@ -63,9 +63,8 @@ function linuxAdvice({ osRelease, root }: System): DriverAdvice {
     };
   if (codename === 'bookworm')
     return {
-      what: "Debian 12's own Mesa (22.3) is too old for Dawn: install that of its backports (an NVIDIA GPU needs NVIDIA's own driver instead)",
+      what: "Debian 12's own Mesa (22.3) is too old for Dawn: add bookworm-backports to apt's sources, as bookworm itself is there, and install that of the backports (an NVIDIA GPU needs NVIDIA's own driver instead)",
       commands: [
-        `echo 'deb http://deb.debian.org/debian bookworm-backports main' | ${sudo}tee /etc/apt/sources.list.d/bookworm-backports.list`,
         `${sudo}apt-get update`,
         `${sudo}apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1`,
       ],
