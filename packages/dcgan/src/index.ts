@@ -117,9 +117,20 @@ export {
   type TrainerOptions,
   type TrainResult,
 } from './train/trainer.ts';
+export { type ActivationPlan, parseActivation } from './weights/activation-name.ts';
 export type { WeightEntries, WeightEntry } from './weights/entry.ts';
-export { type FoundNetwork, findEither, type NetworkFinder, openWeights } from './weights/find-network.ts';
+export {
+  type FoundNetwork,
+  findEither,
+  type NetworkFinder,
+  openWeights,
+  type WeightOptions,
+} from './weights/find-network.ts';
+export { checkFinite, nonFinite } from './weights/finite.ts';
+export type { Hints } from './weights/infer-network.ts';
 export { loadWeights } from './weights/load.ts';
+export { parseNetworkJson, writeNetworkJson } from './weights/network-json.ts';
+export type { LayerPlan, NetworkPlan } from './weights/network-plan.ts';
 export { exportOnnx, type OnnxOptions } from './weights/onnx.ts';
-export { parseWeights } from './weights/parse.ts';
+export { parseOnnx, parseWeights } from './weights/parse.ts';
 export { type SampledPictures, type SamplePicturesOptions, samplePictures } from './weights/sample.ts';

@@ -37,6 +37,7 @@ export * from './weights/budget.ts';
 export * from './weights/entry.ts';
 export * from './weights/find-network.ts';
 export * from './weights/load.ts';
+export * from './weights/network-json.ts';
 export * from './weights/npy.ts';
 export * from './weights/npz.ts';
 export * from './weights/onnx.ts';

@@ -11,6 +11,7 @@ export type { BiasOptions, ParameterOptions } from './layers/options.ts';
 export * from './layers/padding.ts';
 export * from './layers/pooling.ts';
 export * from './layers/reshape.ts';
+export * from './layers/upsample.ts';
 export { type SpectralNormOptions, WeightedLayer } from './layers/weighted.ts';
 export * from './losses.ts';
 export { Module } from './module.ts';

@@ -4,18 +4,19 @@ import { Module } from './module.ts';
 
 /**
  * Applies modules one after another, as torch.nn.Sequential. Children are named 0, 1, …, or by the keys of an
- * object: `new Sequential({ main: new Sequential(…) })` has parameters `main.0.weight`, …. Neighbours that
+ * object: `new Sequential({ main: new Sequential(…) })` has parameters `main.0.weight`, …. A Map keeps its order
+ * also where keys are numbers, which an object sorts before all others. Neighbours that
  * can be computed in one fused pass are (see `Module.forwardWith`).
  */
 export class Sequential extends Module {
   readonly #layers: [string, Module][];
 
-  constructor(layers: Readonly<Record<string, Module>>);
+  constructor(layers: Readonly<Record<string, Module>> | ReadonlyMap<string, Module>);
   constructor(...layers: Module[]);
-  constructor(...layers: Module[] | [Readonly<Record<string, Module>>]) {
+  constructor(...layers: Module[] | [Readonly<Record<string, Module>> | ReadonlyMap<string, Module>]) {
     super();
     const named = layers.length === 1 && !(layers[0] instanceof Module) ? layers[0]! : layers;
-    this.#layers = Object.entries(named as Record<string, Module>);
+    this.#layers = named instanceof Map ? [...named] : Object.entries(named as Record<string, Module>);
   }
 
   override namedChildren(): [string, Module][] {

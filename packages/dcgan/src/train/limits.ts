@@ -10,6 +10,8 @@ export interface WholeRange {
 
 const MANY = Number.MAX_SAFE_INTEGER;
 
+export { ACTIVATION_NAMES, type ActivationPlan, parseActivation } from '../weights/activation-name.ts';
+
 /** Ranges of the whole-number settings. The seed is one 32-bit word of the random generator's key. */
 export const LIMITS = {
   imageSize: { least: 4, most: 1024 },

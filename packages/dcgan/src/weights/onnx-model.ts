@@ -12,10 +12,10 @@ export const UINT8 = 2;
 const INT64 = 7;
 
 /** AttributeProto.AttributeType. */
-const ATTRIBUTE = { float: 1, integer: 2, integers: 7 } as const;
+const ATTRIBUTE = { float: 1, integer: 2, text: 3, integers: 7 } as const;
 
 /** Whole numbers in lists are integers; single numbers are floats unless they are given as bigint. */
-export type Attributes = Readonly<Record<string, number | bigint | readonly number[]>>;
+export type Attributes = Readonly<Record<string, number | bigint | string | readonly number[]>>;
 
 export interface Port {
   readonly name: string;
@@ -105,6 +105,7 @@ export class GraphBuilder {
 function attribute(name: string, value: Attributes[string]): Field[] {
   if (typeof value === 'number') return [text(1, name), float(2, value), integer(20, ATTRIBUTE.float)];
   if (typeof value === 'bigint') return [text(1, name), integer(3, value), integer(20, ATTRIBUTE.integer)];
+  if (typeof value === 'string') return [text(1, name), text(4, value), integer(20, ATTRIBUTE.text)];
   return [text(1, name), ...value.map((n) => integer(8, n)), integer(20, ATTRIBUTE.integers)];
 }
 

@@ -11,6 +11,7 @@ import {
   Flatten,
   GaussianNoise,
   Identity,
+  InstanceNorm2d,
   LeakyReLU,
   Linear,
   type Module,
@@ -20,6 +21,7 @@ import {
   Sequential,
   Sigmoid,
   Tanh,
+  Upsample,
   ZeroPad2d,
 } from '@forger/nn';
 import { ConfigError, type SafetensorsEntry, type Shape } from '@forger/tensor';
@@ -116,6 +118,20 @@ class Exporter {
       const pads = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
       return node('Pad', [x, graph.constant(`${path}.pads`, [8], pads)]);
     }
+    if (layer instanceof Upsample) {
+      const { scaleFactor, mode } = layer;
+      const scales = Float32Array.of(1, 1, scaleFactor, scaleFactor);
+      const resized = [x, '', graph.constant(`${path}.scales`, [4], scales)];
+      return mode === 'nearest'
+        ? node('Resize', resized, {
+            mode,
+            coordinate_transformation_mode: 'asymmetric',
+            nearest_mode: 'floor',
+          })
+        : node('Resize', resized, { mode: 'linear', coordinate_transformation_mode: 'half_pixel' });
+    }
+    if (layer instanceof InstanceNorm2d && layer.weight && layer.bias)
+      return node('InstanceNormalization', [x, ...this.#parameters(path, layer)], { epsilon: layer.eps });
     if (layer instanceof Reshape) return this.reshape(`${name}/Reshape`, x, layer.shape);
     if (layer instanceof Linear && shape.length === 1) {
       return node('Gemm', [x, ...this.#parameters(path, layer)], { transB: 1n });

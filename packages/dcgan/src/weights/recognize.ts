@@ -4,6 +4,7 @@
 import type { Recipe } from '../recipes/gan.ts';
 import type { Sizes } from '../train/task.ts';
 import type { WeightEntries, WeightEntry } from './entry.ts';
+import { type Hints, inferNetwork, type Reading } from './infer-network.ts';
 import { type Layer, layersOf, orders } from './layers.ts';
 import { type Dimension, NETWORKS, type NetworkName, type Probe, type Probes } from './probes.ts';
 
@@ -21,7 +22,7 @@ export interface Recognized {
 }
 
 /** How closely layers must fit. */
-type Closeness =
+export type Closeness =
   /** The same layers, each with the same tensors. */
   | 'exact'
   /** The same layers; tensors of theirs may be missing or too many. */
@@ -30,20 +31,37 @@ type Closeness =
   | 'names';
 
 /**
- * Finds the networks in a file's weights: the whole of them, or what lies under a key or a prefix, as in checkpoints.
- * Whatever fits exactly comes before what fits with tensors missing or left over; empty when nothing does.
+ * Finds the recipes' networks in a file's weights: the whole of them, or what lies under a key or a prefix, as in
+ * checkpoints. Empty when nothing fits so closely.
  */
-export function recognize(entries: WeightEntries, probes: Probes, wanted: NetworkName): Recognized[] {
-  const attempt = (closeness: Closeness, candidates: readonly Probe[]): Recognized[] =>
+export function recognize(
+  entries: WeightEntries,
+  probes: Probes,
+  wanted: NetworkName,
+  closeness: Closeness,
+): Recognized[] {
+  const attempt = (candidates: readonly Probe[]): Recognized[] =>
     find(entries, '', candidates, closeness, 0).filter(({ network }) => network === wanted);
+  if (closeness === 'names') return attempt([...probes.ofDefaults(), ...probes.ofOtherSizes()]);
   // The other sizes are looked at only when they are needed: every probe is a network to build.
-  for (const closeness of ['exact', 'layers'] as const) {
-    for (const group of [probes.ofDefaults, probes.ofOtherSizes]) {
-      const found = attempt(closeness, [...group.call(probes)]);
-      if (found.length > 0) return found;
-    }
-  }
-  return attempt('names', [...probes.ofDefaults(), ...probes.ofOtherSizes()]);
+  const found = attempt([...probes.ofDefaults()]);
+  return found.length > 0 ? found : attempt([...probes.ofOtherSizes()]);
+}
+
+/** The parts of a file that hold a network of which only the shapes are known, with how they can be read. */
+export function inferParts(
+  entries: WeightEntries,
+  wanted: NetworkName,
+  hints: Hints,
+  path = '',
+  depth = 0,
+): { readonly path: string; readonly readings: readonly Reading[] }[] {
+  const readings = inferNetwork(entries, wanted, hints);
+  if (readings.length > 0) return [{ path, readings }];
+  if (depth === MOST_DEPTH) return [];
+  return Array.from(parts(entries)).flatMap(([key, part]) =>
+    inferParts(part, wanted, hints, path === '' ? key : `${path}.${key}`, depth + 1),
+  );
 }
 
 /** Checkpoints keep networks at most this many keys deep. */

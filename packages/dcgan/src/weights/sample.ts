@@ -32,7 +32,7 @@ const BATCH = 64;
  * are made from data.
  */
 export async function samplePictures(
-  { task, sizes, inputs, build, weights, all, notes }: FoundNetwork,
+  { task, sizes, inputs, build, weights, all, notes, what }: FoundNetwork,
   { count, seed, device }: SamplePicturesOptions,
 ): Promise<SampledPictures> {
   if (!weights) throw new CheckpointError('there are no weights to draw pictures from yet');
@@ -40,7 +40,7 @@ export async function samplePictures(
   const networks = device.scope(() => build(rng));
   try {
     const loaded: string[] = [];
-    for (const [name, entries] of all) loaded.push(...(await loadWeights(networks[name]!, entries)));
+    for (const [name, entries] of all) loaded.push(...(await loadWeights(networks[name]!, entries, what)));
     rng.manualSeed(seed);
     const { imageSize, channels } = sizes;
     const size = channels * imageSize * imageSize;

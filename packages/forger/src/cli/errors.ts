@@ -35,14 +35,18 @@ export async function explain(error: unknown, command: string | undefined, debug
   // Loaded only here, so that --help and usage errors need not wait for it.
   const { ForgerError } = await import('@forger/tensor');
   if (debug) console.error(inspect(error).split('\n').map(printable).join('\n'));
-  else if (error instanceof ForgerError)
-    console.error(`forger: ${shown(messageFor(error, command), MOST_CHARACTERS)}`);
+  else if (error instanceof ForgerError) console.error(`forger: ${shownLines(messageFor(error, command))}`);
   else {
     const reason = error instanceof Error ? error.message : String(error);
     console.error(`forger: unexpected error: ${shown(reason, MOST_CHARACTERS)}`);
     console.error('Add --debug to see where it comes from.');
   }
   return 1;
+}
+
+/** A message of several lines, such as a table: its own breaks stay, everything else is escaped. */
+function shownLines(message: string): string {
+  return message.slice(0, MOST_CHARACTERS).split('\n').map(printable).join('\n');
 }
 
 const SMALLER = 'A smaller --batch-size, --width or --image-size needs less.';

@@ -1,10 +1,13 @@
 // `forger info`: prints what a recipe, a run or a weight file holds.
 
 import { existsSync } from 'node:fs';
-import { recipes } from '@forger/dcgan/internal';
+import { recipes, writeNetworkJson } from '@forger/dcgan/internal';
+import { ConfigError } from '@forger/tensor';
+import { writeAtomic } from '../atomic-file.ts';
 import { findingText } from '../info/findings.ts';
 import { describe } from '../info/info.ts';
 import { describeRecipe } from '../info/recipes.ts';
+import type { SourceOptions } from '../sample/source.ts';
 import type { Description, NetworkDescription } from '../train/types.ts';
 import { evaluationLines } from './evaluation-table.ts';
 import { remark, say } from './print.ts';
@@ -12,10 +15,21 @@ import { bestBy } from './progress.ts';
 import { tableLines } from './table.ts';
 
 /** @returns the exit code. @throws ForgerError */
-export async function runInfo(source: string, flags: { key?: string; best?: boolean }): Promise<number> {
+export async function runInfo(
+  source: string,
+  { describe: to, ...flags }: SourceOptions & { describe?: string },
+): Promise<number> {
   const isRecipe = Object.hasOwn(recipes, source) && !existsSync(source);
   const description = await (isRecipe ? describeRecipe(source) : describe(source, flags));
   for (const note of description.notes) remark(note);
+  if (to !== undefined) {
+    if (!description.plan)
+      throw new ConfigError(
+        `${source}: a description was asked for, and only bare weights whose layers all have a name in it have one`,
+      );
+    await writeAtomic(to, new TextEncoder().encode(writeNetworkJson(description.plan)));
+    say(`${to}: the network; correct it and give it back with --network ${to}`);
+  }
   for (const line of descriptionLines(description)) say(line);
   return 0;
 }

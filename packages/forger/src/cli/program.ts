@@ -2,6 +2,8 @@
 // so that help and usage errors come at once.
 
 import {
+  ACTIVATION_NAMES,
+  type ActivationPlan,
   CHANNELS,
   LIMITS,
   LOSS_NAMES,
@@ -9,11 +11,12 @@ import {
   ON_NAN,
   PRECISIONS,
   PROFILE_AFTER,
+  parseActivation,
   TUNING,
   type WholeRange,
 } from '@forger/dcgan/limits';
 import { Argument, Command, Option } from 'commander';
-import { explain } from './errors.ts';
+import { explain, UsageError } from './errors.ts';
 import { names, nonEmpty, numberFrom, oneOf, pathEnding, positiveNumber, wholeNumber } from './flags.ts';
 import { version } from './version.ts';
 
@@ -168,7 +171,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--evaluate-network <name>',
-        'whose features evaluations compare: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features evaluations compare: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
@@ -267,7 +270,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
 }
 
 function addSample(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('sample')
     .description('Generate images with a trained generator.')
     .argument('<source>', SOURCE)
@@ -275,7 +278,11 @@ function addSample(program: Command, finish: (exitCode: number) => void): void {
     .addOption(option('--seed <n>', 'seed of the latents', whole('seed')).default(0))
     .addOption(option('--out <file.png>', 'file to write (default: sample-<seed>.png)', pathEnding('.png')))
     .addOption(key())
-    .addOption(best())
+    .addOption(best());
+  for (const flag of weightFlags()) command.addOption(flag);
+  command
+    .addOption(networkFile())
+    .option('--allow-nan', 'go on when NaN or infinity is among the weights')
     .action(async (source, flags) => finish(await (await import('./sample.ts')).runSample(source, flags)));
 }
 
@@ -289,13 +296,20 @@ function addEvaluate(program: Command, finish: (exitCode: number) => void): void
     .addOption(
       option('--data <name|path>', 'the real images (default: those that a run was trained on)', nonEmpty),
     )
+    .addOption(
+      option(
+        '--floor <name|path>',
+        'further real images, such as a test set, to compare the real ones with (default: others of the real images)',
+        nonEmpty,
+      ),
+    )
     .addOption(option('--data-dir <dir>', 'folder with copies of the named data sets', nonEmpty))
     .addOption(option('--count <n>', 'images on each side', whole('evaluateCount')).default(10_000))
     .addOption(option('--metrics <names>', 'such as frechet,kid,prdc (default: all that fit)', names))
     .addOption(
       option(
         '--network <name>',
-        'whose features are compared: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features are compared: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
@@ -329,17 +343,27 @@ function addReport(program: Command, finish: (exitCode: number) => void): void {
 }
 
 function addInfo(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('info')
     .description('Show what a recipe, a run or a weight file holds: settings, layers, shapes, parameters.')
     .argument('<source>', `a recipe, ${SOURCE}`)
     .addOption(key())
-    .addOption(best())
+    .addOption(best());
+  for (const flag of weightFlags()) command.addOption(flag);
+  command
+    .addOption(networkFile())
+    .addOption(
+      option(
+        '--describe <file.json>',
+        'write the network of bare weights as JSON, to be corrected and given back with --network',
+        pathEnding('.json'),
+      ),
+    )
     .action(async (source, flags) => finish(await (await import('./info.ts')).runInfo(source, flags)));
 }
 
 function addConvert(program: Command, finish: (exitCode: number) => void): void {
-  program
+  const command = program
     .command('convert')
     .description(
       "Write weights in another format: safetensors with PyTorch's names, or the generator as ONNX.",
@@ -353,16 +377,18 @@ function addConvert(program: Command, finish: (exitCode: number) => void): void 
     .addOption(
       option(
         '--network <name>',
-        'network to write, such as generator or discriminator (default: generator)',
+        'network to write, such as generator or discriminator (default: generator); or FILE.json, which describes that of bare weights',
         nonEmpty,
       ),
     )
     .addOption(key())
     .addOption(best())
     .option('--uint8', 'ONNX from flat latents to uint8 RGB images, as torch-fidelity expects')
-    .action(async (source, out, flags) =>
-      finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
-    );
+    .option('--allow-nan', 'go on when NaN or infinity is among the weights');
+  for (const flag of weightFlags()) command.addOption(flag);
+  command.action(async (source, out, flags) =>
+    finish(await (await import('./convert.ts')).runConvert(source, out, flags)),
+  );
 }
 
 function addRecipes(program: Command, finish: (exitCode: number) => void): void {
@@ -409,6 +435,47 @@ function key(): Option {
     'which network of a file that holds several, such as state_dict.netG',
     nonEmpty,
   );
+}
+
+/** What shapes do not tell of bare weights. */
+function weightFlags(): Option[] {
+  return [
+    option('--image-size <n>', 'of bare weights: height and width of the pictures', whole('imageSize')),
+    option(
+      '--activation <name>',
+      'of bare weights: hidden activations: relu, leaky-relu:SLOPE, elu, gelu, silu, tanh, sigmoid or softplus',
+      activation,
+    ),
+    option('--latent <which>', 'of bare weights: distribution of the latents', (flag) =>
+      oneOf(flag, ['normal', 'uniform'] as const),
+    ),
+    option(
+      '--pixel-range <which>',
+      'of bare weights: tanh for pictures in [-1, 1], sigmoid for [0, 1]',
+      (flag) => oneOf(flag, ['tanh', 'sigmoid'] as const),
+    ),
+    option('--norm-eps <x>', 'of bare weights: what norms add to the variance', positiveNumber),
+    option('--reading <n>', 'of bare weights that can be read in several ways: which, from 1', (flag) =>
+      wholeNumber(flag, { least: 1, most: 1000 }),
+    ),
+  ];
+}
+
+function networkFile(): Option {
+  return option(
+    '--network <file.json>',
+    'of bare weights: their network, as forger info --describe writes it',
+    pathEnding('.json'),
+  );
+}
+
+/** @throws UsageError for an activation that there is none of. */
+function activation(flag: string): (text: string) => ActivationPlan {
+  return (text) => {
+    const found = parseActivation(text);
+    if (!found) throw new UsageError(`${flag} ${text}: expected ${ACTIVATION_NAMES}`);
+    return found;
+  };
 }
 
 function best(): Option {

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
-import { checkNetwork } from '../evaluate/network.ts';
+import { absoluteNetwork, checkNetwork } from '../evaluate/network.ts';
 import { checkMetrics, findValue } from '../evaluate/values.ts';
 import { absoluteRecipe, loadTask } from '../recipes/load.ts';
 import { isTaskFile } from '../recipes/task-file.ts';
@@ -178,12 +178,13 @@ function facts(info: StartInfo | undefined): [string, string][] {
 
 // A run may be resumed from another folder, so config.json holds absolute paths.
 function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
-  const { data, dataB, dataDir, recipe } = given;
+  const { data, dataB, dataDir, recipe, evaluateNetwork } = given;
   return {
     ...given,
     ...(data !== undefined && { data: isNamedSet(data) ? data : resolve(data) }),
     ...(dataB !== undefined && { dataB: isNamedSet(dataB) ? dataB : resolve(dataB) }),
     ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+    ...(evaluateNetwork !== undefined && { evaluateNetwork: absoluteNetwork(evaluateNetwork) }),
   };
 }

@@ -1,6 +1,6 @@
 // `describe`: what a run or a weight file holds, layer by layer.
 
-import { type AnyTask, findEither, type Networks, type Sizes } from '@forger/dcgan';
+import { type AnyTask, findEither, type Networks, nonFinite, type Sizes } from '@forger/dcgan';
 import { type Module, summarize } from '@forger/nn';
 import { createDevice, ForgerError, Rng, type Shape } from '@forger/tensor';
 import { openSource } from '../sample/source.ts';
@@ -13,11 +13,12 @@ import { findingsOf } from './findings.ts';
  * Describes a run, a checkpoint or a generator's weights. A run needs no checkpoint to be described.
  * @throws as `openSource`; DeviceError without an adapter, since networks live on a device.
  */
-export const describe: Describe = async (source, { key, best } = {}) => {
-  const opened = await openSource(source, { key, best });
+export const describe: Describe = async (source, options = {}) => {
+  const opened = await openSource(source, options);
   const device = await createDevice();
   try {
-    const { network, task, sizes, build, notes } = findEither(opened, device);
+    const { network, task, sizes, build, notes, plan, weights } = findEither(opened, device);
+    const faults = weights && (await nonFinite(weights));
     const networks: NetworkDescription[] = [];
     // Nothing is computed: in a dry run networks take no memory, whatever sizes the source claims.
     device.dryRun(() => {
@@ -31,7 +32,8 @@ export const describe: Describe = async (source, { key, best } = {}) => {
       ...(config !== undefined && { config }),
       ...(step !== undefined && { step }),
       networks: kind === 'weights' ? networks.filter(({ name }) => name === network) : networks,
-      notes,
+      ...(plan && { plan }),
+      notes: faults === undefined ? notes : [...notes, `${source}: ${faults}`],
       ...(kind === 'run' && (await howItWent(source, task))),
     };
   } finally {

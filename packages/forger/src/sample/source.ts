@@ -1,9 +1,9 @@
 // What `forger sample`, `forger info` and `forger convert` are pointed at: a run folder, a checkpoint, or bare weights
 // in any format that weights/read.ts reads.
 
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { InputInfos } from '@forger/dcgan';
+import { type InputInfos, type NetworkPlan, parseNetworkJson, parseOnnx, parseWeights } from '@forger/dcgan';
 import {
   type FoundNetwork,
   imageInputs,
@@ -13,6 +13,7 @@ import {
   readSafetensorsWeights,
   under,
   type WeightEntries,
+  type WeightOptions,
 } from '@forger/dcgan/internal';
 import { CheckpointError, ConfigError, type Device, Rng } from '@forger/tensor';
 import { fileError } from '../atomic-file.ts';
@@ -23,7 +24,7 @@ import { sizesOfRun, type TrainConfig } from '../train/config.ts';
 import { findRecipeOf } from '../train/places.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { withOptions } from '../train/train.ts';
-import { readWeights } from '../weights/read.ts';
+import { readBytes } from '../weights/read.ts';
 
 /** What a path holds. */
 export interface Opened extends NetworkFinder {
@@ -32,28 +33,57 @@ export interface Opened extends NetworkFinder {
   step?: number;
 }
 
-/** What of a path is wanted. */
-export interface SourceOptions {
-  /**
-   * Where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the average of the generator's
-   * weights.
-   */
-  readonly key?: string | undefined;
+/** How to read bare weights; a run and its checkpoints say all of it but the key. */
+export interface SourceOptions extends Omit<WeightOptions, 'plan'> {
+  /** A JSON file that describes the network, as `info --describe` writes it. */
+  readonly network?: string | undefined;
   /** Of a run: the best checkpoint in place of the last, with the weights that were found best. Default false. */
   readonly best?: boolean | undefined;
 }
 
+/** @throws ConfigError when the file cannot be read or is no description. */
+async function readNetworkFile(path: string): Promise<NetworkPlan> {
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw fileError('read', path, error);
+  });
+  return parseNetworkJson(text, path);
+}
+
+const HINTS = ['imageSize', 'activation', 'latent', 'pixelRange', 'normEps', 'reading', 'network'] as const;
+
+/** @throws ConfigError for flags that only bare weights take. */
+function refuseHints(path: string, options: SourceOptions): void {
+  if (HINTS.some((hint) => options[hint] !== undefined))
+    throw new ConfigError(
+      `${path} is a run or a checkpoint, which says itself what its network is: leave out the flags that describe bare weights (--image-size, --activation, --latent, --pixel-range, --norm-eps, --reading, --network FILE)`,
+    );
+}
+
 /**
  * Reads a path.
+ * @param given the key, or `key`: where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the
+ * average of the generator's weights. The others say of bare weights what shapes do not.
  * @throws ConfigError when there is nothing to read, or nothing that could be best; CheckpointError when it is damaged,
  * foreign, or a run that kept no best checkpoint.
  */
-export async function openSource(path: string, { key, best = false }: SourceOptions = {}): Promise<Opened> {
-  if (await isFolder(path)) return best ? openBest(path, key) : openRun(path, key);
+export async function openSource(path: string, given: string | SourceOptions = {}): Promise<Opened> {
+  const options = typeof given === 'string' ? { key: given } : given;
+  const { key, network, best = false, ...hints } = options;
+  const folder = await isFolder(path);
+  if (folder || isCheckpoint(path)) refuseHints(path, options);
+  if (folder) return best ? openBest(path, key) : openRun(path, key);
   if (best)
     throw new ConfigError(`${path} is a file, and only a run folder has a best checkpoint: leave --best out`);
   if (isCheckpoint(path)) return fromCheckpoint('checkpoint', await readCheckpoint(path), key);
-  return { kind: 'weights', ...openWeights(await readWeights(path), path, key) };
+  const plan = network === undefined ? undefined : await readNetworkFile(network);
+  const bytes = await readBytes(path);
+  const onnx = parseOnnx(bytes, path);
+  const told = onnx && { plan: onnx.plan, planned: { by: 'as its ONNX graph says', guesses: onnx.guesses } };
+  const entries = onnx?.entries ?? (await parseWeights(bytes, path));
+  return {
+    kind: 'weights',
+    ...openWeights(entries, path, { key, ...told, ...(plan && { plan }), ...hints }),
+  };
 }
 
 async function openRun(path: string, key: string | undefined): Promise<Opened> {

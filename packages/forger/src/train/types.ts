@@ -1,8 +1,10 @@
 // The seams between the command and what does the work: recipes, training, sampling, description.
 
+import type { NetworkPlan } from '@forger/dcgan';
 import type { ON_NAN } from '@forger/dcgan/internal';
 import type { AbortSignal } from '@forger/tensor/internal';
 import type { Finding } from '../info/findings.ts';
+import type { SourceOptions } from '../sample/source.ts';
 import type { TrainConfig } from './config.ts';
 import type { EvaluationLine } from './found-lines.ts';
 import type { BestCheckpoint, Reporter, TrainSummary } from './reporter.ts';
@@ -51,15 +53,13 @@ export interface RunIO {
  */
 export type TrainRun = (config: TrainConfig, io: RunIO) => Promise<TrainSummary>;
 
-export interface SampleOptions {
+export interface SampleOptions extends SourceOptions {
   count: number;
   seed: number;
   /** The PNG to write. */
   out: string;
-  /** Where in a file of several networks the generator is. */
-  key?: string | undefined;
-  /** Of a run: draw with the best checkpoint in place of the last. */
-  best?: boolean | undefined;
+  /** Go on when NaN or infinity is among the weights. */
+  allowNan?: boolean | undefined;
 }
 
 /** `sample` of sample/sample.ts: a grid of generated pictures from a run, a checkpoint or a generator's weights. */
@@ -105,6 +105,8 @@ export interface Description {
   /** Steps trained. */
   step?: number;
   networks: readonly NetworkDescription[];
+  /** Of bare weights: the network as `--network` takes it; absent where it has layers that this has no words for. */
+  plan?: NetworkPlan;
   /** How the weights were understood, where that is not plain. */
   notes: readonly string[];
   /** Of a run: its best checkpoint, its last evaluation, and what was found wrong with it. */
@@ -114,7 +116,4 @@ export interface Description {
 }
 
 /** `describe` of info/info.ts. */
-export type Describe = (
-  source: string,
-  options?: { key?: string | undefined; best?: boolean | undefined },
-) => Promise<Description>;
+export type Describe = (source: string, options?: SourceOptions) => Promise<Description>;

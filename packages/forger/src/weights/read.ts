@@ -11,6 +11,11 @@ import { fileError } from '../atomic-file.ts';
  * asks for more than weights.
  */
 export async function readWeights(path: string): Promise<WeightEntries> {
+  return parseWeights(await readBytes(path), path);
+}
+
+/** The bytes of a file. @throws ConfigError when it cannot be read. */
+export async function readBytes(path: string): Promise<Uint8Array> {
   const found = await stat(path).catch((error) => {
     throw fileError('read', path, error);
   });
@@ -19,8 +24,7 @@ export async function readWeights(path: string): Promise<WeightEntries> {
     throw new ConfigError(
       `cannot read ${path}: it is neither a file nor a folder: copy what it holds into a file`,
     );
-  const bytes = await readFile(path).catch((error) => {
+  return readFile(path).catch((error) => {
     throw fileError('read', path, error);
   });
-  return parseWeights(bytes, path);
 }
