@@ -59,7 +59,7 @@ export const fileFaults: readonly Fault[] = [
       return forger(folder, [...TINY, '--data', 'pictures']);
     },
     sentence:
-      "'<folder>' is empty, and IDX images (plain or gzip), CIFAR-10 binary batches, a ZIP archive of pictures, or pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF) were expected; give another folder.",
+      "'<folder>' is empty, and IDX images (plain or gzip), CIFAR-10 batches, numpy arrays (.npy, .npz), a ZIP or tar archive of pictures, or pictures (PNG, JPEG, WebP, GIF, AVIF, TIFF, BMP, PPM) were expected; give another folder.",
     ...nothing,
   },
   {
@@ -80,7 +80,7 @@ export const fileFaults: readonly Fault[] = [
     name: 'a picture claims 100,000×100,000 pixels',
     provoke: trainOn('pictures/large.png', () => pngOf(100_000, 100_000)),
     sentence:
-      "'<folder>' holds 0 usable pictures, and at least 2 are needed; give a folder with more pictures. 1 of 1 pictures could not be read and were skipped: large.png (Input image exceeds pixel limit).",
+      "'<folder>' holds 0 usable pictures, and at least 2 are needed; give a folder with more pictures. 1 of 1 pictures could not be read and were skipped: 1 .png (Input image exceeds pixel limit): large.png.",
     ...nothing,
   },
   {
@@ -90,7 +90,7 @@ export const fileFaults: readonly Fault[] = [
       () => '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
     ),
     sentence:
-      "'<folder>' holds 0 usable pictures, and at least 2 are needed; give a folder with more pictures. 1 of 1 pictures could not be read and were skipped: x.png (it is no PNG, JPEG, WebP, GIF, AVIF or TIFF, whatever its name says).",
+      "'<folder>' holds 0 usable pictures, and at least 2 are needed; give a folder with more pictures. 1 of 1 pictures could not be read and were skipped: 1 .png (it is no PNG, JPEG, WebP, GIF, AVIF, TIFF, BMP or PPM, whatever its name says): x.png.",
     ...nothing,
   },
   {

@@ -4,6 +4,7 @@
 import { DataError } from '@forger/tensor';
 
 const BLOCK = 512;
+const MOST_NAME_BYTES = 65_536;
 
 export interface TarEntry {
   name: string;
@@ -11,9 +12,13 @@ export interface TarEntry {
   bytes: Uint8Array;
 }
 
+const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes.subarray(0, MOST_NAME_BYTES));
+
 /** The regular files of an archive; `file` is only named in errors. Throws DataError for a damaged archive. */
 export function readTar(archive: Uint8Array, file: string): TarEntry[] {
   const entries: TarEntry[] = [];
+  /** Names too long for a header stand in an entry of their own before it: GNU's type L, and `path` of pax. */
+  let long: string | undefined;
   let at = 0;
   while (at + BLOCK <= archive.length) {
     const header = archive.subarray(at, at + BLOCK);
@@ -31,10 +36,14 @@ export function readTar(archive: Uint8Array, file: string): TarEntry[] {
     }
     const prefix = text(257, 5) === 'ustar' ? text(345, 155) : '';
     const type = text(156, 1);
+    const bytes = archive.subarray(at + BLOCK, end);
     if (type === '0' || type === '') {
       const name = text(0, 100);
-      entries.push({ name: prefix ? `${prefix}/${name}` : name, bytes: archive.subarray(at + BLOCK, end) });
+      entries.push({ name: long ?? (prefix ? `${prefix}/${name}` : name), bytes });
     }
+    if (type === 'L') long = utf8(bytes).replace(/\0.*$/s, '');
+    else if (type === 'x') long = /(?:^|\n)\d+ path=([^\n]*)\n/.exec(utf8(bytes))?.[1];
+    else long = undefined;
     at = Math.ceil(end / BLOCK) * BLOCK;
   }
   throw new DataError(`'${file}' is a tar archive that ends too early; download or copy it again.`);

@@ -79,6 +79,8 @@ export interface DatasetOptions {
    * labels has no such field, and a note that says why. Off unless given: then no file of labels is read.
    */
   labels?: boolean | undefined;
+  /** Folder where the decoded pictures of large sets are kept for the next opening; nowhere unless given. In Node alone. */
+  pictureCache?: string | undefined;
   /** Told of slow openings: pictures decoded, or bytes downloaded. */
   onProgress?: ((done: number, total: number, unit: 'pictures' | 'bytes') => void) | undefined;
 }

@@ -8,6 +8,7 @@
 // options)` does both for a single use. Nothing here imports a Node module: it runs in Node, in a page and in a worker.
 
 import type { Device, Tensor } from '@forger/tensor';
+import type { AbortSignal } from '@forger/tensor/internal';
 
 /**
  * Images of one shape as bytes, so that a picture file and the generator that it came from evaluate to the same bits.

@@ -2,6 +2,7 @@
 
 import { ConfigError } from '@forger/tensor';
 import { shown } from '../printable.ts';
+import { didYouMean } from '../suggest.ts';
 import { chainer } from './chainer.ts';
 import { d2l } from './d2l.ts';
 import { elix } from './elix.ts';
@@ -35,7 +36,7 @@ export function findRecipe(name: string, Fault: new (message: string) => Error =
   const recipe = Object.hasOwn(recipes, name) ? recipes[name] : undefined;
   if (recipe === undefined) {
     throw new Fault(
-      `The recipe '${shown(name)}' was asked for; there are ${Object.keys(recipes).join(', ')}: choose one of these.`,
+      `The recipe '${shown(name)}' was asked for; there are ${Object.keys(recipes).join(', ')}: choose one of these${didYouMean(name, Object.keys(recipes))}.`,
     );
   }
   return recipe;

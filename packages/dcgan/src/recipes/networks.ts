@@ -84,6 +84,6 @@ export function checkDoublingSize({ imageSize }: Pick<Sizes, 'imageSize'>): void
 export function checkMultiple(what: string, size: number, factor: number, least = factor): void {
   if (size >= least && size % factor === 0) return;
   throw new ConfigError(
-    `${what} of ${size} was given; this network needs a multiple of ${factor}, at least ${least}: choose such a one.`,
+    `${what} of ${size} was given; this network needs a multiple of ${factor}, at least ${least}: choose such a one, as ${Math.max(least, Math.round(size / factor) * factor)}.`,
   );
 }

@@ -16,6 +16,7 @@ export { ACTIVATION_NAMES, type ActivationPlan, parseActivation } from '../weigh
 export const LIMITS = {
   imageSize: { least: 4, most: 1024 },
   width: { least: 1, most: 4096 },
+  latentSize: { least: 1, most: 65536 },
   batchSize: { least: 1, most: 65536 },
   epochs: { least: 1, most: MANY },
   steps: { least: 1, most: MANY },

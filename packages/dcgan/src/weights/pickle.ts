@@ -39,6 +39,10 @@ export interface PickleRules {
   global(name: string): PickleGlobal | undefined;
   /** The object that is stored outside the pickle under this id. */
   persistent(id: PickleValue): PickleValue;
+  /** What Python 2 wrote as text may be bytes: what is not short and ASCII comes as such. */
+  readonly bytesInText?: boolean;
+  /** Sets the attributes of an object of the rules. @returns undefined where that is refused. */
+  build?(target: PickleValue, state: PickleValue): PickleValue | undefined;
 }
 
 /** A state dict takes a few dozen for each tensor. */
@@ -117,8 +121,8 @@ class Unpickler {
     LONG1: [0x8a, (p) => p.#push(p.#integer(p.#byte()))],
     LONG4: [0x8b, (p) => p.#push(p.#integer(p.#uint32()))],
     BINFLOAT: [0x47, (p) => p.#push(p.#view.getFloat64(p.#take(8)))],
-    BINSTRING: [0x54, (p) => p.#push(p.#text(p.#uint32()))], // text of Python 2
-    SHORT_BINSTRING: [0x55, (p) => p.#push(p.#text(p.#byte()))], // text of Python 2
+    BINSTRING: [0x54, (p) => p.#push(p.#oldText(p.#uint32()))], // text of Python 2
+    SHORT_BINSTRING: [0x55, (p) => p.#push(p.#oldText(p.#byte()))], // text of Python 2
     BINUNICODE: [0x58, (p) => p.#push(p.#text(p.#uint32()))],
     SHORT_BINUNICODE: [0x8c, (p) => p.#push(p.#text(p.#byte()))],
     BINUNICODE8: [0x8d, (p) => p.#push(p.#text(p.#uint64()))],
@@ -215,6 +219,13 @@ class Unpickler {
       if (error instanceof CheckpointError) throw error;
       throw damagedPickle('a text is not UTF-8');
     }
+  }
+
+  /** Text of Python 2, which had one type for it and for bytes. */
+  #oldText(count: number): string | Uint8Array {
+    if (!this.#rules.bytesInText) return this.#text(count);
+    const bytes = this.#raw(count);
+    return isText(bytes) ? new TextDecoder().decode(bytes) : bytes;
   }
 
   /** A whole number of `count` bytes, the least significant first, in two's complement. */
@@ -314,11 +325,15 @@ class Unpickler {
   #build(): void {
     const state = this.#pop();
     const target = this.#pop();
-    if (!(target instanceof Map) || !(state instanceof Map))
+    const built = this.#rules.build?.(target, state);
+    if (built === undefined && !(target instanceof Map && state instanceof Map))
       throw refusedPickle('sets attributes of something that is no dictionary');
-    this.#push(target);
+    this.#push(built ?? target);
   }
 }
+
+const isText = (bytes: Uint8Array): boolean =>
+  bytes.length < MOST_NAME_BYTES && bytes.every((byte) => byte < 0x80);
 
 function textOnly(value: PickleValue): string {
   if (typeof value !== 'string') throw damagedPickle('a name is no text');

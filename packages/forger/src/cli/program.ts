@@ -53,6 +53,7 @@ function buildProgram(finish: (exitCode: number) => void): Command {
   addRecipes(program, finish);
   addDoctor(program, finish);
   addSetup(program, finish);
+  addCache(program, finish);
   for (const command of program.commands)
     command.option('--debug', 'show stack traces and run more checks; slower');
   return program;
@@ -72,7 +73,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--data <name|path>',
-        'glyphs, mnist, fashion-mnist, cifar10, sprites, or a path to IDX files, CIFAR-10 batches, a ZIP archive or a folder of pictures ' +
+        'glyphs, mnist, fashion-mnist, cifar10, sprites, or a path to IDX files, CIFAR-10 batches, numpy arrays, an archive or a folder of pictures ' +
           "(default: the recipe's)",
         nonEmpty,
       ),
@@ -91,15 +92,16 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--image-size <n>',
-        "height and width of the images in pixels (default: the recipe's)",
+        "height and width of the images in pixels (default: the recipe's, or less where the data are smaller)",
         whole('imageSize'),
       ),
     )
     .addOption(
       option('--width <n>', "base number of channels, ngf = ndf (default: the recipe's)", whole('width')),
     )
+    .addOption(option('--nz <n>', "numbers in a latent (default: the recipe's)", whole('latentSize')))
     .addOption(
-      option('--channels <n>', "1 for grey, 3 for colour (default: the recipe's)", (flag) =>
+      option('--channels <n>', '1 for grey, 3 for colour (default: as the data have them)', (flag) =>
         oneOf(flag, CHANNELS),
       ),
     )
@@ -131,7 +133,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--resume <dir>',
-        'continue the run in this folder, with its settings; --epochs, --steps or --minutes set a new end',
+        'continue the run in this folder, with its settings; --epochs, --steps or --minutes set a new end, --data says where its data are now',
         nonEmpty,
       ).conflicts('out'),
     )
@@ -169,7 +171,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
     .addOption(
       option(
         '--evaluate-network <name>',
-        'whose features evaluations compare: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features evaluations compare: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
@@ -294,13 +296,20 @@ function addEvaluate(program: Command, finish: (exitCode: number) => void): void
     .addOption(
       option('--data <name|path>', 'the real images (default: those that a run was trained on)', nonEmpty),
     )
+    .addOption(
+      option(
+        '--floor <name|path>',
+        'further real images, such as a test set, to compare the real ones with (default: others of the real images)',
+        nonEmpty,
+      ),
+    )
     .addOption(option('--data-dir <dir>', 'folder with copies of the named data sets', nonEmpty))
     .addOption(option('--count <n>', 'images on each side', whole('evaluateCount')).default(10_000))
     .addOption(option('--metrics <names>', 'such as frechet,kid,prdc (default: all that fit)', names))
     .addOption(
       option(
         '--network <name>',
-        'whose features are compared: mnist, fashion-mnist, glyphs, random or pixels (default: by the data)',
+        "whose features are compared: mnist, fashion-mnist, glyphs, random, pixels, or a file with pytorch-fid's weights of Inception (default: by the data)",
         nonEmpty,
       ),
     )
@@ -396,6 +405,17 @@ function addDoctor(program: Command, finish: (exitCode: number) => void): void {
     .command('doctor')
     .description('Check the graphics adapter, its driver and the installation, and say what to fix.')
     .action(async () => finish(await (await import('./doctor.ts')).runDoctor()));
+}
+
+function addCache(program: Command, finish: (exitCode: number) => void): void {
+  program
+    .command('cache')
+    .description(
+      'Show the decoded pictures that are kept for the next start of large data sets, or clear them.',
+    )
+    .option('--clear', 'remove them all')
+    .option('--json', 'print one JSON object')
+    .action(async (flags) => finish(await (await import('./cache.ts')).runCache(flags)));
 }
 
 function addSetup(program: Command, finish: (exitCode: number) => void): void {

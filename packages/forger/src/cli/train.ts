@@ -2,11 +2,12 @@
 
 import { resolve } from 'node:path';
 import type { AnyTask } from '@forger/dcgan';
-import { checkNetwork } from '../evaluate/network.ts';
+import { absoluteNetwork, checkNetwork } from '../evaluate/network.ts';
 import { checkMetrics, findValue } from '../evaluate/values.ts';
 import { absoluteRecipe, loadTask } from '../recipes/load.ts';
 import { isTaskFile } from '../recipes/task-file.ts';
 import { newConfig, resumeConfig, type TrainConfig, type TrainOverrides } from '../train/config.ts';
+import { checkSizes, sizesFromData } from '../train/defaults.ts';
 import { findPlaces, isNamedSet } from '../train/places.ts';
 import type { StartInfo } from '../train/reporter.ts';
 import { RunFolder } from '../train/run-folder.ts';
@@ -19,7 +20,8 @@ import { stopOnSignals } from './signals.ts';
 import { version } from './version.ts';
 
 /** The command's flags as commander parses them. */
-export interface TrainFlags extends TrainOverrides {
+export interface TrainFlags extends Omit<TrainOverrides, 'latentSize'> {
+  nz?: number;
   out?: string;
   resume?: string;
   quiet?: boolean;
@@ -47,9 +49,10 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
     profile,
     maxRestarts,
     onNan,
+    nz,
     ...given
   } = flags;
-  const overrides = withAbsolutePaths(given);
+  const overrides = withAbsolutePaths({ ...given, ...(nz !== undefined && { latentSize: nz }) });
   const reporter = createReporter({ json, quiet });
   const stop = stopOnSignals(() =>
     reporter.note(
@@ -58,7 +61,7 @@ export async function runTrain(flags: TrainFlags): Promise<number> {
   );
   try {
     const { run, config } =
-      resume === undefined ? await startRun(overrides, out) : await reopenRun(overrides, resume);
+      resume === undefined ? await startRun(overrides, out, reporter) : await reopenRun(overrides, resume);
     const options = {
       ...(tune !== undefined && { tuning: tune }),
       ...(profile !== undefined && { profile }),
@@ -96,6 +99,7 @@ async function trainAndReport(config: TrainConfig, io: RunIO & { reporter: Comma
 async function startRun(
   overrides: TrainOverrides,
   out: string | undefined,
+  reporter: CommandReporter,
 ): Promise<{ run: RunFolder; config: TrainConfig }> {
   const recipe = absoluteRecipe(overrides.recipe ?? DEFAULT_RECIPE);
   const { task } = await loadTask(recipe, UsageError);
@@ -107,11 +111,13 @@ async function startRun(
     );
   }
   checkSources(task, overrides);
-  const config = newConfig(task, { ...overrides, recipe });
-  task.checkSizes?.(config);
+  const { sizes, notes } = await sizesFromData(task, overrides);
+  const config = newConfig(task, { ...overrides, ...sizes, recipe });
+  checkSizes(task, config);
   withOptions(task, config);
   checkValues(config);
   const run = await RunFolder.create(config, { name: task.name, ...(out !== undefined && { out }) });
+  for (const note of notes) reporter.note(note);
   return { run, config };
 }
 
@@ -172,12 +178,13 @@ function facts(info: StartInfo | undefined): [string, string][] {
 
 // A run may be resumed from another folder, so config.json holds absolute paths.
 function withAbsolutePaths(given: TrainOverrides): TrainOverrides {
-  const { data, dataB, dataDir, recipe } = given;
+  const { data, dataB, dataDir, recipe, evaluateNetwork } = given;
   return {
     ...given,
     ...(data !== undefined && { data: isNamedSet(data) ? data : resolve(data) }),
     ...(dataB !== undefined && { dataB: isNamedSet(dataB) ? dataB : resolve(dataB) }),
     ...(recipe !== undefined && { recipe: absoluteRecipe(recipe) }),
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+    ...(evaluateNetwork !== undefined && { evaluateNetwork: absoluteNetwork(evaluateNetwork) }),
   };
 }

@@ -1,11 +1,11 @@
 // The published data sets: where each is found on disk, and where it is downloaded from when it is not.
 import { access } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { DatasetOptions, ImageDataset } from '@forger/dcgan/internal';
 import { openRawImages, type RawPictures, sha256OfBytes } from '@forger/dcgan/internal';
 import { DataError } from '@forger/tensor';
 import { openArchive } from './archive.ts';
+import { dataCache } from './cache-folder.ts';
 import { type Download, download, hashOf } from './download.ts';
 import { idxLabelsBeside, readCifarArchive, readCifarBatches, readIdx, readIdxLabels } from './raw-files.ts';
 
@@ -205,18 +205,6 @@ export const NAMED_SETS: readonly NamedSet[] = [
     },
   },
 ];
-
-/** The user's cache folder of this system, where downloads are kept: $XDG_CACHE_HOME when set, else the usual. */
-export function dataCache(): string {
-  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
-  if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'forger', 'data');
-  const home = os.homedir();
-  if (process.platform === 'darwin') return path.join(home, 'Library', 'Caches', 'forger', 'data');
-  if (process.platform === 'win32') {
-    return path.join(local ?? path.join(home, 'AppData', 'Local'), 'forger', 'Cache', 'data');
-  }
-  return path.join(home, '.cache', 'forger', 'data');
-}
 
 /**
  * Opens a published set: from `options.dataDir` (or its subfolder of the set's name) when that is given, else from

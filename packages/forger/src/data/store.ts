@@ -4,7 +4,8 @@ import { DataError } from '@forger/tensor';
 
 /** Places of `imageBytes` for `count` pictures, in arrays of at most 2 GiB each. */
 export class PictureStore {
-  readonly #imageBytes: number;
+  #count: number;
+  readonly imageBytes: number;
   readonly #perChunk: number;
   readonly #chunks: Uint8Array[] = [];
 
@@ -19,7 +20,8 @@ export class PictureStore {
           `${gigabytes(memory)} GB; give a smaller --image-size or fewer pictures.`,
       );
     }
-    this.#imageBytes = imageBytes;
+    this.#count = count;
+    this.imageBytes = imageBytes;
     this.#perChunk = Math.floor(chunkBytes / imageBytes);
     try {
       for (let left = count; left > 0; left -= this.#perChunk) {
@@ -34,9 +36,28 @@ export class PictureStore {
     }
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Leaves the places from `count` on away. */
+  truncate(count: number): void {
+    this.#count = count;
+  }
+
+  /** All places in order, a few arrays of them. */
+  get chunks(): readonly Uint8Array[] {
+    return this.#chunks
+      .map((chunk, i) => {
+        const left = Math.max(0, this.#count - i * this.#perChunk);
+        return chunk.subarray(0, Math.min(left, this.#perChunk) * this.imageBytes);
+      })
+      .filter((chunk) => chunk.length > 0);
+  }
+
   /** The bytes of one place, to read or to fill. */
   at(place: number): Uint8Array {
-    const start = (place % this.#perChunk) * this.#imageBytes;
-    return this.#chunks[Math.floor(place / this.#perChunk)]!.subarray(start, start + this.#imageBytes);
+    const start = (place % this.#perChunk) * this.imageBytes;
+    return this.#chunks[Math.floor(place / this.#perChunk)]!.subarray(start, start + this.imageBytes);
   }
 }

@@ -34,6 +34,8 @@ import { openNetwork } from './network.ts';
 export interface EvaluateSourceOptions {
   /** The real images, a data set's name or a path. Default: those that the run was trained on. */
   readonly data?: string | undefined;
+  /** Further real images, such as a test set, for the floor. Default: others of the real images. */
+  readonly floor?: string | undefined;
   /** Folder with copies of the named data sets. */
   readonly dataDir?: string | undefined;
   /** Images on each side. Default 10,000. */
@@ -78,6 +80,10 @@ export async function evaluateSource(path: string, options: EvaluateSourceOption
     const found = opened && findEither(opened, device);
     const { imageSize, channels } = found ? sizesOf(found) : shapeOf(path, options);
     const real = await openReal(path, opened?.config, { ...options, imageSize, channels });
+    const { floor } = options;
+    // Glyphs of another seed are further glyphs.
+    const fitted = { ...options, imageSize, channels, seed: (opened?.config?.seed ?? 0) + 1 };
+    const further = floor === undefined ? undefined : datasetImages(await openImages(floor, fitted));
     const network = await openNetwork({ ...options, data: real.data, channels, device }, ConfigError);
     const generated =
       opened && found
@@ -90,6 +96,7 @@ export async function evaluateSource(path: string, options: EvaluateSourceOption
         seed,
         ...(count !== undefined && { count }),
         ...(metrics && { metrics }),
+        ...(further && { floor: further }),
         onProgress,
       });
     } finally {

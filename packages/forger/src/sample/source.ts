@@ -8,7 +8,6 @@ import {
   type FoundNetwork,
   imageInputs,
   type NetworkFinder,
-  networkSizes,
   openWeights,
   quote,
   readSafetensorsWeights,
@@ -21,7 +20,7 @@ import { fileError } from '../atomic-file.ts';
 import { loadTask } from '../recipes/load.ts';
 import { readMeta } from '../train/checkpoint.ts';
 import { type Checkpoint, isCheckpoint, readCheckpoint } from '../train/checkpoint-store.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { sizesOfRun, type TrainConfig } from '../train/config.ts';
 import { findRecipeOf } from '../train/places.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { withOptions } from '../train/train.ts';
@@ -166,7 +165,7 @@ async function fromConfig(
   const { task: published } = await loadTask(await findRecipeOf(config, folder));
   const task = withOptions(published, config);
   task.checkSizes?.(config);
-  const sizes = networkSizes(task, config);
+  const sizes = sizesOfRun(task, config);
   const inputs = saved ?? imageInputs(task, sizes);
   return { task, sizes, inputs, build: (rng) => task.build(sizes, rng, inputs), notes: [] };
 }

@@ -1,6 +1,6 @@
 // What a training run was asked to do: the contents of config.json, its defaults, and what a resumed run may change.
 
-import type { AnyTask, TaskDefaults } from '@forger/dcgan';
+import { type AnyTask, networkSizes, type Sizes, type TaskDefaults } from '@forger/dcgan';
 import type { TrainingOptions } from '@forger/dcgan/internal';
 import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
@@ -48,6 +48,8 @@ const schema = z
     /** Channels of the generator's last and the discriminator's first hidden layer. */
     width: whole(LIMITS.width),
     channels: z.literal(CHANNELS),
+    /** Numbers in a latent, where that is not the recipe's. */
+    latentSize: whole(LIMITS.latentSize).exactOptional(),
     batchSize: whole(LIMITS.batchSize),
     lr: z.number().positive(),
     /** Exactly one of these three says when the run ends; all count from the run's first step. */
@@ -168,6 +170,7 @@ const CHANGES_TRAINING = [
   'imageSize',
   'width',
   'channels',
+  'latentSize',
   'seed',
   'precision',
   ...OPTIONS.filter((name) => !isRecorded(name)),
@@ -257,4 +260,10 @@ export function differences(
 /** The departures from the recipe that a run was asked for. */
 export function optionsOf(config: TrainConfig): TrainingOptions {
   return Object.fromEntries(OPTIONS.filter((name) => name in config).map((name) => [name, config[name]]));
+}
+
+/** The sizes of a run's networks. */
+export function sizesOfRun(task: Pick<AnyTask, 'latentSize'>, config: TrainConfig): Sizes {
+  const { latentSize = task.latentSize } = config;
+  return networkSizes(latentSize === undefined ? {} : { latentSize }, config);
 }

@@ -6,16 +6,18 @@ import {
   DatasetBatches,
   type InputInfos,
   type InputSpec,
-  networkSizes,
   TrainState,
 } from '@forger/dcgan';
 import { compileKernels, drawFixed, everything, imageInputs, MAIN_SOURCE } from '@forger/dcgan/internal';
 import { ConfigError, type Device, ForgerError } from '@forger/tensor';
+import { pictureCacheFolder } from '../data/cache-folder.ts';
 import { openDataset } from '../data/dataset.ts';
+import { readingNotes } from '../data/reading.ts';
 import { loadTask } from '../recipes/load.ts';
 import { changesOf, sentenceOf } from './changes.ts';
 import { lastCheckpoint } from './checkpoint.ts';
-import { optionsOf, type TrainConfig } from './config.ts';
+import { optionsOf, sizesOfRun, type TrainConfig } from './config.ts';
+import { checkSizes } from './defaults.ts';
 import { findPlaces } from './places.ts';
 import { Restarts } from './restarts.ts';
 import { Training } from './training.ts';
@@ -43,7 +45,7 @@ export const trainRun: TrainRun = async (given, io) => {
   for (const note of notes) io.reporter.note(note);
   const { task: published, hooks } = await loadTask(config.recipe);
   const task = withOptions(published, config);
-  task.checkSizes?.(config);
+  checkSizes(task, config);
   const specs = Object.values(task.inputs as Record<string, InputSpec>);
   // Bad data end the compilation beside it, and the other way round.
   const ended = new AbortController();
@@ -78,7 +80,7 @@ export const trainRun: TrainRun = async (given, io) => {
   const prepare = async (device: Device): Promise<Training> => {
     const { lr, seed, batchSize } = config;
     const { rollbacks = [] } = restarts.config;
-    const sizes = networkSizes(task, config);
+    const sizes = sizesOfRun(task, config);
     // Images are as the settings say; how many classes there are, only the data know.
     const imagesOnly = specs.every(({ field = 'image' }) => field === 'image');
     const inputs: InputInfos = imagesOnly ? imageInputs(task, sizes) : (await openBatches()).inputs;
@@ -167,18 +169,17 @@ async function openOne(
 ): Promise<Dataset> {
   const { dataDir, imageSize, channels, background, seed } = config;
   const specs = Object.values(task.inputs as Record<string, InputSpec>);
-  let told = '';
-  const onProgress = (_done: number, total: number, unit: 'pictures' | 'bytes'): void => {
+  const tell = readingNotes(data, (message) => reporter.note(message));
+  const onProgress = (done: number, total: number, unit: 'pictures' | 'bytes'): void => {
     signal.throwIfAborted(); // ends a long download or reading early
-    const message =
-      unit === 'bytes'
-        ? `Downloading ${data}: ${(total / 1e6).toFixed(1)} MB.`
-        : `Reading ${total.toLocaleString('en')} pictures.`;
-    if (message !== told) reporter.note(message);
-    told = message;
+    tell(done, total, unit);
   };
   const labels = specs.some(({ field }) => field === 'label');
-  const options = { imageSize, channels, background, dataDir, seed, onProgress, ...(labels && { labels }) };
+  const options = {
+    ...{ imageSize, channels, background, dataDir, seed, onProgress },
+    pictureCache: pictureCacheFolder(),
+    ...(labels && { labels }),
+  };
   const dataset = await openDataset(data, options).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });

@@ -12,7 +12,7 @@ import type { AbortSignal } from '@forger/tensor/internal';
 import { getChoices, kernelSources, setChoices, tunableProblems, tune } from '@forger/tensor/internal';
 import { z } from 'zod';
 import { writeAtomic } from '../atomic-file.ts';
-import { dataCache } from '../data/named.ts';
+import { dataCache } from '../data/cache-folder.ts';
 import type { Reporter } from './reporter.ts';
 
 /**

@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { dataCache, NAMED_SETS, type NamedSet, openNamed, rawSet } from '../../src/data/named.ts';
+import { dataCache } from '../../src/data/cache-folder.ts';
+import { NAMED_SETS, type NamedSet, openNamed, rawSet } from '../../src/data/named.ts';
 import { readCifarBatches, readIdx } from '../../src/data/raw-files.ts';
 import { cifar, idx, options, readImage, rejection, temporaryFolder, write } from './helpers.ts';
 

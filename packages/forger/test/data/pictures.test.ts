@@ -178,11 +178,12 @@ describe('folders', () => {
     expect([0, 1].map((i) => readImage(dataset, i)[0])).toEqual([1, 2]);
     expect(dataset.length).toBe(2);
     const [skipped, ignored] = dataset.notes;
-    expect(skipped).toMatch(
-      /^5 of 7 pictures could not be read and were skipped: changed\.png \(.+\), cut\.jpg/,
+    expect(skipped).toBe(
+      '5 of 7 pictures could not be read and were skipped: 2 .png (the PNG is damaged or cut short): changed.png, cut.png; ' +
+        '1 .jpg (the JPEG is damaged or cut short): cut.jpg; 1 .webp (it is empty): empty.webp; ' +
+        '1 .png (it is no PNG, JPEG, WebP, GIF, AVIF, TIFF, BMP or PPM, whatever its name says): text.png.',
     );
-    expect(skipped).toContain('text.png');
-    expect(ignored).toBe('Files ignored because they are not pictures: 1.');
+    expect(ignored).toBe('Files ignored because they are not pictures: 1 .txt.');
   });
 
   test('a picture that claims more than 100 megapixels is skipped', async () => {
@@ -197,7 +198,7 @@ describe('folders', () => {
     write(folder, 'huge.jpg', jpeg);
     write(folder, 'good.png', await picture(1));
     const dataset = await openDataset(folder, colour);
-    expect(dataset.notes[0]).toMatch(/huge\.jpg \(.*exceeds pixel limit/);
+    expect(dataset.notes[0]).toMatch(/1 \.jpg \(Input image exceeds pixel limit\): huge\.jpg/);
   });
 
   test('too few that can be read is an error that names what was skipped', async () => {

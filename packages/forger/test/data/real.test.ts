@@ -66,6 +66,6 @@ withFolder(
   async (folder) => {
     const dataset = await openDataset(folder, { ...options, imageSize: 32, channels: 3 });
     expect(dataset.length).toBe(1000);
-    expect(dataset.notes).toEqual(['Files ignored because they are not pictures: 1.']);
+    expect(dataset.notes).toEqual(['Files ignored because they are not pictures: 1 .csv.']);
   },
 );
