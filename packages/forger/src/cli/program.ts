@@ -166,7 +166,7 @@ function addTrain(program: Command, finish: (exitCode: number) => void): void {
       ),
     )
     .addOption(
-      option('--metrics <names>', 'metrics of evaluations, as frechet,prdc (default: frechet,kid)', names),
+      option('--metrics <names>', 'metrics of evaluations, as frechet,prdc (default: frechet)', names),
     )
     .addOption(
       option(

@@ -100,3 +100,27 @@ test('what a run that was killed while it began has left is no obstacle to the n
   await expect(RunFolder.create(config, { out: dir })).rejects.toThrow(ConfigError);
   run.close();
 });
+
+test('the best checkpoint stays, and those that were best at the time of a checkpoint that is kept', async () => {
+  const store = new CheckpointStore(emptyFolder(), 2);
+  const best = async (): Promise<number[]> => store.steps('best');
+  expect(await store.latest('best')).toBeUndefined();
+  await store.write(10, bytes, meta, 'best');
+  await store.write(20, bytes, meta);
+  await store.write(25, bytes, meta, 'best');
+  await store.write(30, bytes, meta, 'best');
+  // A run that goes back to step 20 needs the best of its time.
+  expect(await best()).toEqual([10, 30]);
+  await store.write(40, bytes, meta);
+  await store.write(60, bytes, meta);
+  expect([await store.steps(), await best()]).toEqual([[40, 60], [30]]);
+  await store.write(70, bytes, meta, 'best');
+  expect((await store.latest('best'))!.checkpoint).toMatchObject({ step: 70, meta });
+  await store.setAsideAfter(60);
+  expect(await best()).toEqual([30]);
+  expect(readdirSync(store.dir).filter((name) => name.startsWith('best-'))).toHaveLength(2);
+  writeFileSync(join(store.dir, 'best-000030.safetensors'), 'x');
+  await expect(store.latest('best')).rejects.toThrow(
+    'has no whole best checkpoint left, so use the last one',
+  );
+});
