@@ -20,9 +20,7 @@ export async function installDependencies(root, { tests = false } = {}) {
     .update(readFileSync(join(root, 'pnpm-workspace.yaml')))
     .update(readFileSync(join(root, 'pnpm-lock.yaml')))
     .digest('hex');
-  const complete = ['node_modules/tsx', 'packages/tensor/node_modules/webgpu'].every((path) =>
-    existsSync(join(root, path)),
-  );
+  const complete = ['node_modules/tsx', 'node_modules/webgpu'].every((path) => existsSync(join(root, path)));
   const withTests = `${stamp} tests`;
   const stamped = existsSync(stampPath) ? readFileSync(stampPath, 'utf8') : '';
   if (complete && (stamped === withTests || (!tests && stamped === stamp))) return;

@@ -110,7 +110,7 @@ describe('options', () => {
     ['SGD', () => new SGD([ones([2]).requiresGrad_()], wrongly({ rate: 1 })), 'rate'],
   ])('%s names one that it does not know', (what, call, name) => {
     expect(call).toThrow(ConfigError);
-    expect(call).toThrow(`${what}: there is no option "${name}"; there are `);
+    expect(call).toThrow(`${what}: there is no option "${name}"; the options are `);
   });
 
   test('that are no object', () => {

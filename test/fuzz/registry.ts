@@ -4,6 +4,7 @@ import type { Parser } from './parser.ts';
 import { parsers as datasets } from './parsers/datasets.ts';
 import { parsers as faulty } from './parsers/faulty.ts';
 import { parsers as flags } from './parsers/flags.ts';
+import { parsers as formats } from './parsers/formats.ts';
 import { parsers as networks } from './parsers/networks.ts';
 import { parsers as numpy } from './parsers/numpy.ts';
 import { parsers as pictures } from './parsers/pictures.ts';
@@ -18,6 +19,7 @@ export const parsers: readonly Parser[] = [
   ...networks,
   ...datasets,
   ...pictures,
+  ...formats,
   ...runs,
   ...flags,
 ];

@@ -19,7 +19,7 @@ export function checkOptions<T extends object>(
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name))
       throw new ConfigError(
-        `${what}: there is no option "${name}"; there are ${Object.keys(known).sort().join(', ')}.`,
+        `${what}: there is no option "${name}"; the options are ${Object.keys(known).sort().join(', ')}.`,
       );
   }
 }

@@ -144,6 +144,8 @@ function fromRecipe(
     return fromReadings(name, { path, readings: wanted }, hints, device);
   }
   const build = (random: Rng): Networks => recipe.build(sizes, random);
+  const what = `${name}: the ${network} of recipe ${recipe.name}`;
+  checkHeld(what, network, build, weights, device);
   const own = new Map(Array.from(renamed, ([given, ours]) => [ours, given]));
   const { latent, pixelRange } = recipe.gan;
   let layers: LayerPlan[] | undefined;
@@ -168,8 +170,6 @@ function fromRecipe(
       );
     return planned(name, path, withHints(plan, hints), tensorsOf(part), device, { readings });
   }
-  const what = `${name}: the ${network} of recipe ${recipe.name}`;
-  checkHeld(what, network, build, weights, device);
   const notes = [...(plan ? assumptions(plan, how) : [how]), ...(plan ? otherReadings(readings, plan) : [])];
   return {
     task: recipe,

@@ -87,7 +87,9 @@ describe('without a terminal', () => {
     expect(lines).toContain('2 files were skipped');
     expect(lines).toContain('50%  0.500  adam');
     expect(lines).toContain('Stopped at step 30 after 1m 15s of training, 640 images/s.');
-    expect(lines.at(-1)).toMatch(/^Resume with: (pnpm )?forger train --resume 'runs\/a b'$/);
+    expect(lines.at(-1)).toMatch(
+      /^Resume with: (pnpm forger|forger|npx @forger\/cli) train --resume 'runs\/a b'$/,
+    );
     expect(lines.join()).not.toContain('\u001b');
   });
 
