@@ -68,13 +68,13 @@ const BATCH = 64;
  * DeviceError without an adapter.
  */
 export async function evaluateSource(path: string, options: EvaluateSourceOptions): Promise<Evaluation> {
-  const { seed = 0, metrics, count, onProgress, onNote } = options;
+  const { seed = 0, metrics, count, onProgress, onNote, key, best } = options;
   const isData = await isDataset(path);
   if (isData && options.best)
     throw new ConfigError(
       `${path} is a data set, and only a run folder has a best checkpoint: leave --best out`,
     );
-  const opened = isData ? undefined : await openSource(path, options);
+  const opened = isData ? undefined : await openSource(path, { key, best });
   const device = await createDevice();
   try {
     const found = opened && findEither(opened, device);
