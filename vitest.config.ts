@@ -6,6 +6,7 @@ embedShaders();
 /** Tests of numbers alone, most of whose time a software adapter compiles, in one thread: two files at once. */
 const numbers = [
   'packages/{tensor,nn,dcgan}/test/**/*.test.ts',
+  'packages/forger/test/{report,weights}/**/*.test.ts',
   'test/{reference,verify}/**/*.test.ts',
   'test/{few-channels,gemm,golden,gradient-penalty,ops,reference,shaders,third-derivatives}.test.ts',
 ];
