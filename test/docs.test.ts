@@ -97,7 +97,7 @@ async function flagsOf(program: string, subcommand: string): Promise<ReadonlySet
   return new Set([...(source.match(/--[a-z][\w-]*/g) ?? []), ...options]);
 }
 
-/** A line that starts one of our programs: its name, its subcommand if it has any, the flags. */
+/** The name, the subcommand (empty if there is none) and the flags in a line that starts one of our programs. */
 function command(line: string): { program: string; subcommand: string; flags: string[] } | undefined {
   const typed = line
     .replace(/\s#.*$/, '')

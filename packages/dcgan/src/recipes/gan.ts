@@ -4,6 +4,7 @@
 import { Adam, type AdamOptions, type EMA, type Module, type Optimizer } from '@forger/nn';
 import { normal, type Rng, type Tensor, uniform } from '@forger/tensor';
 import {
+  type AnyTask,
   defineTask,
   type Inputs,
   type MetricSpec,
@@ -58,14 +59,8 @@ export interface Latent {
 }
 
 /** What a GAN is made of. */
-export interface GanSpec {
-  /** Letters, digits, `-` and `_`. */
-  readonly name: string;
-  readonly title?: string;
-  readonly source?: string;
-  readonly flaws?: readonly string[];
-  readonly defaults?: Partial<TaskDefaults>;
-  readonly checkSizes?: (sizes: { imageSize: number; width: number }) => void;
+export interface GanSpec
+  extends Pick<AnyTask, 'name' | 'title' | 'source' | 'flaws' | 'defaults' | 'checkSizes'> {
   /** A new generator with its first weights. It is built before the discriminator. */
   generator(sizes: Sizes, rng: Rng): Module;
   discriminator(sizes: Sizes, rng: Rng): Module;

@@ -238,6 +238,15 @@ export interface Task<
 // biome-ignore lint/suspicious/noExplicitAny: parts take their own networks, so no common type but any fits all tasks
 export type AnyTask = Task<any, any, any, any, any>;
 
+/** What a task gets where neither it nor the run says otherwise. */
+export const FALLBACK = {
+  imageSize: 32,
+  width: 32,
+  channels: 1,
+  batchSize: 64,
+  lr: 2e-4,
+} as const satisfies Partial<TaskDefaults>;
+
 /** Names that lines of metrics use for themselves. */
 const TAKEN = ['step', 'epoch', 'imagesPerSecond', 'seconds', 'secondsLeft', 'type'];
 const NAME = /^[A-Za-z][\w-]*$/;

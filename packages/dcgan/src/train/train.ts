@@ -7,7 +7,7 @@ import type { Dataset } from '../data/types.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { compileKernels, everything } from './compile.ts';
 import { GRID_PICTURES, networkSizes, TrainState } from './state.ts';
-import type { AnyTask, Sizes } from './task.ts';
+import { type AnyTask, FALLBACK, type Sizes } from './task.ts';
 import { type Goal, type Hook, type TrainEvent, Trainer, type TrainResult } from './trainer.ts';
 
 export interface TrainOptions extends Goal {
@@ -36,10 +36,6 @@ export interface TrainOptions extends Goal {
   readonly eager?: boolean;
 }
 
-const BATCH_SIZE = 64;
-const LEARNING_RATE = 2e-4;
-const WIDTH = 32;
-
 /**
  * Trains a task, and yields what happens: every step, and what hooks emit.
  *
@@ -64,7 +60,7 @@ export async function* train<T extends AnyTask>(
 
 /** A trainer that has its kernels compiled and stands before its next step, for loops of one's own. Dispose of it. */
 export async function openTrainer<T extends AnyTask>(task: T, options: TrainOptions): Promise<Trainer<T>> {
-  const { device = getDefaultDevice(), lr = task.defaults?.lr ?? LEARNING_RATE, seed = 0 } = options;
+  const { device = getDefaultDevice(), lr = task.defaults?.lr ?? FALLBACK.lr, seed = 0 } = options;
   const { steps, epochs, minutes, hooks = [], signal, eager, resume } = options;
   const batches = batchesOf(task, options);
   const inputs = batches.inputs;
@@ -103,7 +99,7 @@ function batchesOf(task: AnyTask, { data, batchSize, seed = 0 }: TrainOptions): 
   if (typeof (data as Batches).next === 'function') return data as Batches;
   const { pixelRange = 'tanh', shuffle, channelOrder, inputs, defaults } = task;
   return new DatasetBatches(data as Dataset, {
-    batchSize: batchSize ?? defaults?.batchSize ?? BATCH_SIZE,
+    batchSize: batchSize ?? defaults?.batchSize ?? FALLBACK.batchSize,
     seed,
     range: pixelRange,
     shuffle,
@@ -121,6 +117,6 @@ function sizesOf(task: AnyTask, batches: Batches): Sizes {
   return networkSizes(task, {
     imageSize: height!,
     channels: channels!,
-    width: task.defaults?.width ?? WIDTH,
+    width: task.defaults?.width ?? FALLBACK.width,
   });
 }

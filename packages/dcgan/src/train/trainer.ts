@@ -155,9 +155,7 @@ export class Trainer<T extends AnyTask = AnyTask> {
 
   /** Whether the run is to end before another step. */
   get isOver(): boolean {
-    return (
-      this.#signal?.aborted === true || this.#stoppedBecause !== undefined || this.#reached(this.seconds)
-    );
+    return this.isInterrupted || this.#stoppedBecause !== undefined || this.#reached(this.seconds);
   }
 
   /** Waits until the metrics of all steps are known. @throws DivergenceError when one is NaN or infinite. */

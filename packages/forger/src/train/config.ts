@@ -2,7 +2,7 @@
 
 import { type AnyTask, networkSizes, type Sizes, type TaskDefaults } from '@forger/dcgan';
 import type { TrainingOptions } from '@forger/dcgan/internal';
-import { CHANNELS, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
+import { CHANNELS, FALLBACK, LIMITS, LOSS_NAMES, PRECISIONS, type WholeRange } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
 import { z } from 'zod';
 import { isTaskFile } from '../recipes/task-file.ts';
@@ -121,8 +121,7 @@ export type TrainOverrides = Partial<
   Omit<TrainConfig, 'version' | 'kernels' | 'rollbacks' | 'fromRun' | 'changes'>
 >;
 
-/** What a task of one's own gets where it says nothing. */
-const FALLBACK = { imageSize: 32, width: 32, channels: 1, batchSize: 64, lr: 2e-4 } as const;
+/** The length of a run where neither it nor its task gives one. */
 const FALLBACK_STEPS = 500;
 
 const DEFAULT_SAMPLE_EVERY = 100;

@@ -13,7 +13,7 @@ const mostToTry = 2 ** 24;
 
 const constants = { WORKGROUP: workgroup };
 
-/** For whatever no other suits: as good as any for small products, and compiled in a tenth of the time. */
+/** Computes what no other algorithm suits. For small products none is faster, and it compiles in a tenth of the time. */
 export const naive: GemmCore = {
   name: 'naive',
   ...plainSums,
