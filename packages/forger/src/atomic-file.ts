@@ -1,5 +1,7 @@
 // Writing files so that a crash never leaves half of one: a temporary name in the same folder, flushed, then renamed.
+// Lines are appended whole, or not at all.
 
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '@forger/tensor';
@@ -89,5 +91,27 @@ async function syncFolder(folder: string): Promise<void> {
       throw error;
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Appends text to a file. @param durable also after a power cut.
+ * @throws ConfigError when it cannot be written; then the file is as before.
+ */
+export function appendWhole(path: string, text: string, durable: boolean): void {
+  try {
+    const file = openSync(path, 'a');
+    const before = fstatSync(file).size;
+    try {
+      writeFileSync(file, text);
+      if (durable) fsyncSync(file);
+    } catch (error) {
+      ftruncateSync(file, before); // a full disk takes a part of the text
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw fileError('write', path, error);
   }
 }

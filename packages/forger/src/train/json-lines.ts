@@ -1,18 +1,9 @@
 // A file of a run that holds a JSON object a line, each of some step: evaluations.jsonl, diagnosis.jsonl. Lines are few,
 // so each is written at once; metrics.jsonl, which has one for every step, is metrics-log.ts.
 
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { fileError, writeAtomic } from '../atomic-file.ts';
+import { appendWhole, writeAtomic } from '../atomic-file.ts';
 
 /** Something that belongs to a step. */
 export interface Line {
@@ -32,21 +23,7 @@ export class JsonLines<T extends Line> {
 
   /** Adds a line, also after a power cut. @throws ConfigError when it cannot be written; then the file is as before. */
   append(line: T): void {
-    try {
-      const file = openSync(this.path, 'a');
-      const before = fstatSync(file).size;
-      try {
-        writeFileSync(file, `${JSON.stringify(line)}\n`);
-        fsyncSync(file);
-      } catch (error) {
-        ftruncateSync(file, before); // a full disk takes a part of the line
-        throw error;
-      } finally {
-        closeSync(file);
-      }
-    } catch (error) {
-      throw fileError('write', this.path, error);
-    }
+    appendWhole(this.path, `${JSON.stringify(line)}\n`, true);
   }
 
   /** All whole lines. One that a crash cut short is left out. */

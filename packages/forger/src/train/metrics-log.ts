@@ -1,17 +1,8 @@
 // metrics.jsonl: one JSON object per training step, appended in small batches.
 
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { StepMetrics } from '@forger/dcgan';
-import { fileError, writeAtomic } from '../atomic-file.ts';
+import { appendWhole, writeAtomic } from '../atomic-file.ts';
 
 /** A line of metrics.jsonl. The time left is a guess of its moment, so it is not kept. */
 export type MetricsLine = Omit<StepMetrics, 'secondsLeft'>;
@@ -41,21 +32,7 @@ export class MetricsLog {
    */
   flush(durable = false): void {
     if (this.#pending.length === 0 && !(durable && existsSync(this.path))) return;
-    try {
-      const file = openSync(this.path, 'a');
-      const before = fstatSync(file).size;
-      try {
-        writeFileSync(file, this.#pending.join(''));
-        if (durable) fsyncSync(file);
-      } catch (error) {
-        ftruncateSync(file, before); // a full disk takes a part of the lines
-        throw error;
-      } finally {
-        closeSync(file);
-      }
-    } catch (error) {
-      throw fileError('write', this.path, error);
-    }
+    appendWhole(this.path, this.#pending.join(''), durable);
     this.#pending = [];
   }
 
