@@ -1,5 +1,6 @@
-// What each metric makes of real images that are spoilt in known ways, and how long an evaluation takes. The floor is what
-// further real images give; the metrics' papers say how each disturbance should move them (docs/evaluation.md).
+// What each metric makes of real images that are spoilt in known ways, and how long an evaluation takes. The
+// floor is what further real images give; the metrics' papers say how each disturbance should move them
+// (docs/evaluation.md).
 
 import {
   classifierNetwork,

@@ -1,5 +1,6 @@
 // What the host spends on a DCGAN training step: recording it anew, and replaying it captured, with Dawn's validation
-// and without. Each round submits a few steps in a row, as training does, and waits for the device outside what is timed.
+// and without. Each round submits a few steps in a row, as training does, and waits for the device outside
+// what is timed.
 import { createDevice, type Device, setDefaultDevice } from '@forger/tensor';
 import { type BenchContext, type Benchmark, row } from './benchmark.ts';
 import { openStep, type StepSizes, showStep, stepOptions, stepSizes } from './dcgan.ts';

@@ -1,5 +1,5 @@
-// Loaded into the processes that startup.ts starts: at their end it writes when they passed the marks that training sets,
-// in milliseconds since the process began, to the file that FORGER_MARKS names.
+// Loaded into the processes that startup.ts starts: at their end it writes when they passed the marks that
+// training sets, in milliseconds since the process began, to the file that FORGER_MARKS names.
 import { writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 

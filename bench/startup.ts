@@ -1,6 +1,7 @@
 // From the start of the process to the first finished step of `forger train` without flags: how long a user
 // waits. Each run is a fresh process, with a shader cache of its own: empty (cold), or filled by the run before (warm).
-// The user's own shader cache is left alone; what the tuner found before is used, as it would be. Mesa's drivers heed the folder; for others cold and warm are alike.
+// The user's own shader cache is left alone; what the tuner found before is used, as it would be. Mesa's
+// drivers heed the folder; for others cold and warm are alike.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
-// A conditional GAN (Mirza and Osindero 2014, arXiv 1411.1784): both networks are told the class. A row of the grid shows
-// one class after the other. Any data set with labels will do: drawn digits, MNIST, CIFAR-10, a folder for each class.
+// A conditional GAN (Mirza and Osindero 2014, arXiv 1411.1784): both networks are told the class. A row of
+// the grid shows one class after the other. Any data set with labels will do: drawn digits, MNIST, CIFAR-10,
+// a folder for each class.
 // Train it: pnpm forger train --recipe examples/conditional.ts --data glyphs
 
 import { defineTask, drawLatents, frozen, type Sizes } from '@forger/dcgan';

@@ -1,7 +1,8 @@
 // `pnpm gpu-check:bundle [DIR]`: joins gpu-check into JavaScript that plain Node runs, for a checkout that has only its
-// packages' runtime dependencies (`pnpm install --prod`): no esbuild, no TypeScript. By default into dist/gpu-check, which
-// scripts/run.mjs and git leave alone. The bundle belongs to a checkout: it finds packages, golden cases and
-// bench/peers/pytorch.py by paths from itself, so the two may move together. Run it as `node dist/gpu-check/main.mjs`.
+// packages' runtime dependencies (`pnpm install --prod`): no esbuild, no TypeScript. By default into
+// dist/gpu-check, which scripts/run.mjs and git leave alone. The bundle belongs to a checkout: it finds
+// packages, golden cases and bench/peers/pytorch.py by paths from itself, so the two may move together. Run
+// it as `node dist/gpu-check/main.mjs`.
 import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';

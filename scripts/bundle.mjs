@@ -19,7 +19,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cache = join(root, 'node_modules/.cache/forger');
 
-/** Bundles that no run has made anew for this long are removed; a training run may still be loading parts of its own. */
+/**
+ * Bundles that no run has made anew for this long are removed; a training run may still be loading parts of its own.
+ */
 const keptDays = 30;
 
 /** Packages of plain JavaScript that start faster when they are joined too. All others stay where they are. */

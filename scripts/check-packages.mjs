@@ -1,6 +1,7 @@
-// `pnpm check-packages [FOLDER]`: what an npm user gets. Builds and packs the packages, installs the tarballs into an empty
-// folder, and uses them there: imports, the command, a training of three steps, a small program under each compiler
-// setting, a browser bundle, and @forger/tensor alone, without Dawn. The tarballs stay in FOLDER where one is given.
+// `pnpm check-packages [FOLDER]`: what an npm user gets. Builds and packs the packages, installs the tarballs
+// into an empty folder, and uses them there: imports, the command, a training of three steps, a small program
+// under each compiler setting, a browser bundle, and @forger/tensor alone, without Dawn. The tarballs stay in
+// FOLDER where one is given.
 // Needs the npm registry. A part of .ci/run.
 import { spawnSync } from 'node:child_process';
 import {
@@ -21,7 +22,9 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const PACKAGES = ['tensor', 'nn', 'dcgan', 'forger'];
 const COMPILERS = ['typescript@5.9', 'typescript@7'];
-/** What a program's types may come from; `command`: whether it may import the command's package, which is Node's alone. */
+/**
+ * What a program's types may come from; `command`: whether it may import the command's package, which is Node's alone.
+ */
 const SETTINGS = {
   'no DOM, no types': { lib: ['ES2023'], types: [], command: false },
   DOM: { lib: ['ES2023', 'DOM'], types: [], command: true },

@@ -1,7 +1,7 @@
-// Writes packages/tensor/src/shaders.generated.ts: every WGSL file under shaders/ as a string without its comments, keyed by
-// its path. Node and browsers then load kernels the same way, with no file access at run time. What measures an adapter
-// (shaders/profile) is an object of its own, which bundlers leave out where nothing measures. The file is rewritten only
-// when its content changes, so running this twice does nothing.
+// Writes packages/tensor/src/shaders.generated.ts: every WGSL file under shaders/ as a string without its
+// comments, keyed by its path. Node and browsers then load kernels the same way, with no file access at run
+// time. What measures an adapter (shaders/profile) is an object of its own, which bundlers leave out where
+// nothing measures. The file is rewritten only when its content changes, so running this twice does nothing.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
-// Copies what the packages say of their origin (author, repository, homepage, bugs, license) from the package.json of the
-// repository into theirs, so that a fork states it once. Runs before each `pnpm pack` and `pnpm publish`; a second run
-// changes nothing. `--check` changes nothing at all, and exits with 1 where a package differs.
+// Copies what the packages say of their origin (author, repository, homepage, bugs, license) from the
+// package.json of the repository into theirs, so that a fork states it once. Runs before each `pnpm pack` and
+// `pnpm publish`; a second run changes nothing. `--check` changes nothing at all, and exits with 1 where a
+// package differs.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * Which convolutions the kernels for few input channels take, and that a captured one gives the same bits. Their results
- * are proven by `pnpm verify --variant few-channels,head` and its short version.
+ * Which convolutions the kernels for few input channels take, and that a captured one gives the same bits.
+ * Their results are proven by `pnpm verify --variant few-channels,head` and its short version.
  */
 import { conv2d, type Device } from '@forger/tensor';
 import { convProblem } from '@forger/tensor/internal';

@@ -108,8 +108,9 @@ const severalBlocks = (name: string) => ({
 });
 
 /**
- * The error allowed is the algorithm's own (`errorUnits`), relative to the largest magnitude. A sum of k products of either
- * sign, made one after another, errs by about √k / 2 units of roundoff here, and the longest have some thousand.
+ * The error allowed is the algorithm's own (`errorUnits`), relative to the largest magnitude. A sum of k
+ * products of either sign, made one after another, errs by about √k / 2 units of roundoff here, and the
+ * longest have some thousand.
  */
 describe.each(algorithms.map((one) => [one.name, one] as const))('%s', (name, algorithm: Algorithm) => {
   async function check(op: ReferenceOpName, sample: Sample): Promise<void> {

@@ -105,7 +105,8 @@ useDevice((opened) => {
 const step = 2 ** -16;
 
 // A penalty's gradient runs through some twenty float32 steps with sums of up to 128 products: twice the roundoff that
-// one operation's gradient is allowed, and twice again for the sums over it. (What is allowed depends on FORGER_VARIANT.)
+// one operation's gradient is allowed, and twice again for the sums over it. (What is allowed depends on
+// FORGER_VARIANT.)
 const tolerance = 4 * opToleranceOf('conv2d');
 
 test.each(Object.entries(discriminators))('through %s', async (_, layers) => {

@@ -1,5 +1,6 @@
-// Calls that cannot be meant get one clear sentence, and nothing breaks: tensors of two devices, unknown options, padding
-// by name, booleans, an optimizer given a module. And what a printed tensor shows, and images of a page.
+// Calls that cannot be meant get one clear sentence, and nothing breaks: tensors of two devices, unknown
+// options, padding by name, booleans, an optimizer given a module. And what a printed tensor shows, and
+// images of a page.
 
 import { inspect } from 'node:util';
 import {

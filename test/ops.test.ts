@@ -1,6 +1,6 @@
 /**
- * Chosen calls of operations against the float64 reference, result and all gradients: what random ones (test/verify) seldom
- * or never reach, points on kinks, and very large and small numbers one by one.
+ * Chosen calls of operations against the float64 reference, result and all gradients: what random ones
+ * (test/verify) seldom or never reach, points on kinks, and very large and small numbers one by one.
  *
  * With FORGER_SHOW_ERRORS the worst error of each operation is printed, in units of float32's roundoff.
  */

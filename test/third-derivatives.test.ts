@@ -1,4 +1,6 @@
-/** Third derivatives of functions of single elements on the device, against differences of the reference's gradients. */
+/**
+ * Third derivatives of functions of single elements on the device, against differences of the reference's gradients.
+ */
 import { type Device, grad, sum } from '@forger/tensor';
 import { expect, test } from 'vitest';
 import { deviceOps } from './ops-table.ts';
@@ -16,7 +18,10 @@ useDevice((opened) => {
   device = opened;
 });
 
-/** A first gradient is allowed 32 units of roundoff (check-op.ts); each further one runs through about as many steps again. */
+/**
+ * A first gradient is allowed 32 units of roundoff (check-op.ts); each further one runs through about as many
+ * steps again.
+ */
 const tolerance = 64 * unitRoundoff;
 
 const names = Object.keys(unaryOps) as (keyof typeof unaryOps)[];

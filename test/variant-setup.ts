@@ -1,4 +1,5 @@
-// FORGER_VARIANT=winograd-f4x2 npm test: every product of the tests by that algorithm where it can, as `pnpm golden --variant`.
+// FORGER_VARIANT=winograd-f4x2 npm test: every product of the tests by that algorithm where it can, as `pnpm
+// golden --variant`.
 // Tests that name an algorithm themselves keep theirs.
 const variant = process.env.FORGER_VARIANT;
 if (variant) {

@@ -8,8 +8,9 @@ import type { StageContext } from './stage.ts';
 const inWords = ({ worst }: Outcome): string => `${worst.what}; ${worst.at}`;
 
 /**
- * What becomes of NaN and infinity is told, but is not wrong: "Implementations may assume that overflow, infinities, and
- * NaNs are not present during shader execution" (WGSL, https://www.w3.org/TR/WGSL/#differences-from-ieee754).
+ * What becomes of NaN and infinity is told, but is not wrong: "Implementations may assume that overflow,
+ * infinities, and NaNs are not present during shader execution" (WGSL,
+ * https://www.w3.org/TR/WGSL/#differences-from-ieee754).
  * @returns calls, and whether all of ordinary numbers were right.
  */
 export async function checkAgainstFloat64(

@@ -97,7 +97,10 @@ export const edges: readonly Edge[] = [
 ];
 
 export interface EdgeResult {
-  /** The largest difference from the plain algorithm's, of the result and both gradients, relative to the largest magnitude. */
+  /**
+   * The largest difference from the plain algorithm's, of the result and both gradients, relative to the
+   * largest magnitude.
+   */
   readonly difference: number;
   /** Whether a kernel of the algorithm's own took part. */
   readonly served: boolean;

@@ -1,4 +1,5 @@
-// Losses of a run beside recorded ones. Training is chaotic: rounding alone drives two right runs apart, slowly at first.
+// Losses of a run beside recorded ones. Training is chaotic: rounding alone drives two right runs apart,
+// slowly at first.
 // So the first steps are held to what rounding makes of them, step by step, and later ones, by means over windows of
 // steps, to a band around what the recorded runs did, which differ from each other in nothing but rounding.
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Records that a stage sends while it runs: JSON objects, one per line, on file descriptor 3 of its process, since drivers
-// and Python write to the others. Records that were sent before a crash are not lost.
+// Records that a stage sends while it runs: JSON objects, one per line, on file descriptor 3 of its process,
+// since drivers and Python write to the others. Records that were sent before a crash are not lost.
 import { writeSync } from 'node:fs';
 
 /** Something that must hold. One that does not makes the stage wrong. */

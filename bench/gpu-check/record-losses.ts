@@ -1,6 +1,8 @@
-// Records the losses that gpu-check compares with, on this machine's adapter. By the rules, in place of what was recorded:
+// Records the losses that gpu-check compares with, on this machine's adapter. By the rules, in place of what
+// was recorded:
 // `node scripts/run.mjs bench/gpu-check/record-losses.ts quick`; then with some algorithms forced, beside it:
-// `… record-losses.ts quick texture subgroup`. Runs that differ in nothing but rounding say how far apart it drives them.
+// `… record-losses.ts quick texture subgroup`. Runs that differ in nothing but rounding say how far apart it
+// drives them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { algorithmsOf, onAlgorithmThroughout, openDevice } from './forger.ts';

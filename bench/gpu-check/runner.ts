@@ -16,8 +16,8 @@ export interface StageProcess {
 
 /**
  * ok: every check held. wrong: one did not. skipped: it does not apply to this machine. failed: an error ended it.
- * timed out: it was ended at its limit. crashed: its process ended by a signal or without a last word. not run: the time
- * for all was over, or the run was stopped.
+ * timed out: it was ended at its limit. crashed: its process ended by a signal or without a last word. not
+ * run: the time for all was over, or the run was stopped.
  */
 export type Outcome = 'ok' | 'wrong' | 'skipped' | 'failed' | 'timed out' | 'crashed' | 'not run';
 

@@ -1,6 +1,6 @@
 // Makes the selection of golden cases that comes with the repository from a folder with all of them:
-// `node scripts/run.mjs bench/gpu-check/select-golden.ts ../shared/golden/ops`. The small cases of each family, in their
-// order, as far as there is room.
+// `node scripts/run.mjs bench/gpu-check/select-golden.ts ../shared/golden/ops`. The small cases of each
+// family, in their order, as far as there is room.
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
-// What a peer in JavaScript and the driver (bench/peers.ts) say to each other, a JSON object a line. The peer is started
-// with the case file and its setting and says {"version", "precision": of its convolutions}; it trains one step on each of the case's latents and says
-// {"losses": [discriminator's, generator's], "milliseconds"} after each. If it does not do the step: {"cannot": reason}.
+// What a peer in JavaScript and the driver (bench/peers.ts) say to each other, a JSON object a line. The peer
+// is started with the case file and its setting and says {"version", "precision": of its convolutions}; it
+// trains one step on each of the case's latents and says {"losses": [discriminator's, generator's],
+// "milliseconds"} after each. If it does not do the step: {"cannot": reason}.
 // Then for each {"steps": n} it trains n steps, reads the losses of the last and says {"milliseconds": of all n}.
 // It ends when its input does.
 import { readFileSync } from 'node:fs';

@@ -37,7 +37,10 @@ export const NO_CHROMIUM = findChromium()
   ? ''
   : " (skipped: no Chromium in PATH; install Debian's chromium or set CHROMIUM_PATH)";
 
-/** WebGPU without a GPU, and no sandbox: containers and root have no user namespaces. Only files of this machine are opened. */
+/**
+ * WebGPU without a GPU, and no sandbox: containers and root have no user namespaces. Only files of this
+ * machine are opened.
+ */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu-sandbox',

@@ -1,5 +1,6 @@
-// @forger/dcgan in a real browser: the bundle trains in a page and in a worker with the losses that Node gives, draws from a
-// PyTorch file, and reads data. It needs a Chromium, and is skipped with a word where there is none.
+// @forger/dcgan in a real browser: the bundle trains in a page and in a worker with the losses that Node
+// gives, draws from a PyTorch file, and reads data. It needs a Chromium, and is skipped with a word where
+// there is none.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';

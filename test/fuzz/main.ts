@@ -1,8 +1,9 @@
 /**
- * `pnpm fuzz [--cases N] [--parser NAME] [--seed S] [--case I] [--file PATH]`: hands hostile files to every parser of the
- * project, or to those named, and prints what came of them. A case may be accepted, with a sane result, or refused with a
- * ForgerError of one sentence that names the file; anything else is found, kept under test/fuzz/corpus/ when it is small,
- * and printed with the command that repeats it. `--case` runs one case, `--file` one of the corpus.
+ * `pnpm fuzz [--cases N] [--parser NAME] [--seed S] [--case I] [--file PATH]`: hands hostile files to every
+ * parser of the project, or to those named, and prints what came of them. A case may be accepted, with a sane
+ * result, or refused with a ForgerError of one sentence that names the file; anything else is found, kept
+ * under test/fuzz/corpus/ when it is small, and printed with the command that repeats it. `--case` runs one
+ * case, `--file` one of the corpus.
  * Exits 1 when anything was found, 2 on wrong usage.
  */
 import { existsSync } from 'node:fs';

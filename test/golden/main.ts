@@ -1,7 +1,8 @@
 /**
- * `pnpm golden [--variant ALGORITHM] [PATH ...]`: runs golden cases on the device and says how far off the results are. A path is a folder
- * with operations or training runs anywhere below it, one training run, or one file of operations. With `--variant` every
- * product of the operations is made by that algorithm where it can; training runs keep the compensated one.
+ * `pnpm golden [--variant ALGORITHM] [PATH ...]`: runs golden cases on the device and says how far off the
+ * results are. A path is a folder with operations or training runs anywhere below it, one training run, or
+ * one file of operations. With `--variant` every product of the operations is made by that algorithm where it
+ * can; training runs keep the compensated one.
  * Exits 1 when anything is off, 2 when there is nothing to run.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';

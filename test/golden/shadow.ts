@@ -1,12 +1,13 @@
 /**
  * Follows an expected training run past the kinks on its way.
  *
- * Training is piecewise smooth: when a leaky ReLU's input lies within float32's rounding of 0, the derivative may come out as
- * 1 or as 0.2, one unit of a small network is about 1 % of a gradient, and Adam passes that on in full. PyTorch's own
- * float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is right to 1e-7; with some 10⁵ inputs a
- * step, every third run of eight steps meets such a one. So a run that strays goes back a step or more and starts again
- * with every weight moved by less than its own rounding. Arithmetic that is right then soon falls on the same side of
- * each kink, and agrees to 1e-6 to the end; wrong arithmetic never does, since such a nudge changes a loss by 1e-7.
+ * Training is piecewise smooth: when a leaky ReLU's input lies within float32's rounding of 0, the derivative
+ * may come out as 1 or as 0.2, one unit of a small network is about 1 % of a gradient, and Adam passes that
+ * on in full. PyTorch's own float32 run leaves its float64 run by 4e-3 in this way where the arithmetic is
+ * right to 1e-7; with some 10⁵ inputs a step, every third run of eight steps meets such a one. So a run that
+ * strays goes back a step or more and starts again with every weight moved by less than its own rounding.
+ * Arithmetic that is right then soon falls on the same side of each kink, and agrees to 1e-6 to the end;
+ * wrong arithmetic never does, since such a nudge changes a loss by 1e-7.
  */
 import type { SafetensorsEntry } from '@forger/tensor';
 

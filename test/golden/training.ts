@@ -4,12 +4,12 @@
  * A run is a folder. `expected.json` names the recipe, the width and the losses of each step; `init.safetensors` holds
  * the first weights; `batches.safetensors` the pictures `real/<step>` and the latents `z/<step>/<k>` in the order in
  * which the step draws them; `final.safetensors` the weights after the last step, and `sample/z`, `sample/eval_image`.
- * All sizes but the width follow from the tensors. A loss that a step does not compute (a recipe that alternates) is null
- * or absent. Noise and dropout are off.
+ * All sizes but the width follow from the tensors. A loss that a step does not compute (a recipe that
+ * alternates) is null or absent. Noise and dropout are off.
  *
  * Products run on the compensated core, which rounds each sum once, so that few units fall on the other side of a leaky
- * ReLU's kink (see shadow.ts, which follows the run past those that do); the other cores are held to float64 one by one,
- * in test/gemm.test.ts.
+ * ReLU's kink (see shadow.ts, which follows the run past those that do); the other cores are held to float64
+ * one by one, in test/gemm.test.ts.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -334,7 +334,9 @@ function quieten(networks: GanNetworks): void {
 /** Factors between the measures of width that a folder may speak of: any layer's of a network that doubles. */
 const widthFactors = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 2, 4, 8, 16];
 
-/** Networks of the folder's sizes. The width is the recipe's own measure, or that of another layer: the shapes decide. */
+/**
+ * Networks of the folder's sizes. The width is the recipe's own measure, or that of another layer: the shapes decide.
+ */
 function fittingState(
   device: Device,
   recipe: Recipe,

@@ -1,5 +1,5 @@
-// Loaded by `node --import` into gpu-check and all of its processes: those of the stages that FORGER_TEST_STAGES names do
-// what it says before they have begun, and no other is run either.
+// Loaded by `node --import` into gpu-check and all of its processes: those of the stages that
+// FORGER_TEST_STAGES names do what it says before they have begun, and no other is run either.
 const faults = JSON.parse(process.env.FORGER_TEST_STAGES);
 const at = process.argv.indexOf('--stage');
 if (at >= 0) {

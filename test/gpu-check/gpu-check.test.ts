@@ -1,5 +1,6 @@
-// gpu-check whatever its stages do: one that fails, hangs or crashes takes nothing with it, and the report says so. What
-// the stages check is right or wrong on a GPU; here it is how they are run, and what losses count as the same.
+// gpu-check whatever its stages do: one that fails, hangs or crashes takes nothing with it, and the report
+// says so. What the stages check is right or wrong on a GPU; here it is how they are run, and what losses
+// count as the same.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Random values for property tests and chosen corners. All are exact in float32, so that a float32 implementation starts
- * from the same numbers. test/verify/draw.ts draws whole calls.
+ * Random values for property tests and chosen corners. All are exact in float32, so that a float32
+ * implementation starts from the same numbers. test/verify/draw.ts draws whole calls.
  */
 import fc from 'fast-check';
 import { type Ref, sizeOf } from './array.ts';

@@ -95,7 +95,10 @@ export const bce = pairLoss(
   ],
 );
 
-/** bce of sigmoid(x): softplus(x) − t·x, its terms and its derivative's in an order that neither overflows nor loses digits. */
+/**
+ * bce of sigmoid(x): softplus(x) − t·x, its terms and its derivative's in an order that neither overflows nor
+ * loses digits.
+ */
 export const bceWithLogits = pairLoss(
   'bceWithLogits',
   (x, t) => (x > 0 ? (1 - t) * x : -t * x) + softplusOf(-Math.abs(x)),

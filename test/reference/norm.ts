@@ -156,8 +156,9 @@ interface Normalization {
 }
 
 /**
- * The second derivatives, to [x, weight, bias, gy]. With u the direction of x, P(a) = a − mean(a) − x̂·mean(a·x̂) over a
- * group of M (P(a) = a for statistics that do not depend on x), S(a) = Σ a·x̂ and a = gy·weight:
+ * The second derivatives, to [x, weight, bias, gy]. With u the direction of x, P(a) = a − mean(a) −
+ * x̂·mean(a·x̂) over a group of M (P(a) = a for statistics that do not depend on x), S(a) = Σ a·x̂ and a =
+ * gy·weight:
  *   s = Σ A + Σ gy·(vw·x̂ + vb) with A = Σ a·P(u)/σ over each group,
  *   ∂A/∂x = −1/(Mσ)·(x̂·A + (P(a)·S(u) + S(a)·P(u))/σ), by ∂x̂ᵢ/∂xⱼ = (δᵢⱼ − 1/M − x̂ᵢx̂ⱼ/M)/σ and ∂σ/∂x = x̂/M.
  */

@@ -1,6 +1,7 @@
 /**
- * Elementwise functions of one input, each with its first two derivatives and what random draws need to know of it. At a kink the derivative is the one PyTorch's
- * backward returns: 0 for relu and abs, negativeSlope for leakyRelu, alpha for elu, 1 at clamp's ends.
+ * Elementwise functions of one input, each with its first two derivatives and what random draws need to know
+ * of it. At a kink the derivative is the one PyTorch's backward returns: 0 for relu and abs, negativeSlope
+ * for leakyRelu, alpha for elu, 1 at clamp's ends.
  * So it is at NaN: 1 for relu and elu, negativeSlope for leakyRelu, 0 for abs and clamp.
  */
 import { map } from './array.ts';

@@ -1,5 +1,5 @@
-// Loaded by Node before the command: the clock is off by FORGER_TEST_CLOCK milliseconds. `performance.now` is not, as on
-// a real system whose clock was set.
+// Loaded by Node before the command: the clock is off by FORGER_TEST_CLOCK milliseconds. `performance.now` is
+// not, as on a real system whose clock was set.
 
 const off = Number(process.env.FORGER_TEST_CLOCK);
 const Real = Date;

@@ -28,7 +28,9 @@ export const CHECKPOINT_WRITES: readonly Phase[] = PHASES.slice(3, 7);
 
 const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
 
-/** Where a training was when it was killed, from the files that it left. @param last name of the run's last checkpoint. */
+/**
+ * Where a training was when it was killed, from the files that it left. @param last name of the run's last checkpoint.
+ */
 export function phaseOf(dir: string, training: Training, last: string): Phase {
   if (!existsSync(join(dir, 'config.json')) && list(dir).every((name) => !name.endsWith('.tmp')))
     return 'before the run folder';
@@ -54,7 +56,9 @@ export function phaseOf(dir: string, training: Training, last: string): Phase {
   return 'between writes';
 }
 
-/** What is wrong with a folder after a kill; empty when nothing is. @param told checkpoints that were said to be saved. */
+/**
+ * What is wrong with a folder after a kill; empty when nothing is. @param told checkpoints that were said to be saved.
+ */
 export async function faultsAfterKill(dir: string, told: readonly string[]): Promise<string[]> {
   const faults: string[] = [];
   const folder = join(dir, 'checkpoints');

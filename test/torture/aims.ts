@@ -1,4 +1,5 @@
-// When a training is hit: at a moment after its start, or when a file of its folder appears, is written to or is renamed.
+// When a training is hit: at a moment after its start, or when a file of its folder appears, is written to or
+// is renamed.
 
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -65,7 +66,9 @@ export function describeAim(aim: Aim): string {
   return `${aim.what} (${aim.at}${aim.delay > 0 ? `, ${aim.delay.toFixed(1)} ms later` : ''})`;
 }
 
-/** Resolves when it is time, or the process has ended before. @param dir the run folder, which need not be there yet. */
+/**
+ * Resolves when it is time, or the process has ended before. @param dir the run folder, which need not be there yet.
+ */
 export async function awaitAim(aim: Aim, dir: string, training: Training): Promise<void> {
   const ended = training.ended.then(
     () => {},

@@ -9,9 +9,10 @@ export interface Slope {
 /**
  * Least squares, with the standard error of a sum: what memory takes it keeps, so an error of one measurement is in all
  * that follow, and errors about the line are no measure of it. The slope is a weighted sum of the increments,
- * Σ c_k Δy_k with c_k = Σ_(i ≥ k) (x_i - mean) / Σ (x_i - mean)², and their scatter gives its error; neighbours may depend
- * on each other up to a lag of 4 (n/100)^(2/9) (Newey and West, "A Simple, Positive Semi-definite, Heteroskedasticity
- * and Autocorrelation Consistent Covariance Matrix", Econometrica 1987). One jump is thus no growth; several are.
+ * Σ c_k Δy_k with c_k = Σ_(i ≥ k) (x_i - mean) / Σ (x_i - mean)², and their scatter gives its error;
+ * neighbours may depend on each other up to a lag of 4 (n/100)^(2/9) (Newey and West, "A Simple, Positive
+ * Semi-definite, Heteroskedasticity and Autocorrelation Consistent Covariance Matrix", Econometrica 1987).
+ * One jump is thus no growth; several are.
  * @throws Error for fewer than three points.
  */
 export function fitSlope(x: readonly number[], y: readonly number[]): Slope {

@@ -5,7 +5,10 @@ import type { Expectation, Expected } from './expected.ts';
 /** How one tensor compares. */
 export interface Comparison {
   readonly what: string;
-  /** Largest error in units of roundoff, relative to what it may be relative to; infinite where a special number is wrong. */
+  /**
+   * Largest error in units of roundoff, relative to what it may be relative to; infinite where a special
+   * number is wrong.
+   */
   readonly units: number;
   readonly allowed: number;
   /** Where in the tensor it is, what was there and what should be. */
@@ -16,8 +19,8 @@ export interface Comparison {
 const overflow = 2 ** 128;
 
 /**
- * What a flushed number may be multiplied by: an upstream gradient (4), coefficients, and an x of up to 90, beyond which
- * exponentials vanish.
+ * What a flushed number may be multiplied by: an upstream gradient (4), coefficients, and an x of up to 90,
+ * beyond which exponentials vanish.
  */
 const coefficients = 512;
 

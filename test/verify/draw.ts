@@ -1,6 +1,7 @@
 /**
  * What a case is drawn from: a seeded generator, sizes that fall on and beside the edges of kernels' tiles, and values
- * of the kinds that go wrong. All values are exact in float32, so that device and reference start from the same numbers.
+ * of the kinds that go wrong. All values are exact in float32, so that device and reference start from the
+ * same numbers.
  */
 import { type Ref, sizeOf } from '../reference/array.ts';
 

@@ -65,7 +65,9 @@ interface Given {
   v: readonly (Ref | null)[];
 }
 
-/** The tensors that a case gives, in the order of `labelsOf`; without the recorded gradients, which are the same again. */
+/**
+ * The tensors that a case gives, in the order of `labelsOf`; without the recorded gradients, which are the same again.
+ */
 function valuesOf(c: Case, { inputs, gy, v }: Given, args: unknown = c.sample.args): Ref[] {
   const op = referenceOp(c.op);
   const { wanted } = c.sample;
@@ -125,10 +127,10 @@ export function expectationOf(c: Case): Expectation {
 }
 
 /**
- * What is asked of special numbers. Where a formula takes infinities against each other, the order of operations decides
- * whether NaN or infinity comes out. Padding is zeros, which a weight of infinity or NaN makes NaN, as in PyTorch, and a
- * special number of a transposed convolution's input in the gradient of its weight; which windows meet how much padding
- * is the kernel's matter.
+ * What is asked of special numbers. Where a formula takes infinities against each other, the order of
+ * operations decides whether NaN or infinity comes out. Padding is zeros, which a weight of infinity or NaN
+ * makes NaN, as in PyTorch, and a special number of a transposed convolution's input in the gradient of its
+ * weight; which windows meet how much padding is the kernel's matter.
  */
 function specialsOf(
   { op, variant, sample: { inputs } }: Case,
@@ -184,8 +186,8 @@ function moves(c: Case, elements: boolean): { part: Part; at: number }[][] {
 }
 
 /**
- * Of single numbers each input moves by itself, and what that makes is added up: no signs can hide what cancels. Of sums,
- * all move at once by random signs, several times.
+ * Of single numbers each input moves by itself, and what that makes is added up: no signs can hide what
+ * cancels. Of sums, all move at once by random signs, several times.
  */
 function sensitivitiesOf(c: Case, found: readonly Ref[], elements: boolean): Float64Array[] {
   const most = found.map(({ data }) => new Float64Array(data.length));

@@ -1,6 +1,7 @@
 /**
- * `pnpm verify [--cases N] [--op NAME] [--variant NAME] [--seed S] [--case I]`: random calls of every operation, by every
- * kernel that can compute it, against float64: results, gradients by both backward passes, and gradients of gradients.
+ * `pnpm verify [--cases N] [--op NAME] [--variant NAME] [--seed S] [--case I]`: random calls of every
+ * operation, by every kernel that can compute it, against float64: results, gradients by both backward
+ * passes, and gradients of gradients.
  * Exits 1 when anything is off, 2 on wrong usage.
  */
 import { fileURLToPath } from 'node:url';

@@ -18,8 +18,8 @@ export interface OpCases {
    */
   elements(call: Call): boolean;
   /**
-   * Sizes of what cancels in results and in first and second gradients, where the result does not show it and its conditioning does not
-   * either, as both terms come from one input.
+   * Sizes of what cancels in results and in first and second gradients, where the result does not show it and
+   * its conditioning does not either, as both terms come from one input.
    */
   cancels?(sample: Call & { readonly gy: Ref; readonly v: readonly (Ref | null)[] }): {
     result: number;

@@ -1,5 +1,5 @@
-// Stage 2: what tests hold on a software adapter, on this one: golden cases, every algorithm at tile edges beside the plain
-// one, and the bits of a step however it is run.
+// Stage 2: what tests hold on a software adapter, on this one: golden cases, every algorithm at tile edges
+// beside the plain one, and the bits of a step however it is run.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
 // Stage 4: what the adapter can reach, and how near the main kernels come: the products of a DCGAN's step at 64×64,
-// width 64, batch 128, square matrix products, norms and Adam; by the rules first, then on every algorithm there is time for.
+// width 64, batch 128, square matrix products, norms and Adam; by the rules first, then on every algorithm
+// there is time for.
 import { Adam } from '@forger/nn';
 import {
   add,

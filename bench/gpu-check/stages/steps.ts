@@ -1,5 +1,6 @@
-// Stage 5: whole training steps at four sizes, and what a replay costs the host; beside them the same step in PyTorch on
-// the same machine, from the same weights and on the same batch: losses compared first, then timed in turn.
+// Stage 5: whole training steps at four sizes, and what a replay costs the host; beside them the same step in
+// PyTorch on the same machine, from the same weights and on the same batch: losses compared first, then timed
+// in turn.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Stage 3: short training runs, whose losses are compared with those recorded on a software adapter; grids of generated images.
+// Stage 3: short training runs, whose losses are compared with those recorded on a software adapter; grids of
+// generated images.
 import { join } from 'node:path';
 import type { Device } from '@forger/tensor';
 import { compareLosses, readRecorded } from '../losses.ts';

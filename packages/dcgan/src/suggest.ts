@@ -4,8 +4,8 @@
 const LETTERS_AN_ERROR = 4;
 
 /**
- * The name nearest to what was given, by Damerau and Levenshtein's distance (letters added, left out, replaced, or exchanged
- * with their neighbour); undefined when none is near.
+ * The name nearest to what was given, by Damerau and Levenshtein's distance (letters added, left out,
+ * replaced, or exchanged with their neighbour); undefined when none is near.
  */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   if (given.length > 64) return undefined;

@@ -1,4 +1,5 @@
-// @forger/dcgan must bundle for pages and workers with nothing of Node in it. What it does there is tested in test/browser.
+// @forger/dcgan must bundle for pages and workers with nothing of Node in it. What it does there is tested in
+// test/browser.
 import { gzipSync } from 'node:zlib';
 import type { BuildOptions } from 'esbuild';
 import { describe, expect, it } from 'vitest';

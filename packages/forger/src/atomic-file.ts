@@ -32,7 +32,8 @@ export function fileError(action: string, path: string, error: unknown): ConfigE
 
 /**
  * Makes a folder and those above it that are missing. @returns whether there was anything to make.
- * Node's own `mkdir(…, { recursive: true })` never returns where a file system refuses folders with ENOENT, as /proc does.
+ * Node's own `mkdir(…, { recursive: true })` never returns where a file system refuses folders with ENOENT,
+ * as /proc does.
  */
 export async function makeFolders(path: string): Promise<boolean> {
   const folderAt = (at: string) => stat(at).catch(() => undefined);

@@ -1,6 +1,7 @@
 /**
- * Products of float16 matrices (`core_subgroup_matrix`, `precision: 'mixed'`). What needs an adapter that lists them is skipped
- * elsewhere; that its WGSL is right for the matrices of other adapters is checked by Dawn's null backend everywhere.
+ * Products of float16 matrices (`core_subgroup_matrix`, `precision: 'mixed'`). What needs an adapter that
+ * lists them is skipped elsewhere; that its WGSL is right for the matrices of other adapters is checked by
+ * Dawn's null backend everywhere.
  * test/gemm.test.ts holds the core against float64 at every shape.
  */
 import {
@@ -177,9 +178,9 @@ describe('on float16 matrices', () => {
         for (let p = 0; p < k; p++) {
           const [a, b] = [left[i * k + p]!, right[p * n + j]!];
           expected += a * b;
-          // A factor errs by 2^-11 of itself, or, below float16's least normal number, which may be flushed to 0, by 2^-28
-          // of the operand's largest, or, where float32 flushes it, by itself; a sum in float32 by 2^-23 of its terms for
-          // each, if it truncates.
+          // A factor errs by 2^-11 of itself, or, below float16's least normal number, which may be flushed
+          // to 0, by 2^-28 of the operand's largest, or, where float32 flushes it, by itself; a sum in
+          // float32 by 2^-23 of its terms for each, if it truncates.
           const errorOf = (x: number, largest: number): number =>
             Math.abs(x) < 2 ** -126 ? Math.abs(x) : Math.max(2 ** -11 * Math.abs(x), 2 ** -28 * largest);
           const [errorA, errorB] = [errorOf(a, mostA), errorOf(b, mostB)];

@@ -1,5 +1,5 @@
-// Uncompressed data sets: IDX files of pictures and labels, plain and gzipped, CIFAR-10 batches, and the archive that they
-// are published in.
+// Uncompressed data sets: IDX files of pictures and labels, plain and gzipped, CIFAR-10 batches, and the
+// archive that they are published in.
 
 import { readFileSync } from 'node:fs';
 import { constants, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';

@@ -1,5 +1,5 @@
-// The small formats that Forger decodes itself: bitmaps, Netpbm's files, numpy's arrays as pictures, tar archives and CIFAR-10's
-// Python version, with headers that may lie.
+// The small formats that Forger decodes itself: bitmaps, Netpbm's files, numpy's arrays as pictures, tar
+// archives and CIFAR-10's Python version, with headers that may lie.
 
 import { cifarPython, tar } from '../../../packages/forger/test/data/builders.ts';
 import { npy } from '../../../packages/forger/test/weights/builders.ts';

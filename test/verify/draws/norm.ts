@@ -37,12 +37,14 @@ function shapeOf(d: Draw, instance: boolean): number[] {
   }
 }
 
-/** float32's rounding, or a step of differences, can change the sign of what lies this near 0 beside the largest value. */
+/**
+ * float32's rounding, or a step of differences, can change the sign of what lies this near 0 beside the largest value.
+ */
 const nearKink = (d: Draw): number => (d.small ? 2 ** -6 : 2 ** -17);
 
 /**
- * A call whose activation has no value so near its kink that rounding decides its side: drawn again until then, and after
- * some draws without the activation.
+ * A call whose activation has no value so near its kink that rounding decides its side: drawn again until
+ * then, and after some draws without the activation.
  */
 function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', draw: () => Call): Call {
   const op = referenceOps[name] as { forward(inputs: readonly Ref[], args: unknown): Ref };
@@ -61,8 +63,9 @@ function clearOfKink(d: Draw, name: 'batchNorm' | 'instanceNorm', draw: () => Ca
 const terms = ({ inputs: [x] }: Call): number => sizeOf(x!.shape) / x!.shape[1]!;
 
 /**
- * A mean is rounded to float32, off by a unit of its size: beside values that lie far closer together than that it is the
- * error of all that is made of their distances. For means of ordinary size conditioning says as much.
+ * A mean is rounded to float32, off by a unit of its size: beside values that lie far closer together than
+ * that it is the error of all that is made of their distances. For means of ordinary size conditioning says
+ * as much.
  */
 const cancels: NonNullable<OpCases['cancels']> = ({ inputs: [x, weight], args, gy, v }) => {
   const far = largestOf(x!);

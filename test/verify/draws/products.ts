@@ -1,7 +1,7 @@
 /**
- * Draws of convolutions and matrix products, for each algorithm those that it supports. What is compiled in (kernel size,
- * stride, padding, dilation, and the sizes of large convolutions) comes from a few windows that a run draws first, as
- * compiling takes most of the time of a small product; all else is free.
+ * Draws of convolutions and matrix products, for each algorithm those that it supports. What is compiled in
+ * (kernel size, stride, padding, dilation, and the sizes of large convolutions) comes from a few windows that
+ * a run draws first, as compiling takes most of the time of a small product; all else is free.
  */
 import { matmulSizes } from '../../reference/matmul.ts';
 import { Draw, seedOf } from '../draw.ts';
@@ -22,7 +22,9 @@ interface Window {
   readonly channels?: number;
 }
 
-/** Windows of a run, by what compiling their kernels costs; where little is compiled in, each convolution has its own. */
+/**
+ * Windows of a run, by what compiling their kernels costs; where little is compiled in, each convolution has its own.
+ */
 function windowsOf(variant: Variant): number {
   if (algorithmOf(variant)?.compilesSlowly) return 3;
   if (variant === 'few-channels') return 8;

@@ -1,4 +1,5 @@
-// Pictures that stand in one array of numbers, as numpy saves them: N×H×W, N×H×W×C, N×C×H×W, or N rows of flat pictures.
+// Pictures that stand in one array of numbers, as numpy saves them: N×H×W, N×H×W×C, N×C×H×W, or N rows of
+// flat pictures.
 import { DataError } from '@forger/tensor';
 import type { RawPictures } from './raw-images.ts';
 import { extremes, rangeNote, rangeOf, toBytes } from './value-range.ts';
@@ -17,7 +18,9 @@ interface Layout {
   last: boolean;
 }
 
-/** How pictures lie in an array of this shape; undefined when it holds none. A last axis of 1 or 3 is that of channels. */
+/**
+ * How pictures lie in an array of this shape; undefined when it holds none. A last axis of 1 or 3 is that of channels.
+ */
 export function layoutOf(shape: readonly number[]): Layout | undefined {
   const [count, a, b, c] = shape;
   if (!count || !a || shape.includes(0)) return undefined;

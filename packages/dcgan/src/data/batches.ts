@@ -15,8 +15,8 @@ export interface BatchState {
 }
 
 /**
- * Where a run's batches come from. Anything that has these members will do: data that are made as they are asked for, or
- * read by other means.
+ * Where a run's batches come from. Anything that has these members will do: data that are made as they are
+ * asked for, or read by other means.
  */
 export interface Batches {
   readonly batchSize: number;
@@ -32,7 +32,9 @@ export interface Batches {
   first(input: string, count: number): Float32Array | Int32Array;
   /** Where they stand, for a checkpoint: what JSON can hold. */
   state(): BatchState;
-  /** Continues from a state with the same batches as if they had never stopped. @throws DataError for another's state. */
+  /**
+   * Continues from a state with the same batches as if they had never stopped. @throws DataError for another's state.
+   */
   restore(state: BatchState): void;
   /** A hash of all that later batches depend on, so that a resumed run can refuse other data. */
   readonly fingerprint: string;
@@ -58,7 +60,8 @@ export interface BatchOptions {
 export const MAIN_SOURCE = 'data';
 
 /**
- * An endless sequence of batches from data sets in memory. By default each epoch takes the samples in a new random order.
+ * An endless sequence of batches from data sets in memory. By default each epoch takes the samples in a new
+ * random order.
  * The short last batch is dropped, so an epoch leaves out `length % batchSize` samples, other ones each time. Each of
  * several data sets has its own order, and an epoch ends with the longest.
  *

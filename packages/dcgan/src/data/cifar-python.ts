@@ -1,5 +1,6 @@
-// CIFAR's Python version: pickled dictionaries of a numpy array N×3072 (red, green and blue plane) under `data`, and a list
-// of labels. Read by our own interpreter of pickles, which runs nothing. https://www.cs.toronto.edu/~kriz/cifar.html
+// CIFAR's Python version: pickled dictionaries of a numpy array N×3072 (red, green and blue plane) under
+// `data`, and a list of labels. Read by our own interpreter of pickles, which runs nothing.
+// https://www.cs.toronto.edu/~kriz/cifar.html
 import { CheckpointError, DataError } from '@forger/tensor';
 import {
   damagedPickle,

@@ -159,7 +159,9 @@ function place(paths: Float64Array[], random: Random, size: number, penWidth: nu
   }
 }
 
-/** Inks the straight piece between points `at` and `at + 2` of a path with a pen that goes from one radius to another. */
+/**
+ * Inks the straight piece between points `at` and `at + 2` of a path with a pen that goes from one radius to another.
+ */
 function inkPiece(
   path: Float64Array,
   at: number,

@@ -1,10 +1,15 @@
 // Gzip in memory, within bounds, by the platform's own DecompressionStream: in Node, in a page and in a worker.
 import { DataError } from '@forger/tensor';
 
-/** Bytes that are decompressed at once: some platforms unfold a whole piece before it can be stopped, up to 1032 times its size. */
+/**
+ * Bytes that are decompressed at once: some platforms unfold a whole piece before it can be stopped, up to
+ * 1032 times its size.
+ */
 const PIECE_BYTES = 16 * 1024;
 
-/** A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so. */
+/**
+ * A file may unfold to this much, and to so many times its size: photographs hardly compress, and drawings by 20 or so.
+ */
 const FREE_BYTES = 64 * 2 ** 20;
 export const MOST_TIMES = 64;
 
@@ -35,9 +40,9 @@ export function overfull(file: string, cause?: unknown): DataError {
 }
 
 /**
- * The content of bytes that may be gzipped. `claim` gets the first bytes of the content, at least `headBytes` of them if
- * there are so many, and says how many there must be in all (or throws): inflating stops there, or at so many times the
- * file's size, so a small file cannot fill the memory. `file` is only named in errors.
+ * The content of bytes that may be gzipped. `claim` gets the first bytes of the content, at least `headBytes`
+ * of them if there are so many, and says how many there must be in all (or throws): inflating stops there, or
+ * at so many times the file's size, so a small file cannot fill the memory. `file` is only named in errors.
  * @returns the content; fewer bytes than claimed are returned as they are.
  * @throws DataError for bytes that are damaged or hold more than `claim` said.
  */

@@ -70,7 +70,9 @@ export function parseIdx(content: Uint8Array, file: string): RawPictures {
   return { channels: 1, height: rows, width: columns, skip: 0, parts: [content.subarray(HEADER_BYTES)] };
 }
 
-/** The names that the labels of an image file go by, best first: train-labels-idx1-ubyte for train-images-idx3-ubyte. */
+/**
+ * The names that the labels of an image file go by, best first: train-labels-idx1-ubyte for train-images-idx3-ubyte.
+ */
 export function labelNames(imageName: string): string[] {
   const stem = imageName
     .replace(/\.gz$/, '')
@@ -104,7 +106,8 @@ export function parseIdxLabelHeader(head: Uint8Array, file: string): { count: nu
 }
 
 /**
- * The labels of an IDX label file in memory, without gzip, one for each of `images` pictures; files are only named in errors.
+ * The labels of an IDX label file in memory, without gzip, one for each of `images` pictures; files are only
+ * named in errors.
  * @param classes names of the classes. Default: 0, 1, 2, … to the largest label.
  * @throws DataError for a damaged file, another number of labels, or a label that no class has.
  */

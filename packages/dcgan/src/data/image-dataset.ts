@@ -26,7 +26,10 @@ export interface ImageDatasetSpec {
   /** Of all pictures, in pixels. Recipes train on squares. */
   height: number;
   width: number;
-  /** Writes picture `index` as channels × height × width bytes into `out` from `offset`: always the same for the same index. */
+  /**
+   * Writes picture `index` as channels × height × width bytes into `out` from `offset`: always the same for
+   * the same index.
+   */
   read(index: number, out: Uint8Array, offset: number): void;
   /**
    * Identifies the images: a run resumes only with data of the same fingerprint. Default: a
@@ -41,7 +44,8 @@ export interface ImageDatasetSpec {
 
 /**
  * A data set of pictures.
- * @throws ConfigError for a length or shape that no data set has. Reading throws a RangeError for an index out of range.
+ * @throws ConfigError for a length or shape that no data set has. Reading throws a RangeError for an index
+ * out of range.
  */
 export function imageDataset(spec: ImageDatasetSpec): ImageDataset {
   const { name, length, channels, height, width, label, fields, notes = [] } = spec;

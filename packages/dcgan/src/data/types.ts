@@ -25,7 +25,10 @@ export interface LabelField {
 export interface NumbersField {
   readonly kind: 'numbers';
   readonly shape: readonly number[];
-  /** Writes the numbers of sample `index`, row-major, into `out` from `offset`. Throws a RangeError for an index out of range. */
+  /**
+   * Writes the numbers of sample `index`, row-major, into `out` from `offset`. Throws a RangeError for an
+   * index out of range.
+   */
   read(index: number, out: Float32Array, offset: number): void;
   /** A hash of all values of the field, so that a resumed run can refuse other data. */
   readonly fingerprint: string;
@@ -79,7 +82,9 @@ export interface DatasetOptions {
    * labels has no such field, and a note that says why. Off unless given: then no file of labels is read.
    */
   labels?: boolean | undefined;
-  /** Folder where the decoded pictures of large sets are kept for the next opening; nowhere unless given. In Node alone. */
+  /**
+   * Folder where the decoded pictures of large sets are kept for the next opening; nowhere unless given. In Node alone.
+   */
   pictureCache?: string | undefined;
   /** Told of slow openings: pictures decoded, or bytes downloaded. */
   onProgress?: ((done: number, total: number, unit: 'pictures' | 'bytes') => void) | undefined;

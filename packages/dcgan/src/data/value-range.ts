@@ -10,8 +10,8 @@ export interface ValueRange {
 const SLACK = 0.5;
 
 /**
- * The usual range that values lie in: 0 to 1, -1 to 1, 0 to 255, 0 to 65535, else their own. One range serves a whole data
- * set: pictures keep their brightness.
+ * The usual range that values lie in: 0 to 1, -1 to 1, 0 to 255, 0 to 65535, else their own. One range serves
+ * a whole data set: pictures keep their brightness.
  */
 export function rangeOf(min: number, max: number): ValueRange {
   if (min >= 0 && max <= 1 + SLACK) return { low: 0, high: 1 };

@@ -76,8 +76,8 @@ interface ClassifierLayers {
 
 /**
  * A shipped classifier as a feature network of 64 features. Images are resized to 32×32 with antialiased bilinear
- * weights; colour becomes grey by BT.601 luma for a classifier of grey images, and grey becomes three equal channels for
- * one of colour images; pixels go from [0, 1] to [-1, 1].
+ * weights; colour becomes grey by BT.601 luma for a classifier of grey images, and grey becomes three equal
+ * channels for one of colour images; pixels go from [0, 1] to [-1, 1].
  * @throws DataError when the weights are not those that the module was made with.
  */
 export async function classifierNetwork(

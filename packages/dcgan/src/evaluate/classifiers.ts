@@ -1,5 +1,5 @@
-// @forger/dcgan/classifiers: the shipped classifiers by the names of their data sets. Each is loaded when it is asked for;
-// a bundler puts it into a file of its own.
+// @forger/dcgan/classifiers: the shipped classifiers by the names of their data sets. Each is loaded when it
+// is asked for; a bundler puts it into a file of its own.
 
 import { ConfigError } from '@forger/tensor';
 import type { Classifier } from './classifier.ts';

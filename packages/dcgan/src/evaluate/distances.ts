@@ -3,8 +3,8 @@
 //
 // |x - y|² = |x|² + |y|² - 2 x·y, with the products of all pairs by one matrix product. In float32, and with vectors
 // rounded after moving their mean to 0, that is off by at most (d + 16) 2⁻²⁴ (|x|² + |y|²) for d features (Higham,
-// "Accuracy and stability of numerical algorithms", section 3.1). Every comparison that is closer than this is made again
-// from the vectors themselves, so results are those of float64, equal distances included.
+// "Accuracy and stability of numerical algorithms", section 3.1). Every comparison that is closer than this
+// is made again from the vectors themselves, so results are those of float64, equal distances included.
 
 import { type Device, linear, type Tensor, tensor } from '@forger/tensor';
 import type { Matrix } from './types.ts';

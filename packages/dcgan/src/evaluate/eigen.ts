@@ -1,6 +1,6 @@
 // Eigenvalues and eigenvectors of symmetric matrices in float64: Householder's reduction to a tridiagonal matrix, then
-// the QL method with implicit shifts. Golub and Van Loan, "Matrix Computations", sections 8.3.1 and 8.3.3. It takes about
-// 4 n³ operations and always converges in practice; nothing is assumed of rank or sign.
+// the QL method with implicit shifts. Golub and Van Loan, "Matrix Computations", sections 8.3.1 and 8.3.3. It
+// takes about 4 n³ operations and always converges in practice; nothing is assumed of rank or sign.
 
 /** A = Σ values[k] · vectors[k] vectors[k]ᵀ, values ascending. */
 export interface Eigen {
@@ -41,7 +41,9 @@ interface Tridiagonal {
   readonly q: Float64Array[] | undefined;
 }
 
-/** Takes the last row first: reflector k makes row k zero to the left of its subdiagonal. The lower triangle is used up. */
+/**
+ * Takes the last row first: reflector k makes row k zero to the left of its subdiagonal. The lower triangle is used up.
+ */
 function tridiagonal(a: Float64Array[], withVectors: boolean): Tridiagonal {
   const n = a.length;
   const diagonal = new Float64Array(n);

@@ -1,11 +1,12 @@
-// The Inception network of FID, from the weights that pytorch-fid publishes (pt_inception-2015-12-05-6726825d.pth), which
-// the user hands over: 94 MB that are not ours to ship.
+// The Inception network of FID, from the weights that pytorch-fid publishes
+// (pt_inception-2015-12-05-6726825d.pth), which the user hands over: 94 MB that are not ours to ship.
 //
-// Inception v3 (Szegedy et al., "Rethinking the Inception architecture", 2016) under torchvision's names, with the three
-// departures of the network of TensorFlow's FID that mseitzer/pytorch-fid makes (pytorch_fid/inception.py): average pools
-// leave their padding out of the mean, and the last block's pool takes the maximum. Images are resized to 299×299 by plain
-// bilinear interpolation, not antialiased, and go from [0, 1] to [-1, 1]; grey becomes three equal channels. The features
-// are the 2,048 means of the last block's planes.
+// Inception v3 (Szegedy et al., "Rethinking the Inception architecture", 2016) under torchvision's names,
+// with the three departures of the network of TensorFlow's FID that mseitzer/pytorch-fid makes
+// (pytorch_fid/inception.py): average pools leave their padding out of the mean, and the last block's pool
+// takes the maximum. Images are resized to 299×299 by plain bilinear interpolation, not antialiased, and go
+// from [0, 1] to [-1, 1]; grey becomes three equal channels. The features are the 2,048 means of the last
+// block's planes.
 
 import {
   avgPool2d,
@@ -129,7 +130,10 @@ export async function inceptionLayers(entries: WeightEntries, device: Device): P
   return layers;
 }
 
-/** The results of the network's blocks by name, in order; the last are the features. @param x [N, 3, H, W], H and W ≥ 75. */
+/**
+ * The results of the network's blocks by name, in order; the last are the features. @param x [N, 3, H, W], H
+ * and W ≥ 75.
+ */
 export function inceptionStages(layers: InceptionLayers, x: Tensor): [name: string, result: Tensor][] {
   const stages: [string, Tensor][] = [];
   const net = new Blocks(layers);

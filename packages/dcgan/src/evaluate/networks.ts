@@ -1,5 +1,5 @@
-// Feature networks for images of no known kind: fixed random convolutions, and the pixels themselves. Neither knows what
-// images show; distances in their features are named after them and compare with themselves only.
+// Feature networks for images of no known kind: fixed random convolutions, and the pixels themselves. Neither
+// knows what images show; distances in their features are named after them and compare with themselves only.
 
 import {
   avgPool2d,

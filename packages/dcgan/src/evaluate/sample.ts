@@ -92,7 +92,10 @@ function extract(network: FeatureNetwork, images: Tensor, needs: ReadonlySet<Nee
   };
 }
 
-/** The same bytes in batches of a size, the last aside: the network then meets one shape, and results do not depend on the source's batches. */
+/**
+ * The same bytes in batches of a size, the last aside: the network then meets one shape, and results do not
+ * depend on the source's batches.
+ */
 async function* rebatched(
   batches: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   bytes: number,

@@ -2,7 +2,8 @@
 // projections that sliced distances sort (16,000 numbers, V8 of Node 20).
 //
 // Least significant digit first, in digits of 11, 11 and 10 bits (Knuth, "The Art of Computer Programming", volume 3,
-// section 5.2.5). As integers, the bits of positive floats are in order; those of negative ones once all bits are flipped.
+// section 5.2.5). As integers, the bits of positive floats are in order; those of negative ones once all bits
+// are flipped.
 
 const LOW = 0x7ff;
 

@@ -19,7 +19,9 @@ export interface ImagesOf {
   readonly fields: { readonly image: ImageField };
 }
 
-/** Images of a data set, chosen by the seed; the part p of n images are the images p·n to (p + 1)·n of one permutation. */
+/**
+ * Images of a data set, chosen by the seed; the part p of n images are the images p·n to (p + 1)·n of one permutation.
+ */
 export function datasetImages({ name, length, fields: { image } }: ImagesOf): ImageSource {
   const size = image.shape.reduce((a, b) => a * b, 1);
   const indices = (count: number, seed: number, part = 0): Uint32Array => {
@@ -120,8 +122,9 @@ export interface TrainedOptions {
 }
 
 /**
- * Images of a task's present state, drawn as `forger sample` draws them. The run's random stream, statistics of norms and
- * modes of layers are left as they were, so a run with evaluations and one without make the same steps.
+ * Images of a task's present state, drawn as `forger sample` draws them. The run's random stream, statistics
+ * of norms and modes of layers are left as they were, so a run with evaluations and one without make the same
+ * steps.
  */
 export function trainedImages(state: TrainState, options: TrainedOptions = {}): ImageSource {
   const { task, sizes, inputInfos, device } = state;

@@ -90,8 +90,8 @@ export interface ValueSpec {
   readonly title: string;
   readonly better: 'smaller' | 'larger';
   /**
-   * Where the best value is not the least or the greatest: a number, or 'floor' for what real images give. Then nearer is
-   * better, and `better` says only in which direction generated images usually err less.
+   * Where the best value is not the least or the greatest: a number, or 'floor' for what real images give.
+   * Then nearer is better, and `better` says only in which direction generated images usually err less.
    */
   readonly ideal?: number | 'floor';
   /** Significant digits worth showing. Default 4. */
@@ -150,15 +150,18 @@ export interface EvaluationOptions {
   readonly device?: Device;
   /** What turns images into features; not freed by the evaluator. */
   readonly network: FeatureNetwork;
-  /** Generated and real images compared: N, at least 2. Fewer where the sources hold fewer, with a note. Default 10,000. */
+  /**
+   * Generated and real images compared: N, at least 2. Fewer where the sources hold fewer, with a note. Default 10,000.
+   */
   readonly count?: number;
   /** A whole number from 0 to 2^53-1; the same seed gives the same bits. Default 0. */
   readonly seed?: number;
   /** Names from `METRICS`, or metrics of one's own. Default: `defaultMetrics(network, shape)`. */
   readonly metrics?: readonly (string | Metric)[];
   /**
-   * Further real images, such as a test set's: the floor is what every metric gives for them in place of generated ones,
-   * at the same N. Default: another part of the real images where they hold 2 N; else there is no floor, and a note.
+   * Further real images, such as a test set's: the floor is what every metric gives for them in place of
+   * generated ones, at the same N. Default: another part of the real images where they hold 2 N; else there
+   * is no floor, and a note.
    */
   readonly floor?: ImageSource | undefined;
   /** Skip the floor. Default false. */

@@ -1,5 +1,6 @@
-// The DCGAN of "Dive into Deep Learning", its MXNet page: https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html
-// Layers have the names of its PyTorch page: G_block's conv2d_trans and batch_norm, D_block's conv2d and batch_norm.
+// The DCGAN of "Dive into Deep Learning", its MXNet page:
+// https://d2l.ai/chapter_generative-adversarial-networks/dcgan.html Layers have the names of its PyTorch
+// page: G_block's conv2d_trans and batch_norm, D_block's conv2d and batch_norm.
 
 import {
   BatchNorm2d,

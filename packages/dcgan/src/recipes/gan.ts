@@ -1,5 +1,6 @@
-// `gan`: a task of one generator and one discriminator from what such GANs differ in. Every recipe of this package is one
-// call of it; what it makes is a plain task (train/task.ts), so nothing here can do what a user's own task cannot.
+// `gan`: a task of one generator and one discriminator from what such GANs differ in. Every recipe of this
+// package is one call of it; what it makes is a plain task (train/task.ts), so nothing here can do what a
+// user's own task cannot.
 
 import { Adam, type AdamOptions, type EMA, type Module, type Optimizer } from '@forger/nn';
 import { normal, type Rng, type Tensor, uniform } from '@forger/tensor';
@@ -19,7 +20,10 @@ import { LOSSES, type Objective, type ObjectiveOf } from './objectives.ts';
 import { adaptDiscriminator, checkOptions, type TrainingOptions } from './options.ts';
 import { alternating, type Updates } from './updates.ts';
 
-/** Generator: latents [N, latentSize, 1, 1] to images [N, C, H, W]. Discriminator: images to logits, scores or probabilities. */
+/**
+ * Generator: latents [N, latentSize, 1, 1] to images [N, C, H, W]. Discriminator: images to logits, scores or
+ * probabilities.
+ */
 export interface GanNetworks {
   readonly generator: Module;
   readonly discriminator: Module;
@@ -70,7 +74,9 @@ export interface GanSpec
   readonly pixelRange?: 'tanh' | 'sigmoid';
   readonly channelOrder?: 'rgb' | 'bgr';
   readonly shuffle?: boolean;
-  /** Statistics of batch norms in previews: those of the preview's own batch ('train', the default) or the running ones. */
+  /**
+   * Statistics of batch norms in previews: those of the preview's own batch ('train', the default) or the running ones.
+   */
   readonly previewMode?: 'train' | 'eval';
   /** Running statistics are never used, neither in previews nor by `forger sample`. */
   readonly alwaysBatchStatistics?: boolean;

@@ -1,5 +1,5 @@
-// DCGAN networks: a generator that doubles a 4×4 layer up to the image size, and a discriminator that halves the image down
-// to 4×4 (arXiv 1511.06434). Their sizes, and the pair of networks that several recipes share.
+// DCGAN networks: a generator that doubles a 4×4 layer up to the image size, and a discriminator that halves
+// the image down to 4×4 (arXiv 1511.06434). Their sizes, and the pair of networks that several recipes share.
 
 import {
   BatchNorm2d,
@@ -31,7 +31,10 @@ export function hiddenChannels(
   return Array.from({ length: doublings }, (_, i) => width * Math.min(2 ** (doublings - 1 - i), most));
 }
 
-/** A 4×4 layer from the latents, doubled up to the image size; batch norm and ReLU between. @param hidden channels of the hidden layers. */
+/**
+ * A 4×4 layer from the latents, doubled up to the image size; batch norm and ReLU between. @param hidden
+ * channels of the hidden layers.
+ */
 export function doublingGenerator(
   sizes: Sizes,
   hidden: readonly number[],

@@ -30,7 +30,10 @@ export interface Objective {
   fake(outputs: Tensor): Tensor;
   /** The generator's loss. */
   generator(outputs: Tensor): Tensor;
-  /** The discriminator's outputs as probabilities of being real, for metrics. Outputs that are no probabilities stay as they are. */
+  /**
+   * The discriminator's outputs as probabilities of being real, for metrics. Outputs that are no
+   * probabilities stay as they are.
+   */
   probability(outputs: Tensor): Tensor;
   /** What `probability` returns: numbers from 0 to 1, or scores of any size. Absent where it is not known. */
   unit?: 'probability' | 'score';
@@ -38,7 +41,9 @@ export interface Objective {
   penalty?(discriminator: Module, real: Tensor, fake: Tensor, random: Rng): Tensor;
 }
 
-/** An objective for a label of real images: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4). */
+/**
+ * An objective for a label of real images: 1, or less with one-sided label smoothing (arXiv 1606.03498, section 3.4).
+ */
 export type ObjectiveOf = (realLabel: number) => Objective;
 
 const same = (outputs: Tensor): Tensor => outputs;
@@ -60,13 +65,19 @@ function labelled(
   });
 }
 
-/** Goodfellow et al. 2014 (arXiv 1406.2661), the generator's as at the end of section 3, for outputs that are probabilities. */
+/**
+ * Goodfellow et al. 2014 (arXiv 1406.2661), the generator's as at the end of section 3, for outputs that are
+ * probabilities.
+ */
 export const bceOfProbabilities = labelled('BCE', bce, same);
 /** The same for logits: softplus(-y) where the label is 1, softplus(y) where it is 0. */
 export const bceOfLogits = labelled('BCE of logits', bceWithLogits, sigmoid);
 /** Paddle's: probabilities taken for logits, so that they pass a second sigmoid. */
 export const bceOfDoubleSigmoid = labelled('BCE of sigmoid twice', bceWithLogits, same);
-/** Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on the discriminator's outputs as they are. */
+/**
+ * Least squares (Mao et al. 2017, arXiv 1611.04076, without their factor 1/2), on the discriminator's outputs
+ * as they are.
+ */
 export const leastSquares = labelled('least squares', mse, same, 'score');
 
 /** The hinge loss (Lim and Ye 2017, arXiv 1705.02894): scores beyond ±1 are good enough. */

@@ -19,7 +19,9 @@ export interface TrainingOptions {
   /** Learning rate of each network. Default: that of the run. */
   dLr?: number | undefined;
   gLr?: number | undefined;
-  /** Decay of an exponential moving average of the generator's weights, 0 to below 1. Grids and checkpoints have it too. */
+  /**
+   * Decay of an exponential moving average of the generator's weights, 0 to below 1. Grids and checkpoints have it too.
+   */
   ema?: number | undefined;
   /** Divide each weight of the discriminator by its largest singular value (arXiv 1802.05957). */
   spectralNorm?: boolean | undefined;

@@ -21,7 +21,8 @@ const DISCRIMINATOR = 'discriminator';
 const GENERATOR = 'generator';
 
 /**
- * Steps that update both networks. With --n-dis n, the generator only in every n-th; the others are of the discriminator.
+ * Steps that update both networks. With --n-dis n, the generator only in every n-th; the others are of the
+ * discriminator.
  */
 export function together(updates: {
   both: (t: GanContext) => Scalars;

@@ -1,5 +1,6 @@
 // The plain GAN of fully connected layers, of the same author as `notebook`:
-// https://github.com/diegoalejogm/gans ("1. Vanilla GAN PyTorch.ipynb"). Layers have its names, weights PyTorch's defaults.
+// https://github.com/diegoalejogm/gans ("1. Vanilla GAN PyTorch.ipynb"). Layers have its names, weights
+// PyTorch's defaults.
 
 import {
   Dropout,

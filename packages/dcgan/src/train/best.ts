@@ -1,5 +1,5 @@
-// The best of a row of evaluations, and how many have passed without a better one: what `--keep-best` and `--stop-after`
-// go by. Plain values, so that a checkpoint can hold them.
+// The best of a row of evaluations, and how many have passed without a better one: what `--keep-best` and
+// `--stop-after` go by. Plain values, so that a checkpoint can hold them.
 
 /** An evaluation's value, and what would be better. */
 export interface Ranked {

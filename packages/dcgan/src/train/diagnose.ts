@@ -19,8 +19,8 @@ export interface DiagnoseOptions {
 /** A hook that must be shown previews to say anything about images. */
 export interface DiagnosisHook extends Hook {
   /**
-   * Takes a preview of the networks' own weights, as `Trainer.preview` gives it. Images of another shape than all inputs
-   * of the task, such as two side by side, are left alone.
+   * Takes a preview of the networks' own weights, as `Trainer.preview` gives it. Images of another shape than
+   * all inputs of the task, such as two side by side, are left alone.
    */
   preview(trainer: Trainer, drawn: { images: Float32Array; shape: readonly number[] }): Promise<void>;
 }

@@ -1,5 +1,6 @@
-// A diagnosis of a GAN's training in words: what the metrics of its steps and the images of its previews say of collapse, a
-// discriminator that won or lost, oscillation, memorisation, losses that grow out of bounds and data that are too few.
+// A diagnosis of a GAN's training in words: what the metrics of its steps and the images of its previews say
+// of collapse, a discriminator that won or lost, oscillation, memorisation, losses that grow out of bounds
+// and data that are too few.
 // Each finding comes with its evidence and with what to try. docs/diagnosis.md gives the reasons for the thresholds.
 //
 // It is deterministic, leaves training as it is, and its state is plain values: a resumed run finds the same.
@@ -65,7 +66,9 @@ export type OutputUnit = 'probability' | 'score';
 export interface TrainingImages {
   /** How many there are. */
   readonly count: number;
-  /** Some of them, as small as the previews are made: a preview's number for diversity, all of them for memorisation. */
+  /**
+   * Some of them, as small as the previews are made: a preview's number for diversity, all of them for memorisation.
+   */
   readonly images: ImageSet;
 }
 

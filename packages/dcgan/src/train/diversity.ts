@@ -1,5 +1,6 @@
-// How much a set of images varies, in raw pixels and on the host: a check of previews against training data, cheap enough
-// for every preview. packages/dcgan/src/evaluate measures the same properties in features, of more images.
+// How much a set of images varies, in raw pixels and on the host: a check of previews against training data,
+// cheap enough for every preview. packages/dcgan/src/evaluate measures the same properties in features, of
+// more images.
 
 /** Images of one shape, one behind the other. */
 export interface ImageSet {
@@ -19,8 +20,9 @@ export interface Diversity {
 const SIDE = 16;
 
 /**
- * Images of at most 16 pixels a side, by means over squares: a copy stays a copy, noise of single pixels does not hide it,
- * and it costs the same for images of any size. Pixels at the right and lower edge that fill no square are left out.
+ * Images of at most 16 pixels a side, by means over squares: a copy stays a copy, noise of single pixels does
+ * not hide it, and it costs the same for images of any size. Pixels at the right and lower edge that fill no
+ * square are left out.
  * @param values [N, channels, height, width].
  */
 export function thumbnails(

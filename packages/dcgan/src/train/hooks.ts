@@ -37,7 +37,9 @@ export function every(
   };
 }
 
-/** Emits a `sample` event before the first step, every `steps` steps and at the end; of each average of weights, too. */
+/**
+ * Emits a `sample` event before the first step, every `steps` steps and at the end; of each average of weights, too.
+ */
 export function sampleEvery(steps: number): Hook {
   const sample = async (trainer: Trainer): Promise<void> => {
     await trainer.settle();
@@ -63,13 +65,16 @@ export function checkpointEvery(steps: number): Hook {
   return every('checkpoint', steps, save);
 }
 
-/** A number for the state of a run, such as a distance of generated images from real ones; alone, or with what is better. */
+/**
+ * A number for the state of a run, such as a distance of generated images from real ones; alone, or with what
+ * is better.
+ */
 export type Evaluate = (trainer: Trainer) => Promise<number | Ranked> | number | Ranked;
 
 /**
  * Evaluates every `steps` steps and when the run is finished, and emits
- * `{ type: 'hook', hook: name, value: { step, value, best } }`. The best value is part of the checkpoint, and a run that
- * was interrupted goes on to the same evaluations.
+ * `{ type: 'hook', hook: name, value: { step, value, best } }`. The best value is part of the checkpoint, and
+ * a run that was interrupted goes on to the same evaluations.
  */
 export function evaluateEvery(steps: number, evaluate: Evaluate, options: EvaluateOptions = {}): Hook {
   const { name = 'evaluate', title = name, better = 'smaller', onBest } = options;

@@ -41,7 +41,8 @@ export const KERNEL_DEFAULTS: readonly KernelDefaults[] = [
     name: 'NVIDIA',
     adapter: /^nvidia/i,
     measured: null,
-    // Reads of workgroup memory that all lanes share were reported to beat shuffles in subgroups (ONNX Runtime #25777, #31703).
+    // Reads of workgroup memory that all lanes share were reported to beat shuffles in subgroups (ONNX
+    // Runtime #25777, #31703).
     prefer: [
       { family: 'convolution', algorithm: 'tiled' },
       { family: 'matmul', algorithm: 'tiled' },

@@ -41,8 +41,9 @@ export class StepRunner {
   async step(batch: HostBatch, place: RatePlace = {}): Promise<{ values: Promise<StepValues> }> {
     const state = this.#state;
     const sized = this.#sizedFor(batch);
-    // The queue copies the values at once and writes them after the steps submitted before. So the next batch is decoded
-    // and uploaded while the device works on those, and a second set of input tensors would gain nothing.
+    // The queue copies the values at once and writes them after the steps submitted before. So the next batch
+    // is decoded and uploaded while the device works on those, and a second set of input tensors would gain
+    // nothing.
     for (const [name, t] of Object.entries(sized.inputs)) t.write(batch[name]!);
     state.beforeStep(place);
     const done: string[] = [];

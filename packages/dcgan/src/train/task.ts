@@ -28,7 +28,9 @@ export interface InputSpec {
    * of one's own may have others. Default 'image'.
    */
   readonly field?: string;
-  /** Data set that it is taken from, where a task needs several. Inputs of one data set belong together. Default 'data'. */
+  /**
+   * Data set that it is taken from, where a task needs several. Inputs of one data set belong together. Default 'data'.
+   */
   readonly source?: string;
 }
 export type Inputs = Readonly<Record<string, InputSpec>>;
@@ -201,11 +203,15 @@ export interface Task<
   build(sizes: Sizes, rng: Rng, inputs: InputInfos): N;
   /** Optimizers for them. @param lr the run's learning rate. */
   optimizers(networks: N, lr: number): O;
-  /** Averages of weights by name: which network's, and with what decay (0 to below 1). They are saved and sampled too. */
+  /**
+   * Averages of weights by name: which network's, and with what decay (0 to below 1). They are saved and sampled too.
+   */
   readonly averages?: Readonly<
     Record<string, { readonly network: keyof N & string; readonly decay: number }>
   >;
-  /** Further tensors that a step reads and writes, such as a pool of earlier images. They are part of every checkpoint. */
+  /**
+   * Further tensors that a step reads and writes, such as a pool of earlier images. They are part of every checkpoint.
+   */
   state?(sizes: Sizes, rng: Rng, inputs: InputInfos): S;
 
   /**

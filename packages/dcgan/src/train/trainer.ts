@@ -1,5 +1,5 @@
-// The loop of training: steps until the end, metrics as they become known, and hooks, which are told of each event and do
-// everything else: previews, checkpoints, evaluation, progress, early stopping.
+// The loop of training: steps until the end, metrics as they become known, and hooks, which are told of each
+// event and do everything else: previews, checkpoints, evaluation, progress, early stopping.
 
 import { ConfigError, type Device, type DType, type Tensor } from '@forger/tensor';
 import type { AbortSignal } from '@forger/tensor/internal';
@@ -53,8 +53,8 @@ export type TrainEvent =
   | { readonly type: 'hook'; readonly hook: string; readonly value: unknown };
 
 /**
- * Something that happens beside training. Each method is called with the trainer and may wait; those of several hooks are
- * called in the order in which the hooks are given.
+ * Something that happens beside training. Each method is called with the trainer and may wait; those of
+ * several hooks are called in the order in which the hooks are given.
  */
 export interface Hook {
   /** Letters, digits, - and _: names what the hook keeps in checkpoints. Two hooks of a run have different names. */

@@ -18,7 +18,9 @@ export type ActivationPlan =
 /** What may be given, for messages. */
 export const ACTIVATION_NAMES = `${Object.keys(PLAIN).join(', ')}, leaky-relu or leaky-relu:SLOPE`;
 
-/** The activation of a name such as `relu` or `leaky-relu:0.1` (0.2 unless it is said); undefined when there is none. */
+/**
+ * The activation of a name such as `relu` or `leaky-relu:0.1` (0.2 unless it is said); undefined when there is none.
+ */
 export function parseActivation(text: string): ActivationPlan | undefined {
   if (Object.hasOwn(PLAIN, text)) return { type: PLAIN[text as keyof typeof PLAIN] };
   const leaky = /^leaky-relu(?::(\d*\.?\d+))?$/.exec(text);

@@ -1,5 +1,5 @@
-// What was assumed of a network that was read from bare weights, in sentences: shapes tell channels and kernels; strides,
-// paddings, activations, latents and the range of pictures they do not.
+// What was assumed of a network that was read from bare weights, in sentences: shapes tell channels and
+// kernels; strides, paddings, activations, latents and the range of pictures they do not.
 
 import type { ActivationPlan } from './activation-name.ts';
 import type { Reading } from './infer-network.ts';

@@ -7,7 +7,10 @@ export interface WeightEntry {
   readonly shape: readonly number[];
   /** As the file stores it, by PyTorch's name: `float32`, `float16`, `int64`, … */
   readonly dtype: string;
-  /** The values in row-major order; floats of any other width come as float32. Throws CheckpointError when they are damaged. */
+  /**
+   * The values in row-major order; floats of any other width come as float32. Throws CheckpointError when
+   * they are damaged.
+   */
   read(): Promise<SafetensorsData>;
 }
 

@@ -64,8 +64,8 @@ export interface NetworkFinder {
 }
 
 /**
- * Bare weights to find networks in. They are compared with the recipes' networks, by the shape and order of their layers;
- * where none fits, the network follows from names and shapes alone (infer-network.ts).
+ * Bare weights to find networks in. They are compared with the recipes' networks, by the shape and order of
+ * their layers; where none fits, the network follows from names and shapes alone (infer-network.ts).
  * @param name of the file, for messages.
  * @param options the key where the wanted network is, or what is known of it.
  * @throws CheckpointError when there is nothing under the key.

@@ -1,5 +1,5 @@
-// What the layers of a state dict are, told by their tensors' names and shapes, and how many layers without weights stand
-// between two of them: nn.Sequential numbers those too (main.1, main.3: one lies between).
+// What the layers of a state dict are, told by their tensors' names and shapes, and how many layers without
+// weights stand between two of them: nn.Sequential numbers those too (main.1, main.3: one lies between).
 
 import type { WeightEntries, WeightEntry } from './entry.ts';
 import { type Layer, layersOf, orders } from './layers.ts';
@@ -18,7 +18,9 @@ export interface LayerItem {
 
 const COUNTER = 'num_batches_tracked';
 
-/** The layers in each of the orders in which they may be meant; empty when a tensor has no place in a layer known here. */
+/**
+ * The layers in each of the orders in which they may be meant; empty when a tensor has no place in a layer known here.
+ */
 export function itemOrders(entries: WeightEntries): LayerItem[][] {
   const items = new Map<string, LayerItem>();
   const layers = layersOf(entries);

@@ -57,7 +57,9 @@ const MOST_COST = 2.4;
 const EPS = 1e-5;
 /** https://github.com/chainer/chainer/blob/master/chainer/links/normalization/batch_normalization.py */
 const CHAINER_EPS = 2e-5;
-/** It says BatchNorm2d(128, 0.8): https://github.com/eriklindernoren/PyTorch-GAN/blob/master/implementations/dcgan/dcgan.py */
+/**
+ * It says BatchNorm2d(128, 0.8): https://github.com/eriklindernoren/PyTorch-GAN/blob/master/implementations/dcgan/dcgan.py
+ */
 const PYTORCH_GAN_EPS = 0.8;
 
 /** The readings of a state dict as the wanted network, the most usual first; empty when there is none. */
@@ -206,8 +208,8 @@ class Reader {
   }
 
   /**
-   * A kernel of as many channels as it takes fits both ways: it goes with the others of its size, and else even ones are
-   * mostly transposed, odd ones not.
+   * A kernel of as many channels as it takes fits both ways: it goes with the others of its size, and else
+   * even ones are mostly transposed, odd ones not.
    */
   #mostlyTransposed(kernel: number): boolean {
     const alike = this.#items.filter(

@@ -1,5 +1,5 @@
-// Which strides and paddings a kernel may have, and how usual each choice is. A cost of 0 is what most published networks
-// do; costs of a network's layers add up, and the cheapest reading comes first.
+// Which strides and paddings a kernel may have, and how usual each choice is. A cost of 0 is what most
+// published networks do; costs of a network's layers add up, and the cheapest reading comes first.
 
 /** One way to pass a layer: the size after it, and what it costs to believe it. */
 export interface SizeChoice {

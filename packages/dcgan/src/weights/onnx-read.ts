@@ -1,5 +1,6 @@
 // A generator from an ONNX model. Its graph tells strides, paddings and activations, so nothing is guessed: nodes that
-// follow one another become the layers of a plan, their constants its weights. Operators: https://onnx.ai/onnx/operators/.
+// follow one another become the layers of a plan, their constants its weights. Operators:
+// https://onnx.ai/onnx/operators/.
 
 import { CheckpointError } from '@forger/tensor';
 import { shown } from '../printable.ts';

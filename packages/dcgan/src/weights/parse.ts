@@ -11,8 +11,8 @@ import { readSafetensorsWeights } from './safetensors.ts';
 import { ZipArchive } from './zip.ts';
 
 /**
- * Reads the names, shapes and types of a file's tensors: safetensors, PyTorch's `.pth` in either of its formats, ONNX, or
- * `.npz`. Nothing in the file is ever run.
+ * Reads the names, shapes and types of a file's tensors: safetensors, PyTorch's `.pth` in either of its
+ * formats, ONNX, or `.npz`. Nothing in the file is ever run.
  * @param name the file's name: its extension tells what was meant, and errors begin with it.
  * @throws CheckpointError when the bytes are damaged, foreign, or more than weights; so does reading an entry.
  */

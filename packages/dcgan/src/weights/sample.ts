@@ -26,10 +26,10 @@ export interface SampledPictures {
 const BATCH = 64;
 
 /**
- * Draws pictures as the task's preview does, with the running statistics where the recipe ever uses them, so that a picture
- * depends on its latent alone. The first n pictures of a seed are the same for every count.
- * @throws CheckpointError for a source without weights, or whose weights do not fit; ConfigError for a task whose pictures
- * are made from data.
+ * Draws pictures as the task's preview does, with the running statistics where the recipe ever uses them, so
+ * that a picture depends on its latent alone. The first n pictures of a seed are the same for every count.
+ * @throws CheckpointError for a source without weights, or whose weights do not fit; ConfigError for a task
+ * whose pictures are made from data.
  */
 export async function samplePictures(
   { task, sizes, inputs, build, weights, all, notes, what }: FoundNetwork,

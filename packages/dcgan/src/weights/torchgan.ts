@@ -1,6 +1,7 @@
-// torchgan's DCGAN, for weights that come from it: the network of PyTorch's example but for leaky ReLUs in the generator,
-// a bias where pictures leave the generator or enter the discriminator, and no sigmoid. Its weights look so much like
-// the example's that only their names, model.0.0.weight, tell that these differences are meant.
+// torchgan's DCGAN, for weights that come from it: the network of PyTorch's example but for leaky ReLUs in
+// the generator, a bias where pictures leave the generator or enter the discriminator, and no sigmoid. Its
+// weights look so much like the example's that only their names, model.0.0.weight, tell that these
+// differences are meant.
 // https://github.com/torchgan/torchgan/blob/master/torchgan/models/dcgan.py
 
 import { BatchNorm2d, Conv2d, ConvTranspose2d, LeakyReLU, type Module, Sequential, Tanh } from '@forger/nn';

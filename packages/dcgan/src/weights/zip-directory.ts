@@ -1,5 +1,6 @@
-// The directory of a ZIP archive in memory, as PKWARE's APPNOTE.TXT lays it out (section 4.3), zip64 included. It goes by
-// the central directory alone, refuses names that leave the archive, and looks where a file's data lie only within it.
+// The directory of a ZIP archive in memory, as PKWARE's APPNOTE.TXT lays it out (section 4.3), zip64
+// included. It goes by the central directory alone, refuses names that leave the archive, and looks where a
+// file's data lie only within it.
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
 import { crc32 } from './crc32.ts';
@@ -70,7 +71,9 @@ function part(bytes: Uint8Array, at: number, length: number): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset + at, length);
 }
 
-/** Where the directory begins and how many files it has, from the record at the archive's end (4.3.16, 4.3.14, 4.3.15). */
+/**
+ * Where the directory begins and how many files it has, from the record at the archive's end (4.3.16, 4.3.14, 4.3.15).
+ */
 function findDirectory(bytes: Uint8Array): { count: number; offset: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const last = bytes.length - END.bytes;

@@ -1,6 +1,7 @@
-// Reading ZIP archives, which `.pth` and `.npz` files are. What an archive claims is held against what it is: every file to
-// its size and checksum, names to one file each, and what may be unpacked to a limit. fflate inflates and does no more: its
-// own reading of archives compares neither checksums nor sizes, and libraries that do are ten times its size in a page.
+// Reading ZIP archives, which `.pth` and `.npz` files are. What an archive claims is held against what it is:
+// every file to its size and checksum, names to one file each, and what may be unpacked to a limit. fflate
+// inflates and does no more: its own reading of archives compares neither checksums nor sizes, and libraries
+// that do are ten times its size in a page.
 
 import { CheckpointError } from '@forger/tensor';
 import { Inflate } from 'fflate';

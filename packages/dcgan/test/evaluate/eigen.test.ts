@@ -1,4 +1,5 @@
-// The eigendecomposition: known matrices, random ones put together again, and the hard cases: equal, zero and tiny values.
+// The eigendecomposition: known matrices, random ones put together again, and the hard cases: equal, zero and
+// tiny values.
 
 import { describe, expect, test } from 'vitest';
 import { symmetricEigen } from '../../src/evaluate/eigen.ts';

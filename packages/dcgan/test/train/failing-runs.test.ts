@@ -1,4 +1,5 @@
-// Runs that are made to fail in each way that the diagnosis knows are named rightly, with numbers; healthy ones raise nothing.
+// Runs that are made to fail in each way that the diagnosis knows are named rightly, with numbers; healthy
+// ones raise nothing.
 
 import { type DiagnosisEvent, FINDINGS } from '@forger/dcgan';
 import { type Device, mean, neg } from '@forger/tensor';

@@ -1,4 +1,5 @@
-// Hooks: when they are called and in which order, what checkpoints keep of them, how they end a run, and which are refused.
+// Hooks: when they are called and in which order, what checkpoints keep of them, how they end a run, and
+// which are refused.
 
 import {
   type Checkpoint,

@@ -1,5 +1,6 @@
-// Real and generated pictures through the discriminator in one pass: the same to rounding as in two, in every recipe that
-// does it; and where it is done. Whole runs of it are in packages/forger/test/train/same-bits.test.ts.
+// Real and generated pictures through the discriminator in one pass: the same to rounding as in two, in every
+// recipe that does it; and where it is done. Whole runs of it are in
+// packages/forger/test/train/same-bits.test.ts.
 
 import {
   findRecipe,

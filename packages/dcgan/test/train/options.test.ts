@@ -1,5 +1,5 @@
-// The options that every recipe takes: what each does to losses, networks, turns and rates, and that every recipe trains
-// with them. Whole runs with them are in packages/forger/test/train/same-bits.test.ts.
+// The options that every recipe takes: what each does to losses, networks, turns and rates, and that every
+// recipe trains with them. Whole runs with them are in packages/forger/test/train/same-bits.test.ts.
 
 import {
   findRecipe,

@@ -24,7 +24,9 @@ export function watchOutput(): void {
   process.stderr.on('error', () => {}); // nothing can be printed any more
 }
 
-/** Calls `listener` at the first write that fails, instead of ending the process. @returns a function that ends that. */
+/**
+ * Calls `listener` at the first write that fails, instead of ending the process. @returns a function that ends that.
+ */
 export function onOutputEnd(listener: (reason: string, exitCode: number) => void): () => void {
   heard = listener;
   return () => {

@@ -1,4 +1,5 @@
-// How a training run shows itself: a progress bar, plain lines where there is no terminal, JSON lines, or nearly nothing.
+// How a training run shows itself: a progress bar, plain lines where there is no terminal, JSON lines, or
+// nearly nothing.
 
 import { type EvaluationProgress, metricSpec, type StepMetrics } from '@forger/dcgan';
 import { printable } from '@forger/dcgan/printable';

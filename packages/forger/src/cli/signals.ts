@@ -1,5 +1,5 @@
-// The first Ctrl-C stops a run after the current step; the second ends the process at once. A run whose standard output is
-// closed stops like after the first.
+// The first Ctrl-C stops a run after the current step; the second ends the process at once. A run whose
+// standard output is closed stops like after the first.
 
 import { releaseLocks } from '../train/run-lock.ts';
 import { onOutputEnd } from './output.ts';

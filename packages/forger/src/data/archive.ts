@@ -1,5 +1,5 @@
-// Archives of pictures: ZIP, such as the sprites of "Dive into Deep Learning", and tar, plain or gzipped. They are read as
-// they are, nothing is unpacked to disk. CIFAR-10 is published as a tar.gz too.
+// Archives of pictures: ZIP, such as the sprites of "Dive into Deep Learning", and tar, plain or gzipped.
+// They are read as they are, nothing is unpacked to disk. CIFAR-10 is published as a tar.gz too.
 
 import path from 'node:path';
 import {

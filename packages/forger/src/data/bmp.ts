@@ -1,5 +1,7 @@
-// Windows bitmaps, which sharp does not read: headers of 12 bytes and of 40 and more, 1 to 32 bits a pixel, run-length coding.
-// The format is small enough to check every offset here, which suits a reader of untrusted files better than a further decoder.
+// Windows bitmaps, which sharp does not read: headers of 12 bytes and of 40 and more, 1 to 32 bits a pixel,
+// run-length coding.
+// The format is small enough to check every offset here, which suits a reader of untrusted files better than
+// a further decoder.
 // https://learn.microsoft.com/windows/win32/gdi/bitmap-storage
 
 import { checkedPixels, type Decoded, whole } from './decoded.ts';

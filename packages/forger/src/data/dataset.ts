@@ -13,8 +13,8 @@ const MAX_IMAGE_SIZE = 1024;
 
 /**
  * Opens a data set: 'glyphs', 'mnist', 'fashion-mnist', 'cifar10', 'sprites', or the path of an IDX file, of a CIFAR-10
- * binary batch or archive, of a ZIP archive of pictures, or of a folder with one of these or with pictures. A folder in the working directory
- * that has a set's name is reached as './mnist'.
+ * binary batch or archive, of a ZIP archive of pictures, or of a folder with one of these or with pictures. A
+ * folder in the working directory that has a set's name is reached as './mnist'.
  *
  * Throws DataError for data that is missing, damaged or too little, and ConfigError for options out of range.
  */

@@ -34,7 +34,10 @@ export interface DecodeOptions {
   range?: ValueRange | undefined;
 }
 
-/** The first bytes of the formats that sharp is given, `.` for any. It would take drawings (SVG) and others too, by content. */
+/**
+ * The first bytes of the formats that sharp is given, `.` for any. It would take drawings (SVG) and others
+ * too, by content.
+ */
 const SIGNATURES = [
   /^\x89PNG\r\n/,
   /^\xff\xd8\xff/,
@@ -49,7 +52,8 @@ const NO_HEVC =
 
 /**
  * Decodes a picture: turned upright by its EXIF orientation, laid on the background, converted to sRGB, shrunk when
- * it is much larger than `size`. Rejects when it is damaged, too large, or of another format, with the same words each time.
+ * it is much larger than `size`. Rejects when it is damaged, too large, or of another format, with the same
+ * words each time.
  */
 export async function decode(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels | Numbers> {
   if (bytes.length === 0) throw new Error('it is empty');

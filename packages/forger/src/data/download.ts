@@ -30,8 +30,8 @@ const MOST_HOPS = 5;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /**
- * Downloads `file` into `folder` and returns its path there. Nothing that a server says decides on a name. Throws DataError, after every address has failed,
- * with the reasons and what to put where by hand.
+ * Downloads `file` into `folder` and returns its path there. Nothing that a server says decides on a name.
+ * Throws DataError, after every address has failed, with the reasons and what to put where by hand.
  */
 export async function download(
   setName: string,

@@ -1,4 +1,5 @@
-// What a data set's pictures are like before they are fitted: grey or colour, and how large. A run's defaults follow from it.
+// What a data set's pictures are like before they are fitted: grey or colour, and how large. A run's defaults
+// follow from it.
 
 import { decode } from './decode.ts';
 import { MAX_PIXELS } from './decoded.ts';
@@ -27,8 +28,8 @@ const NAMED: Readonly<Record<string, PictureFacts>> = {
 };
 
 /**
- * Looks at a data set. @returns undefined where it has no pictures of its own (glyphs are drawn as they are wanted), or none that
- * can be read: opening it will say so.
+ * Looks at a data set. @returns undefined where it has no pictures of its own (glyphs are drawn as they are
+ * wanted), or none that can be read: opening it will say so.
  * @throws DataError as `openDataset` does.
  */
 export async function lookAt(data: string, background = 'white'): Promise<PictureFacts | undefined> {

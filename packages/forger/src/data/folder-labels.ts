@@ -6,8 +6,8 @@ import { shown } from '@forger/dcgan/printable';
 export type FolderLabels = { classes: readonly string[]; labels: Uint32Array } | { none: string };
 
 /**
- * The class of a picture is the first folder in its path, below the folders that all pictures share: many archives have a
- * single top folder. Classes are sorted by name, by code unit.
+ * The class of a picture is the first folder in its path, below the folders that all pictures share: many
+ * archives have a single top folder. Classes are sorted by name, by code unit.
  * @param names paths with '/' between.
  */
 export function folderLabels(names: readonly string[]): FolderLabels {

@@ -30,7 +30,8 @@ export interface LabelFile {
 
 /**
  * Opens a set of uncompressed pictures.
- * @param pixelHash SHA-256 of all training pixels in order, where it is known: the files of MNIST's kin share their names.
+ * @param pixelHash SHA-256 of all training pixels in order, where it is known: the files of MNIST's kin share
+ * their names.
  */
 export function rawSet(
   name: string,

@@ -73,7 +73,9 @@ async function readPython(files: readonly string[]): ReturnType<typeof readCifar
   return parseCifarPython(batches);
 }
 
-/** An IDX image file, with the labels beside it when they are asked for. @param target the file, or the folder it is in. */
+/**
+ * An IDX image file, with the labels beside it when they are asked for. @param target the file, or the folder it is in.
+ */
 async function findIdx(
   target: string,
   file: string,
@@ -106,7 +108,8 @@ async function findInFolder(folder: string, labels: boolean): Promise<Source> {
     ...cifar,
   ];
   if (pictures.length > 0) sets.push(`${pictures.length} pictures`);
-  // Archives and arrays count where there is nothing else: beside pictures they are often what these were unpacked from.
+  // Archives and arrays count where there is nothing else: beside pictures they are often what these were
+  // unpacked from.
   const packed =
     sets.length > 0 ? [] : files.filter((name) => ARCHIVE_NAME.test(name) || ARRAY_NAME.test(name));
   sets.push(...packed);

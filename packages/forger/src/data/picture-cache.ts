@@ -1,6 +1,7 @@
-// Decoded pictures of large sets, kept in the user's cache, so that a second start takes seconds. A file is found by the names,
-// sizes and times of the pictures, and believed only with its own checksum. It holds, in order: the length of a header (4 bytes),
-// the header as JSON, the pixels of the usable pictures, SHA-256 of all before.
+// Decoded pictures of large sets, kept in the user's cache, so that a second start takes seconds. A file is
+// found by the names, sizes and times of the pictures, and believed only with its own checksum. It holds, in
+// order: the length of a header (4 bytes), the header as JSON, the pixels of the usable pictures, SHA-256 of
+// all before.
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
@@ -39,8 +40,8 @@ export interface DecodedSet {
 }
 
 /**
- * The name of a set's file: a hash of every picture's name, size and time of change, and of how they are decoded; undefined
- * when one of them is gone.
+ * The name of a set's file: a hash of every picture's name, size and time of change, and of how they are
+ * decoded; undefined when one of them is gone.
  */
 export async function cacheKey(files: PictureFiles, form: string): Promise<string | undefined> {
   const hash = createHash('sha256').update(`${VERSION} ${form}`);

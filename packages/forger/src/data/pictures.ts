@@ -87,8 +87,9 @@ export function filesOf(folder: string, names: string[]): PictureFiles {
 }
 
 /**
- * Decodes pictures, in parallel, or takes them from the cache of decoded ones. Files that cannot be decoded are skipped and
- * named in `notes`. Throws DataError when fewer than `options.minImages` remain, ConfigError for an unknown background.
+ * Decodes pictures, in parallel, or takes them from the cache of decoded ones. Files that cannot be decoded
+ * are skipped and named in `notes`. Throws DataError when fewer than `options.minImages` remain, ConfigError
+ * for an unknown background.
  */
 export async function openPictures(files: PictureFiles, options: DatasetOptions): Promise<ImageDataset> {
   const { names } = files;

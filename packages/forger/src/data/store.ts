@@ -9,7 +9,10 @@ export class PictureStore {
   readonly #perChunk: number;
   readonly #chunks: Uint8Array[] = [];
 
-  /** Throws DataError when the pictures would take more than three quarters of the machine's memory, or more than it gives. */
+  /**
+   * Throws DataError when the pictures would take more than three quarters of the machine's memory, or more
+   * than it gives.
+   */
   constructor(count: number, imageBytes: number, chunkBytes = 2 ** 31) {
     const total = count * imageBytes;
     const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);

@@ -1,5 +1,5 @@
-// `evaluateSource`: how good the images of a run, a checkpoint, a generator's weights or a data set are, compared with real
-// ones.
+// `evaluateSource`: how good the images of a run, a checkpoint, a generator's weights or a data set are,
+// compared with real ones.
 
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -63,7 +63,8 @@ const BATCH = 64;
 
 /**
  * Compares a source's images with real ones.
- * @param path a run folder, a checkpoint, weights, or a data set: a name, a folder of pictures, an archive, an IDX file.
+ * @param path a run folder, a checkpoint, weights, or a data set: a name, a folder of pictures, an archive,
+ * an IDX file.
  * @throws ConfigError for options that do not fit; DataError for data, CheckpointError for weights that cannot be used;
  * DeviceError without an adapter.
  */

@@ -10,11 +10,17 @@ import { shown } from '@forger/dcgan/internal';
 import type { Device } from '@forger/tensor';
 import { readWeights } from '../weights/read.ts';
 
-/** What `--network` takes beside a file of Inception's weights: classifiers by the names of their data sets, and two that know nothing of images. */
+/**
+ * What `--network` takes beside a file of Inception's weights: classifiers by the names of their data sets,
+ * and two that know nothing of images.
+ */
 export const NETWORK_NAMES = [...CLASSIFIER_NAMES, 'random', 'pixels'];
 
 export interface NetworkChoice {
-  /** One of NETWORK_NAMES, or the path of pytorch-fid's weights of Inception. Default: the classifier of the data, where there is one, else `random`. */
+  /**
+   * One of NETWORK_NAMES, or the path of pytorch-fid's weights of Inception. Default: the classifier of the
+   * data, where there is one, else `random`.
+   */
   readonly network?: string | undefined;
   /** What the real images are, as `--data` names them. */
   readonly data?: string | undefined;

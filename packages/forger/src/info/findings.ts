@@ -1,5 +1,5 @@
-// What went wrong in a run, in words and with the flags that may help: what the diagnosis wrote down while training, and of
-// runs from before it, what their metrics alone tell.
+// What went wrong in a run, in words and with the flags that may help: what the diagnosis wrote down while
+// training, and of runs from before it, what their metrics alone tell.
 
 import { type AnyTask, Diagnosis, type DiagnosisEvent, type FindingKind } from '@forger/dcgan';
 import type { MetricsLine } from '../train/metrics-log.ts';

@@ -8,7 +8,9 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 };
 
-/** The text with every character that HTML or SVG gives a meaning replaced by its entity. Safe inside quoted attributes. */
+/**
+ * The text with every character that HTML or SVG gives a meaning replaced by its entity. Safe inside quoted attributes.
+ */
 export function escapeMarkup(text: string): string {
   // XML allows no control characters but tab and line ends, no halves of pairs and no U+FFFE and U+FFFF, not even as
   // entities; changes of direction would turn around what stands beside the name.

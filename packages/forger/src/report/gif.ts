@@ -18,8 +18,8 @@ export interface GifOptions {
 }
 
 /**
- * Writes an animated GIF from pictures. The last one sets the size; pictures of another size, and those that are damaged,
- * are left out.
+ * Writes an animated GIF from pictures. The last one sets the size; pictures of another size, and those that
+ * are damaged, are left out.
  * @param frames paths of PNGs, in order.
  * @returns the number of frames written; without any, no file is. @throws ConfigError when the path cannot be written.
  */

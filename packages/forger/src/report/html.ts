@@ -33,7 +33,10 @@ th, td { text-align: left; padding: .15rem 1.5rem .15rem 0; vertical-align: top;
 th { font-weight: normal; opacity: .7; white-space: nowrap; }
 `;
 
-/** Even if a name broke out of its text, nothing would run, and nothing would be fetched: the style is known by its hash. */
+/**
+ * Even if a name broke out of its text, nothing would run, and nothing would be fetched: the style is known
+ * by its hash.
+ */
 const POLICY = [
   "default-src 'none'",
   'img-src data:',

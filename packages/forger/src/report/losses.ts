@@ -54,8 +54,8 @@ const MOST = 1e100;
 const MOST_EVALUATED = 4;
 
 /**
- * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving mean. Values of
- * evaluations are points, with a broken line for what real images give.
+ * The losses and D's outputs of a run as an SVG drawing: thin lines for each step, thick ones for a moving
+ * mean. Values of evaluations are points, with a broken line for what real images give.
  * @param title a name to put on top, such as the run folder's.
  */
 export function lossesSvg(

@@ -61,8 +61,9 @@ function refuseHints(path: string, options: SourceOptions): void {
 
 /**
  * Reads a path.
- * @param given the key, or `key`: where in a file of several networks the wanted one is; of a run or a checkpoint, 'ema' is the
- * average of the generator's weights. The others say of bare weights what shapes do not.
+ * @param given the key, or `key`: where in a file of several networks the wanted one is; of a run or a
+ * checkpoint, 'ema' is the average of the generator's weights. The others say of bare weights what shapes do
+ * not.
  * @throws ConfigError when there is nothing to read, or nothing that could be best; CheckpointError when it is damaged,
  * foreign, or a run that kept no best checkpoint.
  */

@@ -62,8 +62,8 @@ export function sentenceOf({ step, setting, from, to }: Change): string {
 }
 
 /**
- * Where to go on in the data. With another batch size, at the batch that holds the first image that was not trained on yet in
- * the epoch; with other data, at the beginning of the next epoch.
+ * Where to go on in the data. With another batch size, at the batch that holds the first image that was not
+ * trained on yet in the epoch; with other data, at the beginning of the next epoch.
  * @param fresh the place where batches of the present data begin.
  */
 export function placeInData(

@@ -66,8 +66,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Writes a checkpoint, then removes all but the newest few, and all best ones but the newest and those that a run would
-   * need that goes on from one of the checkpoints kept.
+   * Writes a checkpoint, then removes all but the newest few, and all best ones but the newest and those that
+   * a run would need that goes on from one of the checkpoints kept.
    * @returns the path of its safetensors file.
    */
   async write(step: number, bytes: Uint8Array, meta: object, kept: Kept = 'step'): Promise<string> {
@@ -120,7 +120,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for newest again.
+   * Sets the checkpoints after a step aside, under names that end in `.damaged`, so that none is taken for
+   * newest again.
    * Arrays without a JSON are of a write that was cut short, and are removed.
    */
   async setAsideAfter(lastStep: number): Promise<void> {

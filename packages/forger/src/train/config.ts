@@ -85,8 +85,8 @@ const schema = z
     spectralNorm: z.boolean().exactOptional(),
     noise: z.number().min(0).exactOptional(),
     /**
-     * The steps that the run went back to when it had diverged (train/restarts.ts): from each on, both learning rates are
-     * half of what they were.
+     * The steps that the run went back to when it had diverged (train/restarts.ts): from each on, both
+     * learning rates are half of what they were.
      */
     rollbacks: z.array(z.int().min(0)).exactOptional(),
     /** The same paths as seen from the run folder, which may be copied with its data (train/places.ts). */
@@ -100,7 +100,9 @@ const schema = z
       .exactOptional(),
     /** What was changed when the run was resumed. */
     changes: z.array(changeSchema).exactOptional(),
-    /** The fastest algorithm for each problem, found when the run began. A resumed run uses the same (train/tuning.ts). */
+    /**
+     * The fastest algorithm for each problem, found when the run began. A resumed run uses the same (train/tuning.ts).
+     */
     kernels: z.record(z.string(), z.string()).exactOptional(),
   })
   .refine(({ evaluateEvery, keepBest }) => evaluateEvery !== undefined || keepBest === undefined, {
@@ -161,8 +163,8 @@ const OPTIONS = [
   'noise',
 ] as const satisfies readonly (keyof TrainConfig & keyof TrainingOptions)[];
 
-// Settings that change weights. The end of a run and the intervals of what it writes do not. Data are identified by their
-// fingerprint, not by their path. Settings in RECORDED may change.
+// Settings that change weights. The end of a run and the intervals of what it writes do not. Data are
+// identified by their fingerprint, not by their path. Settings in RECORDED may change.
 const CHANGES_TRAINING = [
   'recipe',
   'background',
@@ -235,7 +237,9 @@ export function resumeConfig(saved: TrainConfig, given: TrainOverrides, folder: 
   return config;
 }
 
-/** The settings in which two runs differ and that keep one from going on from the other. A recipe's own file may move. */
+/**
+ * The settings in which two runs differ and that keep one from going on from the other. A recipe's own file may move.
+ */
 export function sameTraining(a: TrainConfig, b: TrainConfig): (typeof CHANGES_TRAINING)[number][] {
   const moved = isTaskFile(a.recipe) && isTaskFile(b.recipe);
   return CHANGES_TRAINING.filter((field) => a[field] !== b[field] && !(field === 'recipe' && moved));

@@ -1,4 +1,5 @@
-// The size and channels of a new run where neither a flag nor a recipe on its own data fixes them: as the pictures have them.
+// The size and channels of a new run where neither a flag nor a recipe on its own data fixes them: as the
+// pictures have them.
 import { type AnyTask, recipes } from '@forger/dcgan';
 import { LIMITS } from '@forger/dcgan/internal';
 import { ConfigError } from '@forger/tensor';
@@ -8,8 +9,8 @@ import type { TrainOverrides } from './config.ts';
 type Sizes = Pick<TrainOverrides, 'imageSize' | 'channels'>;
 
 /**
- * What follows from the data, and a sentence on it. Colour stays colour, and grey stays grey. Pictures of one's own that are
- * smaller than the recipe's are trained at the smallest size that holds them.
+ * What follows from the data, and a sentence on it. Colour stays colour, and grey stays grey. Pictures of
+ * one's own that are smaller than the recipe's are trained at the smallest size that holds them.
  * @throws DataError when the data cannot be read.
  */
 export async function sizesFromData(

@@ -24,7 +24,9 @@ import type { RunIO } from './types.ts';
 
 /** Images on each side, unless told otherwise: enough for the Fréchet distance of 256 features to order checkpoints. */
 const COUNT = 2000;
-/** One that takes little time: an evaluation then costs as much as 8 to 18 steps of `quick`, most of it for the images. */
+/**
+ * One that takes little time: an evaluation then costs as much as 8 to 18 steps of `quick`, most of it for the images.
+ */
 const METRICS = ['frechet'];
 
 export interface Evaluating {

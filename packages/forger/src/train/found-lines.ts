@@ -1,5 +1,5 @@
-// Lines of evaluations.jsonl and diagnosis.jsonl as they are read: from this program or, since run folders are passed on,
-// from anywhere.
+// Lines of evaluations.jsonl and diagnosis.jsonl as they are read: from this program or, since run folders
+// are passed on, from anywhere.
 
 import { type DiagnosisEvent, type Evaluation, FINDINGS, type FindingKind } from '@forger/dcgan';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
-// A file of a run that holds a JSON object a line, each of some step: evaluations.jsonl, diagnosis.jsonl. Lines are few,
-// so each is written at once; metrics.jsonl, which has one for every step, is metrics-log.ts.
+// A file of a run that holds a JSON object a line, each of some step: evaluations.jsonl, diagnosis.jsonl.
+// Lines are few, so each is written at once; metrics.jsonl, which has one for every step, is metrics-log.ts.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

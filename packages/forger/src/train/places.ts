@@ -1,5 +1,5 @@
-// Where a run's data and its recipe's file lie. config.json has each as an absolute path and as one from the run folder, so
-// that a folder that was copied or moved together with its data finds them.
+// Where a run's data and its recipe's file lie. config.json has each as an absolute path and as one from the
+// run folder, so that a folder that was copied or moved together with its data finds them.
 
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// Automatic restarts, up to a limit. After its device was lost, a run continues from the last checkpoint on a new device. After
-// a divergence it may continue from there with all learning rates halved.
+// Automatic restarts, up to a limit. After its device was lost, a run continues from the last checkpoint on a
+// new device. After a divergence it may continue from there with all learning rates halved.
 
 import { DivergenceError, MAX_RESTARTS } from '@forger/dcgan/internal';
 import { createDevice, type Device, DeviceError, DeviceLostError } from '@forger/tensor';

@@ -1,5 +1,5 @@
-// The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, what evaluations and diagnosis found,
-// and the reports beside them.
+// The folder of one training run: config.json, metrics.jsonl, samples/, checkpoints/, what evaluations and
+// diagnosis found, and the reports beside them.
 
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
@@ -210,8 +210,8 @@ export class RunFolder {
   }
 
   /**
-   * Goes back to a step, before training on from its checkpoint: later metrics, evaluations and sample grids are dropped,
-   * later best checkpoints too, later (damaged) checkpoints set aside.
+   * Goes back to a step, before training on from its checkpoint: later metrics, evaluations and sample grids
+   * are dropped, later best checkpoints too, later (damaged) checkpoints set aside.
    */
   async rewind(step: number): Promise<void> {
     await this.#metrics.truncate(step);
@@ -231,7 +231,10 @@ export class RunFolder {
     }
   }
 
-  /** Closes the folder, and removes what `create` made if nothing was trained: a run that fails by its first step leaves no trace. */
+  /**
+   * Closes the folder, and removes what `create` made if nothing was trained: a run that fails by its first
+   * step leaves no trace.
+   */
   async discardIfUntrained(): Promise<void> {
     // The grid of step 0 shows the first weights: no step was needed for it.
     const all = await this.#grids();

@@ -36,8 +36,8 @@ const STOPPED_EARLY = 'Stopped before the first step: nothing was trained.';
  * @throws ConfigError on settings that do not fit the task, the data or the run that is resumed; DataError on data
  * that cannot be used; CheckpointError on one that is damaged or foreign; DeviceError without an adapter, when a kernel
  * does not compile or memory runs out, and once devices were lost more often than `io.maxRestarts` allows;
- * DivergenceError when a loss or a weight becomes NaN or infinite, the checkpoints before it kept; StoppedError when the
- * signal comes while the data are opened or kernels are compiled.
+ * DivergenceError when a loss or a weight becomes NaN or infinite, the checkpoints before it kept;
+ * StoppedError when the signal comes while the data are opened or kernels are compiled.
  */
 export const trainRun: TrainRun = async (given, io) => {
   performance.mark('forger:imported'); // marks are for bench/startup.ts

@@ -1,6 +1,6 @@
-// Which kernels a run uses: those that it was begun with when it is resumed, else those that were found fastest for this
-// adapter before, kept in a file of the user's cache, else those that ship for it (kernel-defaults.ts), else those that
-// the tuner finds now.
+// Which kernels a run uses: those that it was begun with when it is resumed, else those that were found
+// fastest for this adapter before, kept in a file of the user's cache, else those that ship for it
+// (kernel-defaults.ts), else those that the tuner finds now.
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -16,8 +16,8 @@ import { dataCache } from '../data/cache-folder.ts';
 import type { Reporter } from './reporter.ts';
 
 /**
- * off: kernels by rule. on: what was found before, then what ships for this adapter; where nothing that was measured ships,
- * the tuner, and what ships where it had no time. thorough: the tuner.
+ * off: kernels by rule. on: what was found before, then what ships for this adapter; where nothing that was
+ * measured ships, the tuner, and what ships where it had no time. thorough: the tuner.
  */
 export type Tuning = (typeof TUNING)[number];
 

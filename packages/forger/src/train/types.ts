@@ -39,8 +39,8 @@ export interface RunIO {
   maxRestarts?: number;
   /**
    * When a loss or a weight becomes NaN or infinite: stop (the default), or go back to the last checkpoint and on with
-   * all learning rates halved. The same rates would lead to the same bits. It is written into config.json and checkpoints
-   * (`rollbacks`), so that a resumed run goes on in the same way.
+   * all learning rates halved. The same rates would lead to the same bits. It is written into config.json and
+   * checkpoints (`rollbacks`), so that a resumed run goes on in the same way.
    */
   onNan?: (typeof ON_NAN)[number];
   /** Where measured choices of kernels are kept; default: in the user's cache. */

@@ -12,8 +12,8 @@ export const OUTPUTS = ['.safetensors', '.onnx'] as const;
 
 export interface ConvertOptions extends SourceOptions {
   /**
-   * Which of a run's or a checkpoint's networks, or a JSON file (a name that ends in .json) that describes bare weights'
-   * own. Default: the generator, and a file that is nothing else may be the discriminator.
+   * Which of a run's or a checkpoint's networks, or a JSON file (a name that ends in .json) that describes
+   * bare weights' own. Default: the generator, and a file that is nothing else may be the discriminator.
    */
   readonly network?: string | undefined;
   /** Go on when NaN or infinity is among the weights. */

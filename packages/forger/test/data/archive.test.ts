@@ -1,4 +1,5 @@
-// Archives of pictures: read like a folder of the same pictures, and refused in one sentence when they are no such thing.
+// Archives of pictures: read like a folder of the same pictures, and refused in one sentence when they are no
+// such thing.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -55,8 +55,9 @@ export function tar(members: readonly { name: string; bytes: Uint8Array; type?: 
 }
 
 /**
- * A batch of CIFAR-10's Python version, as Python 2's cPickle writes it (https://www.cs.toronto.edu/~kriz/cifar.html), or with
- * its bytes as Python 3 writes them for Python 2 (`codecs`).
+ * A batch of CIFAR-10's Python version, as Python 2's cPickle writes it
+ * (https://www.cs.toronto.edu/~kriz/cifar.html), or with its bytes as Python 3 writes them for Python 2
+ * (`codecs`).
  * @param rows pixels and label.
  */
 export function cifarPython(

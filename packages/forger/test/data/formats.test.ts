@@ -1,4 +1,5 @@
-// Formats that people bring: bitmaps, PPM, float TIFF, HEIC, archives of every kind, numpy arrays, CIFAR's Python version.
+// Formats that people bring: bitmaps, PPM, float TIFF, HEIC, archives of every kind, numpy arrays, CIFAR's
+// Python version.
 // `cases/` are small folders that once were refused, or read wrong.
 import { cpSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,6 @@
-// Evaluations while training: the same steps with and without them, the same evaluations and best checkpoints when a run
-// is stopped, killed and resumed, an end when nothing gets better, and what sample, info and report make of them.
+// Evaluations while training: the same steps with and without them, the same evaluations and best checkpoints
+// when a run is stopped, killed and resumed, an end when nothing gets better, and what sample, info and
+// report make of them.
 
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';

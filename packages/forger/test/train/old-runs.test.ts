@@ -1,6 +1,7 @@
 // Runs of version 0.1 go on: fixtures/v0.1 holds five run folders that it wrote, stopped after three steps, and
-// resumed.json what it made of each by step seven. Resumed here they end in the same bytes, on the adapter that they were
-// computed on; elsewhere in the same losses, to rounding. Their checkpoints are sampled, described and converted too.
+// resumed.json what it made of each by step seven. Resumed here they end in the same bytes, on the adapter
+// that they were computed on; elsewhere in the same losses, to rounding. Their checkpoints are sampled,
+// described and converted too.
 
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';

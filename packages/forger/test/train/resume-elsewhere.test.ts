@@ -1,5 +1,5 @@
-// A run goes on wherever its data are now: the same bytes from a folder that was renamed, or copied with the run; and what was
-// changed on resuming is in its record.
+// A run goes on wherever its data are now: the same bytes from a folder that was renamed, or copied with the
+// run; and what was changed on resuming is in its record.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

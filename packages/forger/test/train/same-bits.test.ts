@@ -1,5 +1,5 @@
-// Whole runs end in the same bytes eagerly, captured, and stopped and resumed: with a recipe's own settings, with options,
-// with the discriminator's one pass, and after a rollback.
+// Whole runs end in the same bytes eagerly, captured, and stopped and resumed: with a recipe's own settings,
+// with options, with the discriminator's one pass, and after a rollback.
 
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

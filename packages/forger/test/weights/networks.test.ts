@@ -41,8 +41,8 @@ async function draw(path: string) {
 }
 
 /**
- * PyTorch drew in float64, and its numbers are written with six digits. Pictures lie in [-1, 1], the networks have at most
- * five products of small sizes, so float32 stays below 1e-5.
+ * PyTorch drew in float64, and its numbers are written with six digits. Pictures lie in [-1, 1], the networks
+ * have at most five products of small sizes, so float32 stays below 1e-5.
  */
 function expectPictures({ shape, values }: { shape: number[]; values: Float32Array }, name: string): void {
   const wanted = expected.of[name]!;

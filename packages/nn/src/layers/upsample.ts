@@ -1,5 +1,6 @@
-// Enlarging pictures between convolutions, as torch.nn.Upsample with a whole scale factor. Rows and columns of the result
-// are weighted sums of the input's, so it is two products with constant matrices, and gradients follow from theirs.
+// Enlarging pictures between convolutions, as torch.nn.Upsample with a whole scale factor. Rows and columns
+// of the result are weighted sums of the input's, so it is two products with constant matrices, and gradients
+// follow from theirs.
 import { ConfigError, matmul, reshape, type Shape, type Tensor, tensor } from '@forger/tensor';
 import { Module } from '../module.ts';
 import { imageShape } from './window.ts';

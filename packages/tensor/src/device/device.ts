@@ -397,9 +397,9 @@ export class Device {
   }
 
   /**
-   * Takes one algorithm for matrix products and convolutions from now on, or with null the one that suits each: to compare
-   * them in tests and benchmarks. What it cannot compute goes to another. A product throws ConfigError when there is no
-   * algorithm of this name or the adapter cannot run it.
+   * Takes one algorithm for matrix products and convolutions from now on, or with null the one that suits
+   * each: to compare them in tests and benchmarks. What it cannot compute goes to another. A product throws
+   * ConfigError when there is no algorithm of this name or the adapter cannot run it.
    */
   forceAlgorithm(name: string | null): void {
     this.#forcedAlgorithm = name;

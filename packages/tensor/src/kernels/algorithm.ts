@@ -111,7 +111,9 @@ export interface ProductSizes {
 /** Multiply-adds of each of a convolution's three products. */
 export const convMacs = (z: ConvSizes): number => (z.n * z.k * z.p * z.q * z.c * z.r * z.s) / z.groups;
 
-/** Whether y is one position that sees the whole of x: then each product is a plain matrix product (whole-window.ts). */
+/**
+ * Whether y is one position that sees the whole of x: then each product is a plain matrix product (whole-window.ts).
+ */
 export function isWholeWindow(z: ConvSizes): boolean {
   const dense = z.padding[0] === 0 && z.padding[1] === 0 && z.dilation[0] === 1 && z.dilation[1] === 1;
   return z.groups === 1 && dense && z.p === 1 && z.q === 1 && z.h === z.r && z.w === z.s;

@@ -20,7 +20,9 @@ export const algorithms: readonly Algorithm[] = [...softwareAlgorithms, ...softw
 /** Those of them that compute every product, from buffers as they are. */
 export const cores: readonly Algorithm[] = [...softwareCores, ...gpuAlgorithms];
 
-/** Names that records of runs and of the tuner had before, and what each stands for: the first that supports a problem. */
+/**
+ * Names that records of runs and of the tuner had before, and what each stands for: the first that supports a problem.
+ */
 const formerNames: Readonly<Record<string, readonly string[]>> = {
   matrix: ['subgroup-matrix'],
   f2x2: ['winograd-f2x2'],
@@ -30,7 +32,9 @@ const formerNames: Readonly<Record<string, readonly string[]>> = {
   thin: ['head', 'few-channels'],
 };
 
-/** The algorithms that a name, or a former one, stands for: one, or several for different problems; none when unknown. */
+/**
+ * The algorithms that a name, or a former one, stands for: one, or several for different problems; none when unknown.
+ */
 export function algorithmsNamed(name: string): readonly Algorithm[] {
   const names = Object.hasOwn(formerNames, name) ? formerNames[name]! : [name];
   return algorithms.filter((algorithm) => names.includes(algorithm.name));

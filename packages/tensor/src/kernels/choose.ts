@@ -1,6 +1,7 @@
-// Which algorithm computes each convolution and matrix product on a device: the one that is forced (`device.withAlgorithm`),
-// else the one that the tuner, or the run that is resumed, chose for its sizes, else the first in the list whose rule says
-// so. It is decided once for each device and problem, and remembered.
+// Which algorithm computes each convolution and matrix product on a device: the one that is forced
+// (`device.withAlgorithm`), else the one that the tuner, or the run that is resumed, chose for its sizes,
+// else the first in the list whose rule says so. It is decided once for each device and problem, and
+// remembered.
 import type { Device } from '../device/device.ts';
 import {
   type Algorithm,
@@ -153,7 +154,9 @@ export function setChoices(device: Device, choices: Readonly<Record<string, stri
   return refused;
 }
 
-/** What the tuner's records call a problem; the three products of a convolution share their operands, and so a choice. */
+/**
+ * What the tuner's records call a problem; the three products of a convolution share their operands, and so a choice.
+ */
 export function convKey({ stride, padding, dilation, ...z }: ConvSizes): string {
   return `conv ${z.n} ${z.c} ${z.h} ${z.w} ${z.k} ${z.r} ${z.s} ${z.p} ${z.q} ${z.groups} ${stride[0]} ${stride[1]} ${padding[0]} ${padding[1]} ${dilation[0]} ${dilation[1]}`;
 }

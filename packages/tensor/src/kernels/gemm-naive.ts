@@ -13,7 +13,9 @@ const mostToTry = 2 ** 24;
 
 const constants = { WORKGROUP: workgroup };
 
-/** Computes what no other algorithm suits. For small products none is faster, and it compiles in a tenth of the time. */
+/**
+ * Computes what no other algorithm suits. For small products none is faster, and it compiles in a tenth of the time.
+ */
 export const naive: GemmCore = {
   name: 'naive',
   ...plainSums,

@@ -1,5 +1,6 @@
-// The core for adapters with products of small float16 matrices (shaders/gemm/core_subgroup_matrix.wgsl): its tiles, and the
-// largest magnitudes that operands are scaled by. Not timed on a GPU yet: tile sizes are those customary for them.
+// The core for adapters with products of small float16 matrices (shaders/gemm/core_subgroup_matrix.wgsl): its
+// tiles, and the largest magnitudes that operands are scaled by. Not timed on a GPU yet: tile sizes are those
+// customary for them.
 import type { HalfMatrix } from '../device/adapter.ts';
 import type { BufferRange, Device } from '../device/device.ts';
 import type { ProductSizes } from './algorithm.ts';
@@ -10,7 +11,9 @@ const depth = 32;
 
 const largestWorkgroup = 256;
 
-/** Words that an operand's largest magnitude is found in, a workgroup each; every workgroup of the product reads all. */
+/**
+ * Words that an operand's largest magnitude is found in, a workgroup each; every workgroup of the product reads all.
+ */
 const partsOf = (device: Device): number => (device.adapter.software ? 16 : 256);
 
 /** A product below these sizes is no work for whole matrices, and stays in float32. */
@@ -35,8 +38,9 @@ function tileFor(device: Device, { lanes }: HalfMatrix, { m, n, batch }: GemmPro
 }
 
 /**
- * Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that they keep of
- * the products themselves: 2^-10 is 2^14 units. What is far below the largest of an operand is 0 there, and 0·∞ NaN.
+ * Operands round to float16: two errors of 2^-11 a product, of either sign, of which sums keep the share that
+ * they keep of the products themselves: 2^-10 is 2^14 units. What is far below the largest of an operand is 0
+ * there, and 0·∞ NaN.
  */
 export const subgroupMatrix: GemmCore = {
   name: 'subgroup-matrix',
@@ -79,7 +83,9 @@ function launch(device: Device, problem: GemmProblem): Launch {
   };
 }
 
-/** The largest finite magnitude of a range, as largest_finite.wgsl leaves it; found once for all products of an operand. */
+/**
+ * The largest finite magnitude of a range, as largest_finite.wgsl leaves it; found once for all products of an operand.
+ */
 function largestOf(device: Device, range: BufferRange): BufferRange {
   const parts = partsOf(device);
   const bytes = 4 * parts;

@@ -1,5 +1,5 @@
-// The batched matrix product that matmul and every convolution run on: joins a problem (what A, B and C are) to a core (how
-// outputs map to invocations) and records the dispatch.
+// The batched matrix product that matmul and every convolution run on: joins a problem (what A, B and C are)
+// to a core (how outputs map to invocations) and records the dispatch.
 import type { BufferRange, Device, FloatParam } from '../device/device.ts';
 import type { Constant } from '../device/pipelines.ts';
 import { ShapeError } from '../errors.ts';

@@ -1,5 +1,6 @@
-// A convolution as a batched matrix product whose operands are never laid out as matrices: the problem files (shaders/conv)
-// say where each entry of A and B is. Every core of gemm.ts computes the three products by them.
+// A convolution as a batched matrix product whose operands are never laid out as matrices: the problem files
+// (shaders/conv) say where each entry of A and B is. Every core of gemm.ts computes the three products by
+// them.
 import type { Constant } from '../device/pipelines.ts';
 import type { ShaderFile } from '../shaders.generated.ts';
 import { empty, type Tensor } from '../tensor.ts';

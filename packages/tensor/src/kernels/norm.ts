@@ -7,8 +7,9 @@ import { empty, type Tensor } from '../tensor.ts';
 import { flatGrid, flatWorkgroup } from './launch.ts';
 
 /**
- * How x is seen: as (parts, rows, channels, run), with one mean and variance for each channel of each part; these are its
- * groups. Batch norm of (N, C, L): one part of N rows, or N rows shared out. Instance norm: N parts of one row.
+ * How x is seen: as (parts, rows, channels, run), with one mean and variance for each channel of each part;
+ * these are its groups. Batch norm of (N, C, L): one part of N rows, or N rows shared out. Instance norm: N
+ * parts of one row.
  */
 export interface Grouping {
   readonly parts: number;
@@ -54,9 +55,10 @@ function elementWidth(by: Grouping): number {
 }
 
 /**
- * Into how many parts the elements of a group are split. A GPU hides the latency of loads behind thousands of invocations. A CPU pays for each
- * that starts, and at barriers for each subgroup of a workgroup: there a workgroup is one subgroup, and a group is not
- * split as long as there are enough of them for the cores (1.5 to 4 times as fast, measured on lavapipe).
+ * Into how many parts the elements of a group are split. A GPU hides the latency of loads behind thousands of
+ * invocations. A CPU pays for each that starts, and at barriers for each subgroup of a workgroup: there a
+ * workgroup is one subgroup, and a group is not split as long as there are enough of them for the cores (1.5
+ * to 4 times as fast, measured on lavapipe).
  */
 function walkLimits(x: Tensor) {
   return x.device.adapter.software

@@ -15,8 +15,9 @@ import { sizesOf } from './matmul.ts';
 import { hasFewChannels } from './software/conv-few-channels.ts';
 
 /**
- * Classes of problems that one algorithm is likely to suit: `one window` is a convolution whose window is the whole of x (a
- * generator's first layer, a logit head), `few channels` one of at most 48 weights an output channel.
+ * Classes of problems that one algorithm is likely to suit: `one window` is a convolution whose window is the
+ * whole of x (a generator's first layer, a logit head), `few channels` one of at most 48 weights an output
+ * channel.
  */
 export type ProblemFamily = 'matmul' | 'convolution' | 'few channels' | 'one window';
 
@@ -43,8 +44,8 @@ export interface Tunable {
 const leastMacs = 2 ** 20;
 
 /**
- * The problems of some work that are worth a choice, the largest first. `work` is run dry: it computes nothing and changes
- * nothing.
+ * The problems of some work that are worth a choice, the largest first. `work` is run dry: it computes
+ * nothing and changes nothing.
  */
 export function tunableProblems(device: Device, work: () => unknown): Tunable[] {
   const choices = choicesOf(device);

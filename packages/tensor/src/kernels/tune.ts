@@ -1,6 +1,7 @@
-// The tuner: finds the fastest algorithm for each convolution and matrix product that some work needs, on this device. An
-// algorithm is proven before it is timed: against the plain one where that is quick, and against the one that rules would take
-// at full size. Candidates are timed in turn, so that what else the machine does falls on all alike.
+// The tuner: finds the fastest algorithm for each convolution and matrix product that some work needs, on
+// this device. An algorithm is proven before it is timed: against the plain one where that is quick, and
+// against the one that rules would take at full size. Candidates are timed in turn, so that what else the
+// machine does falls on all alike.
 
 import type { Device } from '../device/device.ts';
 import type { AbortSignal } from '../device/globals.ts';
@@ -26,7 +27,9 @@ export interface TunedProblem {
   readonly algorithm: string | null;
   /** Time of the chosen algorithm over that of the rules' one. */
   readonly ratio: number;
-  /** Algorithms whose result was wrong, with the difference relative to the largest magnitude: a defect to be reported. */
+  /**
+   * Algorithms whose result was wrong, with the difference relative to the largest magnitude: a defect to be reported.
+   */
   readonly wrong: readonly { readonly algorithm: string; readonly difference: number }[];
 }
 
@@ -148,7 +151,10 @@ function free(tensors: readonly Tensor[]): void {
   for (const t of tensors) t.dispose();
 }
 
-/** The largest difference over the largest expected magnitude, over all results; frees `results`. NaN counts as infinite. */
+/**
+ * The largest difference over the largest expected magnitude, over all results; frees `results`. NaN counts
+ * as infinite.
+ */
 async function differenceOf(results: readonly Tensor[], expected: readonly Tensor[]): Promise<number> {
   let worst = 0;
   for (const [i, result] of results.entries()) {

@@ -1,5 +1,6 @@
-// Convolutions whose window is the whole of x, such as a generator's first layer and a logit head: one output position, so
-// each product is a plain matrix product of the operands as they lie, with (c, r, s) as one axis.
+// Convolutions whose window is the whole of x, such as a generator's first layer and a logit head: one output
+// position, so each product is a plain matrix product of the operands as they lie, with (c, r, s) as one
+// axis.
 import type { Tensor } from '../tensor.ts';
 import type { ConvProduct, ConvSizes, MatmulAlgorithm, MatmulProblem } from './algorithm.ts';
 
@@ -22,7 +23,9 @@ export function matmulOf(product: ConvProduct, z: ConvSizes): MatmulProblem {
   return { batch: 1, m: z.k, n: inner, k: z.n, a: { batch: 0, row: 1, column: z.k }, b };
 }
 
-/** The three products by an algorithm for matrix products. The input gradient has no bias, which is not one of columns. */
+/**
+ * The three products by an algorithm for matrix products. The input gradient has no bias, which is not one of columns.
+ */
 export const wholeWindow = {
   forward(by: MatmulAlgorithm, x: Tensor, weight: Tensor, bias: Tensor | null, z: ConvSizes): Tensor {
     return shaped(by.multiply(x, weight, matmulOf('forward', z), bias), [z.n, z.k, 1, 1]);

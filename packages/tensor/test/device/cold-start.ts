@@ -1,5 +1,5 @@
-// Run by warm-up.test.ts in a process of its own, with an empty shader cache whose folder is the argument: warms a device
-// up for some slow kernels, runs them, and prints what happened as JSON.
+// Run by warm-up.test.ts in a process of its own, with an empty shader cache whose folder is the argument:
+// warms a device up for some slow kernels, runs them, and prints what happened as JSON.
 import { readdirSync } from 'node:fs';
 import { batchNorm, createDevice, empty, type Tensor } from '@forger/tensor';
 import { Device } from '../../src/device/device.ts';

@@ -20,7 +20,8 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 let device: Device;
-// A device for each test: tensors that an earlier one dropped may be collected at any time, which would move the counts.
+// A device for each test: tensors that an earlier one dropped may be collected at any time, which would move
+// the counts.
 beforeEach(async () => {
   device = await createDevice({ debug: true });
 });

@@ -1,5 +1,5 @@
-// Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within a buffer, of
-// more than a row of texels, of sizes that fill no whole texel; eager and captured.
+// Copies of ranges into textures, as convolutions by Winograd's method read them: of views that begin within
+// a buffer, of more than a row of texels, of sizes that fill no whole texel; eager and captured.
 import { conv2d, type Device, empty, matmul, slice, tensor } from '@forger/tensor';
 import { algorithmsNamed } from '@forger/tensor/internal';
 import { expect, test } from 'vitest';

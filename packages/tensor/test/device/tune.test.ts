@@ -1,4 +1,5 @@
-// The tuner chooses among algorithms that are right; what it chose can be kept and taken over; a wrong one is never chosen.
+// The tuner chooses among algorithms that are right; what it chose can be kept and taken over; a wrong one is
+// never chosen.
 import { conv2d, createDevice, type Device, grad, linear, normal, sum, type Tensor } from '@forger/tensor';
 import { getChoices, setChoices, type Tunable, tune, tuneProblems } from '@forger/tensor/internal';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';

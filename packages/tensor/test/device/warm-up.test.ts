@@ -179,7 +179,8 @@ describe('warming up', () => {
     test('ends with its own loss, and the other with it', async () => {
       if (!(await helped())) return;
       const begun = performance.now();
-      // Lost while it rests, it meets its loss before the other, which comes later and is as slow, has done all the work.
+      // Lost while it rests, it meets its loss before the other, which comes later and is as slow, has done
+      // all the work.
       const { error, kernels, done } = await warmUpWith(() => {
         devices.at(-1)!.gpu.destroy();
         return slowToBegin();

@@ -1,4 +1,5 @@
-// The losses: means over many elements and golden cases against float64, edges of their domains, third derivatives, errors.
+// The losses: means over many elements and golden cases against float64, edges of their domains, third
+// derivatives, errors.
 import {
   add,
   backward,

@@ -1,4 +1,5 @@
-// Batch and instance normalisation: large groups in every split of the work against float64, running statistics, errors.
+// Batch and instance normalisation: large groups in every split of the work against float64, running
+// statistics, errors.
 import {
   backward,
   batchNorm,
@@ -263,8 +264,9 @@ describe('with an activation in the same pass', () => {
   const x = (): Tensor => toTensor(randomRef([9, 40, 8, 8], 1)).requiresGrad_();
   const parameters = (): Tensor[] => [2, 3].map((seed) => toTensor(randomRef([40], seed)).requiresGrad_());
 
-  // One kernel may round v = (x - mean) · scale + shift as two operations and another as one; where that changes the sign
-  // of v, v is as small as the rounding, and a result that is off by as much. No v here is that small.
+  // One kernel may round v = (x - mean) · scale + shift as two operations and another as one; where that
+  // changes the sign of v, v is as small as the rounding, and a result that is off by as much. No v here is
+  // that small.
   test.each([0, 0.2])('gives what two passes give, slope %d', async (negativeSlope) => {
     const run = (fused: boolean): (Tensor | null)[] =>
       device.scope(() => {

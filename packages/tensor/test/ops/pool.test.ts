@@ -160,7 +160,8 @@ describe('avgPool2d', () => {
   });
 
   it('has the adjoint of its forward pass as its gradient', async () => {
-    // <avgPool(x), g> = <x, adjoint(g)>, for any windows: the two sides round differently, by less than 1e-6 of their terms' sum.
+    // <avgPool(x), g> = <x, adjoint(g)>, for any windows: the two sides round differently, by less than 1e-6
+    // of their terms' sum.
     const size = fc.integer({ min: 1, max: 3 });
     const windows = fc.record({
       h: fc.integer({ min: 3, max: 9 }),

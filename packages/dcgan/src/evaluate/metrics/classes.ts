@@ -1,8 +1,9 @@
-// What a classifier makes of the images: its score, how sure it is, and whether the classes are as frequent as among real
-// images.
+// What a classifier makes of the images: its score, how sure it is, and whether the classes are as frequent
+// as among real images.
 //
 // The score is exp(E KL(p(y|x) | p(y))): Salimans et al., "Improved techniques for training GANs" (2016), whose classifier
-// is Inception's; from 1 to the number of classes. It does not see what real images look like: read it beside the floor.
+// is Inception's; from 1 to the number of classes. It does not see what real images look like: read it beside
+// the floor.
 
 import { meanAndVariance } from '../draws.ts';
 import type { Matrix, Metric } from '../types.ts';

@@ -1,6 +1,7 @@
-// The sliced Wasserstein distance of features, squared: the mean over random unit directions of the squared Wasserstein-2
-// distance of the projected features, which on a line is the mean squared difference of the sorted values. As "MIND"
-// (arXiv 2605.06797) has it: 1,000 directions, no matrix root, no assumption about the distribution.
+// The sliced Wasserstein distance of features, squared: the mean over random unit directions of the squared
+// Wasserstein-2 distance of the projected features, which on a line is the mean squared difference of the
+// sorted values. As "MIND" (arXiv 2605.06797) has it: 1,000 directions, no matrix root, no assumption about
+// the distribution.
 
 import { ConfigError, type Device, linear, tensor } from '@forger/tensor';
 import { Random } from '../../data/random.ts';

@@ -1,6 +1,7 @@
 // Modes of Stacked MNIST: three digits as the channels of one image make 1,000 kinds. Metz et al., "Unrolled generative
-// adversarial networks" (2017); counted and compared with the uniform distribution as Srivastava et al., "VEEGAN" (2017),
-// and Lin et al., "PacGAN" (2018), do, who draw 26,000 images. With fewer, even real images do not show all modes.
+// adversarial networks" (2017); counted and compared with the uniform distribution as Srivastava et al.,
+// "VEEGAN" (2017), and Lin et al., "PacGAN" (2018), do, who draw 26,000 images. With fewer, even real images
+// do not show all modes.
 
 import { ConfigError } from '@forger/tensor';
 import type { Metric } from '../types.ts';

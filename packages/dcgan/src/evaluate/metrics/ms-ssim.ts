@@ -5,8 +5,9 @@
 // MS-SSIM (Wang, Simoncelli and Bovik 2003): at each scale, in Gaussian windows of 11 pixels and deviation 1.5 (both
 // shrunk to the image where that is smaller),
 //   cs = (2σ_xy + c₂) / (σ_x² + σ_y² + c₂),  l = (2μ_xμ_y + c₁) / (μ_x² + μ_y² + c₁),  c₁ = (0.01·255)², c₂ = (0.03·255)²,
-// and the result is ∏ mean(cs)^w over all scales but the last, times mean(l·cs)^w of the last. Images below 64 pixels have
-// no room for the five published scales: they get three, with the first three weights brought to a sum of 1.
+// and the result is ∏ mean(cs)^w over all scales but the last, times mean(l·cs)^w of the last. Images below
+// 64 pixels have no room for the five published scales: they get three, with the first three weights brought
+// to a sum of 1.
 
 import { ConfigError } from '@forger/tensor';
 import { permutation, Random } from '../../data/random.ts';

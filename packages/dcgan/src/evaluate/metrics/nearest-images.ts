@@ -1,6 +1,6 @@
-// Memorisation: how far generated images are from the nearest real one, pixel by pixel. Images that a generator learned by
-// heart are much nearer to training images than further real images (the floor) are. Give the training set as the real
-// images: a copy of an image that is not among the N compared goes unseen.
+// Memorisation: how far generated images are from the nearest real one, pixel by pixel. Images that a
+// generator learned by heart are much nearer to training images than further real images (the floor) are.
+// Give the training set as the real images: a copy of an image that is not among the N compared goes unseen.
 
 import { nearest } from '../distances.ts';
 import { meanAndVariance } from '../draws.ts';

@@ -1,12 +1,12 @@
-// The sliced Wasserstein distance of patches on Laplacian pyramids: Karras et al., "Progressive growing of GANs" (2018),
-// as metrics/sliced_wasserstein.py of tkarras/progressive_growing_of_gans computes it. Each level of the pyramid holds
-// the details of one scale, so the distances say at which scale images differ.
+// The sliced Wasserstein distance of patches on Laplacian pyramids: Karras et al., "Progressive growing of
+// GANs" (2018), as metrics/sliced_wasserstein.py of tkarras/progressive_growing_of_gans computes it. Each
+// level of the pyramid holds the details of one scale, so the distances say at which scale images differ.
 //
 // Levels go from the full size down to 16 pixels. From each image and level, patches of 7 × 7 pixels at random places;
-// each channel of all patches brought to mean 0 and deviation 1; for each of 512 random unit directions, the mean absolute
-// difference of the sorted projections; their mean, times 1000. Published figures take 128 patches of each of 8,192 or
-// 16,384 images; the default here is 16 patches of at most 2,048 images, which two cores compute in seconds and which is
-// comparable only with itself.
+// each channel of all patches brought to mean 0 and deviation 1; for each of 512 random unit directions, the
+// mean absolute difference of the sorted projections; their mean, times 1000. Published figures take 128
+// patches of each of 8,192 or 16,384 images; the default here is 16 patches of at most 2,048 images, which
+// two cores compute in seconds and which is comparable only with itself.
 
 import { ConfigError, type Device } from '@forger/tensor';
 import { Random } from '../../data/random.ts';
@@ -106,7 +106,9 @@ function levelsOf(height: number, width: number): [number, number][] {
   return sides;
 }
 
-/** The first `count` images' Laplacian pyramids: for each level [count, C, h, w], details first, the small rest last. */
+/**
+ * The first `count` images' Laplacian pyramids: for each level [count, C, h, w], details first, the small rest last.
+ */
 function pyramidOf(sample: Sample, count: number, levels: number): Float32Array[] {
   const [channels, height, width] = sample.shape;
   let [h, w] = [height, width];

@@ -1,9 +1,10 @@
 // The 1-nearest-neighbour two-sample test: Lopez-Paz and Oquab, "Revisiting classifier two-sample tests" (2017), as Xu
 // et al., "An empirical study on evaluation metrics of generative adversarial networks" (2018) use it on GANs.
 //
-// Generated and real images are pooled, and each is called what its nearest other image is. Half right is ideal. Above a
-// half, the two can be told apart; real images right far less often than generated ones means that generated images crowd
-// together (collapse); below a half, generated images sit closer to real ones than those do to each other (memorisation).
+// Generated and real images are pooled, and each is called what its nearest other image is. Half right is
+// ideal. Above a half, the two can be told apart; real images right far less often than generated ones means
+// that generated images crowd together (collapse); below a half, generated images sit closer to real ones
+// than those do to each other (memorisation).
 
 import { nearest, neighboursWithin } from '../distances.ts';
 import type { Matrix, Metric } from '../types.ts';

@@ -1,5 +1,5 @@
-// The logit head of a discriminator: a convolution whose window is the whole of x, with one output channel. Each product is
-// one pass over x or its gradient, four values to a load or store.
+// The logit head of a discriminator: a convolution whose window is the whole of x, with one output channel.
+// Each product is one pass over x or its gradient, four values to a load or store.
 import { empty, type Tensor } from '../../tensor.ts';
 import { type Algorithm, type ConvSizes, plainSums } from '../algorithm.ts';
 import { equalSubgroups } from './conv-few-channels.ts';

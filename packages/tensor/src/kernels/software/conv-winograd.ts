@@ -1,11 +1,12 @@
-// The three products of a convolution by Winograd's method (Lavin & Gray, "Fast algorithms for convolutional neural networks",
-// CVPR 2016): tiles of both operands are transformed so that their convolution becomes a product entry by entry, all entries
-// are multiplied in one batched matrix product, and the result is transformed back. The transforms are linear, so the
-// gradients are the same transforms transposed, and each operand is transformed once for both products that it takes part in.
+// The three products of a convolution by Winograd's method (Lavin & Gray, "Fast algorithms for convolutional
+// neural networks", CVPR 2016): tiles of both operands are transformed so that their convolution becomes a
+// product entry by entry, all entries are multiplied in one batched matrix product, and the result is
+// transformed back. The transforms are linear, so the gradients are the same transforms transposed, and each
+// operand is transformed once for both products that it takes part in.
 //
-// A stride of 2 splits the input and the weight into four phases, dense convolutions whose results add up: their channels
-// follow each other on the inner axis. So a 4×4 convolution of stride 2 needs 25 products for 4×4 outputs where
-// the plain one needs 256 / 4, and nothing is multiplied by the zeros of the stride.
+// A stride of 2 splits the input and the weight into four phases, dense convolutions whose results add up:
+// their channels follow each other on the inner axis. So a 4×4 convolution of stride 2 needs 25 products for
+// 4×4 outputs where the plain one needs 256 / 4, and nothing is multiplied by the zeros of the stride.
 import type { Device } from '../../device/device.ts';
 import { type Algorithm, type ConvSizes, convMacs } from '../algorithm.ts';
 import { hasSubgroups } from './gemm-subgroup.ts';
@@ -21,8 +22,9 @@ import {
 } from './winograd-transforms.ts';
 
 /**
- * F(outputs, taps) and what its transforms do to rounding: they add numbers up before they cancel, with interpolation points
- * at 0, 1, -1 and ∞ by factors of at most 2 between input and output, with one at 2 by 8.
+ * F(outputs, taps) and what its transforms do to rounding: they add numbers up before they cancel, with
+ * interpolation points at 0, 1, -1 and ∞ by factors of at most 2 between input and output, with one at 2 by
+ * 8.
  */
 const forms: readonly (WinogradForm & { readonly amplification: number })[] = [
   { file: 'winograd/f2x2.wgsl', outputs: 2, taps: 2, amplification: 2 },
@@ -47,7 +49,10 @@ function operandsOf(z: ConvSizes, form: WinogradForm): Record<'input' | 'output'
   };
 }
 
-/** Whether a form serves a convolution: square kernels and strides of as many taps, one group, no dilation, within a texture. */
+/**
+ * Whether a form serves a convolution: square kernels and strides of as many taps, one group, no dilation,
+ * within a texture.
+ */
 function fits(device: Device, z: ConvSizes, form: WinogradForm): boolean {
   const [stride] = z.stride;
   if (z.groups !== 1 || z.dilation[0] !== 1 || z.dilation[1] !== 1) return false;
@@ -58,8 +63,8 @@ function fits(device: Device, z: ConvSizes, form: WinogradForm): boolean {
 }
 
 /**
- * What the three products of a layer cost together, in nanoseconds of two cores as measured with lavapipe 25.0: a value that
- * is packed, 1.2; a multiply-add, 0.028 (71 GFLOP/s). Only comparisons matter.
+ * What the three products of a layer cost together, in nanoseconds of two cores as measured with lavapipe
+ * 25.0: a value that is packed, 1.2; a multiply-add, 0.028 (71 GFLOP/s). Only comparisons matter.
  */
 const perValue = 1.2;
 const perMac = 0.028;
@@ -80,7 +85,10 @@ function directCost(z: ConvSizes): number {
   return values * perValue + 3 * convMacs(z) * perMac;
 }
 
-/** The form that the rules take for a convolution, the same for its three products; null where the direct kernels cost less. */
+/**
+ * The form that the rules take for a convolution, the same for its three products; null where the direct
+ * kernels cost less.
+ */
 function cheapestForm(device: Device, z: ConvSizes): WinogradForm | null {
   if (Math.min(z.c, z.k) < 8 || convMacs(z) < leastMacs) return null;
   let [best, least]: [WinogradForm | null, number] = [null, directCost(z)];

@@ -1,6 +1,7 @@
-// Cores for adapters where a load costs far more than a multiply-add: up to 32 × 4 outputs in the registers of an invocation.
-// `subgroup` shares values of A by subgroup broadcasts; `uniform` leaves that to drivers that load once what all lanes read
-// (lavapipe from Mesa 26 on).
+// Cores for adapters where a load costs far more than a multiply-add: up to 32 × 4 outputs in the registers
+// of an invocation.
+// `subgroup` shares values of A by subgroup broadcasts; `uniform` leaves that to drivers that load once what
+// all lanes read (lavapipe from Mesa 26 on).
 import type { Device } from '../../device/device.ts';
 import { plainSums } from '../algorithm.ts';
 import { type GemmCore, type GemmProblem, type Launch, largeProduct, wantedWorkgroups } from '../gemm.ts';

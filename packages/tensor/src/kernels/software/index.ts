@@ -1,5 +1,5 @@
-// Algorithms that the rules take on software adapters alone, where loads and stores cost far more than arithmetic. A GPU runs
-// them only when the tuner, a test or a user asks.
+// Algorithms that the rules take on software adapters alone, where loads and stores cost far more than
+// arithmetic. A GPU runs them only when the tuner, a test or a user asks.
 import type { Algorithm } from '../algorithm.ts';
 import { gemmAlgorithm } from '../gemm-algorithm.ts';
 import { fewChannels } from './conv-few-channels.ts';

@@ -1,5 +1,5 @@
-// Matrix products of operands that are packed into textures first, four values to a texel: the transforms of Winograd's method
-// with the form F(1, 1), which only pack, around the texel product.
+// Matrix products of operands that are packed into textures first, four values to a texel: the transforms of
+// Winograd's method with the form F(1, 1), which only pack, around the texel product.
 import type { Device } from '../../device/device.ts';
 import type { MatmulAlgorithm, MatmulProblem } from '../algorithm.ts';
 import { texelProduct, tilesOf } from './texel-product.ts';

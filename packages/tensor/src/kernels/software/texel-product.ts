@@ -7,8 +7,9 @@ import { empty } from '../../tensor.ts';
 export const panel = 32;
 
 /**
- * A batch of matrices of texels: texel (q, i) holds entries 4q to 4q + 3 of one axis at entry i of the other. It lies at
- * [batch][⌊i / panel⌋][q][i mod panel]. `length`, the range of i, is a multiple of `panel`, with zeros past the last entry.
+ * A batch of matrices of texels: texel (q, i) holds entries 4q to 4q + 3 of one axis at entry i of the other.
+ * It lies at [batch][⌊i / panel⌋][q][i mod panel]. `length`, the range of i, is a multiple of `panel`, with
+ * zeros past the last entry.
  */
 export interface TexelMatrix {
   readonly texture: PooledTexture;
@@ -41,8 +42,8 @@ const paddedSize = (rows: number, columns: number): number =>
   tilesOf(rows, columns) * rowsOfTile(rows) * columnsOfTile;
 
 /**
- * Records C[a, b] = Σ_k A[a, k] B[b, k] for each matrix of the batch; a texel of C has four entries along A's outer axis, at
- * an entry of B's. Either may be the rows, whichever wastes less of a tile.
+ * Records C[a, b] = Σ_k A[a, k] B[b, k] for each matrix of the batch; a texel of C has four entries along A's
+ * outer axis, at an entry of B's. Either may be the rows, whichever wastes less of a tile.
  */
 export function texelProduct(
   device: Device,

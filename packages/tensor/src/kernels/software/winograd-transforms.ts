@@ -1,5 +1,5 @@
-// The transforms of Winograd's method (shaders/winograd): tiles of an operand become a batch of matrices in a texture, which
-// texel-product.ts multiplies, and matrices become a result again.
+// The transforms of Winograd's method (shaders/winograd): tiles of an operand become a batch of matrices in a
+// texture, which texel-product.ts multiplies, and matrices become a result again.
 import { type PooledTexture, textureWidth } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShaderFile } from '../../shaders.generated.ts';
@@ -147,7 +147,10 @@ export function inverseTransform(
   return y;
 }
 
-/** Blocks of positions that inverse_transform.wgsl gathers: one for each tile, or as many as hold all of a phase of the input. */
+/**
+ * Blocks of positions that inverse_transform.wgsl gathers: one for each tile, or as many as hold all of a
+ * phase of the input.
+ */
 function blocksOf(o: Operand, form: WinogradForm): [number, number] {
   if (o.role !== 'input') return [o.tiles[0], o.tiles[1]];
   const blocks = (size: number, padding: number): number => {
